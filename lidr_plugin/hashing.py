@@ -21,7 +21,7 @@ def request_json(request: Request) -> bytes:
     return orjson.dumps(
         {
             "max_tokens": sampling.max_tokens,
-            "messages": request.messages,
+            "messages": [{"content": message.content, "role": message.role} for message in request.messages],
             "prefill": request.prefill,
             "repetition_penalty": sampling.repetition_penalty,
             "sample": request.sample,

@@ -1,0 +1,276 @@
+"""The configuration of a run: every key, its meaning, its default. Reading it from YAML is `configfile`'s work."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from lidr_plugin import languages
+
+
+class Section(BaseModel):
+    """What all sections share: frozen, no unknown keys, a docstring under each key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, strict=True)
+
+
+def _check_language(code: Any) -> Any:
+    if isinstance(code, bool):
+        raise ValueError(
+            f"YAML reads an unquoted {'no' if code is False else 'yes'} as {code}; "
+            'for Norwegian write "no" with the quotes'
+        )
+    if isinstance(code, str) and not languages.is_known(code):
+        raise ValueError(f"{code!r} is no language code that lidr knows; codes look like de, sw or pt-BR")
+    return code
+
+
+def _check_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{url!r} is no http(s) address; write http://127.0.0.1:8000/v1")
+    if parts.username or parts.password:
+        raise ValueError("credentials do not belong in the address: export the key and name it in api_key_env")
+    return url
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _as_float(value: Any) -> Any:
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Language = Annotated[str, BeforeValidator(_check_language)]
+Url = Annotated[str, AfterValidator(_check_url)]
+Number = Annotated[float, BeforeValidator(_as_float)]
+
+
+class Columns(Section):
+    """Which columns of the prompt files hold what."""
+
+    id: str = "id"
+    """Column of the row's id."""
+    instruction: str = "instruction"
+    """Column of the prompt."""
+    input: str = "input"
+    """Column of the prompt's second part; LLaMA-Factory joins the two with a line break. May be absent."""
+    final_answer: str = "final_answer"
+    """Column of the right answer (a number), for `task: math`. May be absent."""
+
+
+class Engine(Section):
+    """Who answers the requests."""
+
+    backend: Literal["vllm", "openai", "transformers"] | None = None
+    """`openai`: any compatible server; `vllm`: a server that lidr starts and stops; `transformers`: in this process.
+    Null: `openai` if there is a `base_url`, else `vllm` if it is installed, else `transformers`."""
+    concurrency: int = Field(default=256, ge=1)
+    """Requests in flight at once."""
+    timeout: Number = Field(default=600.0, gt=0)
+    """Seconds for one request."""
+    max_retries: int = Field(default=5, ge=0)
+    """Further tries after a connection error, a timeout, a 429 or a 5xx."""
+    max_failures: int = Field(default=0, ge=0)
+    """Requests that may fail for good before the run does."""
+    weights: str | None = None
+    """Identity of the weights in completion keys. Null: a directory's fingerprint, a Hub id's revision, and for
+    `openai` the served model's name."""
+    base_url: Annotated[list[Url], BeforeValidator(_as_list)] = []
+    """openai: one address or several, over which requests are spread (`http://127.0.0.1:8000/v1`)."""
+    model: str | None = None
+    """openai: the served model's name. Null: `model_name_or_path`."""
+    api_key_env: str = "OPENAI_API_KEY"
+    """openai: the environment variable that holds the key. The key itself is written nowhere."""
+    python: str | None = None
+    """vllm: the interpreter that has vLLM. Null: that of `lidr env create vllm`, else the one lidr runs in."""
+    args: dict[str, Any] = {}
+    """vllm: arguments of its server, `{tensor_parallel_size: 8}` for `--tensor-parallel-size 8`."""
+    startup_timeout: Number = Field(default=1800.0, gt=0)
+    """vllm: seconds until the server must be healthy."""
+    device: str | None = None
+    """transformers: `cuda`, `cuda:1`, `mps` or `cpu`. Null: a GPU where there is one."""
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    """transformers: the type of the weights; `auto` is the checkpoint's own."""
+    batch_size: int = Field(default=16, ge=1)
+    """transformers: texts generated together."""
+
+    @model_validator(mode="after")
+    def _coherent(self) -> "Engine":
+        if self.backend == "openai" and not self.base_url:
+            raise ValueError("backend openai needs a base_url, for instance http://127.0.0.1:8000/v1")
+        if self.backend in ("vllm", "transformers") and self.base_url:
+            raise ValueError(f"base_url belongs to backend openai, not {self.backend}")
+        secret = next((name for name in self.args if "key" in name.lower() or "token" == name.lower()), None)
+        if secret:
+            raise ValueError(f"args.{secret}: secrets come from the environment, as VLLM_API_KEY or HF_TOKEN")
+        return self
+
+
+class Translator(Engine):
+    """Another model or service for the translations; the keys are those of `engine`."""
+
+    model_name_or_path: str | None = None
+    """Hub id or directory of the translator. Null: `model`."""
+
+    @model_validator(mode="after")
+    def _named(self) -> "Translator":
+        if not (self.model_name_or_path or self.model):
+            raise ValueError("a translator needs a model (openai) or a model_name_or_path")
+        return self
+
+
+class Generation(Section):
+    """How responses are drawn (paper, section 4.1 and appendix: greedy, repetition penalty 1.1, seed 42)."""
+
+    temperature: Number = Field(default=0.0, ge=0)
+    """0 takes the likeliest token."""
+    top_p: Number = Field(default=1.0, gt=0, le=1)
+    """Nucleus sampling's share of the probability."""
+    max_tokens: int = Field(default=2048, ge=1)
+    """New tokens of a response at most. A response that reaches it is cut, and so is no chosen text."""
+    repetition_penalty: Number = Field(default=1.1, gt=0)
+    """1.0 is none, and is not sent to the server."""
+    seed: int = 42
+    """Seed of the sampler."""
+    system: str | None = None
+    """System prompt of every response; it is written to the dataset too."""
+    thinking: bool = False
+    """False asks the chat template not to think, and removes `<think>…</think>` from what comes back."""
+
+
+class Translation(Section):
+    """How the model translates its own texts. What is not here (top_p, penalty, seed) is as in `generation`."""
+
+    temperature: Number = Field(default=0.0, ge=0)
+    """0 takes the likeliest token."""
+    max_tokens: int = Field(default=4096, ge=1)
+    """New tokens of a translation at most."""
+    retries: int = Field(default=1, ge=0)
+    """Further tries for a translation that is missing, empty or cut; they ask more plainly and in smaller parts."""
+    template: str | None = None
+    """The request's wording, with `{language}` (the target's English name) and `{text}`. Null: lidr's own."""
+    engine: Translator | None = None
+    """Another translator. Null: the model translates itself."""
+
+    @model_validator(mode="after")
+    def _placeholders(self) -> "Translation":
+        missing = [name for name in ("{language}", "{text}") if self.template is not None and name not in self.template]
+        if missing:
+            raise ValueError(f"template lacks {' and '.join(missing)}")
+        return self
+
+
+class Filters(Section):
+    """What a pair must pass. Each can be false."""
+
+    truncated: bool = True
+    """Chosen, or the text that it was translated from, stopped at max_tokens."""
+    identical: bool = True
+    """Chosen equals rejected."""
+    off_target: bool = True
+    """Chosen is not in the pair's language."""
+    repetition: bool = True
+    """Degenerate repetition in the chosen text."""
+    length_ratio: tuple[Number, Number] | Literal[False] = (0.2, 5.0)
+    """Bounds of the length in characters of chosen over rejected."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bounds(cls, data: Any) -> Any:
+        bounds = data.get("length_ratio") if isinstance(data, dict) else None
+        if isinstance(bounds, list):
+            if len(bounds) != 2 or not all(isinstance(x, int | float) and not isinstance(x, bool) for x in bounds):
+                raise ValueError("length_ratio is two numbers, [0.2, 5.0], or false")
+            if not 0 <= bounds[0] <= bounds[1]:
+                raise ValueError(f"length_ratio: {bounds[0]} to {bounds[1]} is an empty range")
+            return {**data, "length_ratio": tuple(bounds)}
+        return data
+
+
+class Train(BaseModel):
+    """What becomes of the dataset."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True, strict=True)
+
+    method: Literal["full", "lora", "qlora", "sft_baseline"] = "lora"
+    """`full`, `lora`, `qlora`, or `sft_baseline` (the paper's multilingual alignment). Any other key goes to
+    LLaMA-Factory as it is."""
+
+
+class Config(Section):
+    """The whole of `lidr.yaml`. Keys that LLaMA-Factory has too bear its names."""
+
+    model_name_or_path: str = Field(min_length=1)
+    """Hub id or directory of the model that is asked and trained."""
+    model_revision: str = "main"
+    """Revision of a Hub id."""
+    trust_remote_code: bool = False
+    """Whether a model may bring code that is run."""
+    template: str | None = None
+    """LLaMA-Factory's template for this model (`llama3`, `qwen`, …). Null: to be set before training."""
+    dominant_language: Language = "en"
+    """The language in which the model answers best."""
+    languages: list[Language] = Field(min_length=1)
+    """The non-dominant languages."""
+    prompts: str = Field(min_length=1)
+    """Path of the prompt files, with `{language}` in it; relative to the configuration file. JSON, JSONL, CSV, Parquet."""
+    columns: Columns = Columns()
+    """Which columns hold what."""
+    join_on: Literal["id", "row"] = "id"
+    """How rows of the languages are matched: by their ids, or by their place in the file."""
+    max_prompts: int | None = Field(default=None, ge=1)
+    """The first so many prompts. Null: all."""
+    translate_prompts: bool = False
+    """Languages without a prompt file get their prompts by translation from the dominant language."""
+    task: Literal["instruction", "math"] = "instruction"
+    """`math` asks for an answer in the prompt's language that ends in a number."""
+    prompt_template: str | None = None
+    """The user turn, with `{prompt}` and, if wanted, `{language}` (English name). Null: the prompt as it is, and for
+    `task: math` lidr's own wording. A prompt put in a template is the pair's instruction as it was sent."""
+    dominant_pairs: Literal["one", "all", "last", "none"] = "one"
+    """Pairs in the dominant language: one a prompt, taking turns; one for each language; the last language's; none."""
+    translation_prompts: Literal["drop", "untranslated", "ignore"] = "drop"
+    """What becomes of prompts that ask for a translation themselves."""
+    translation_prompt_ids: str | None = None
+    """A file with their ids, one a line, relative to the configuration file. Null: they are recognised."""
+    answer_filter: Literal["none", "chosen_correct", "contrast"] = "none"
+    """`chosen_correct`: the chosen answer is right; `contrast`: and the rejected one is wrong."""
+    engine: Engine = Engine()
+    """Who answers."""
+    generation: Generation = Generation()
+    """How responses are drawn."""
+    translation: Translation = Translation()
+    """How texts are translated."""
+    filters: Filters = Filters()
+    """What a pair must pass."""
+    output_dir: str = Field(default="runs/lidr", min_length=1)
+    """The run's directory, relative to the working directory."""
+    dataset_name: str = Field(default="lidr", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Name of the dataset in `data/dataset_info.json`."""
+    train: Train = Train()
+    """What becomes of the dataset."""
+
+    @model_validator(mode="after")
+    def _coherent(self) -> "Config":
+        problems = []
+        if self.dominant_language in self.languages:
+            problems.append(f"languages: {self.dominant_language} is the dominant language; list the others only")
+        repeated = sorted({code for code in self.languages if self.languages.count(code) > 1})
+        if repeated:
+            problems.append(f"languages: {', '.join(repeated)} stands there twice")
+        if "{language}" not in self.prompts:
+            problems.append("prompts: needs {language} in its path, as prompts/{language}.jsonl")
+        if self.answer_filter != "none" and self.task != "math":
+            problems.append("answer_filter: needs task: math")
+        if self.prompt_template is not None and "{prompt}" not in self.prompt_template:
+            problems.append("prompt_template: lacks {prompt}")
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def prompt_path(self, language: str, folder: Path) -> Path:
+        """Where the prompts of a language are; `folder` is the configuration file's."""
+        return folder / self.prompts.replace("{language}", language)
