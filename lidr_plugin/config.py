@@ -103,7 +103,7 @@ class Engine(Section):
             raise ValueError("backend openai needs a base_url, for instance http://127.0.0.1:8000/v1")
         if self.backend in ("vllm", "transformers") and self.base_url:
             raise ValueError(f"base_url belongs to backend openai, not {self.backend}")
-        secret = next((name for name in self.args if "key" in name.lower() or "token" == name.lower()), None)
+        secret = next((name for name in self.args if "key" in name.lower() or name.lower() == "token"), None)
         if secret:
             raise ValueError(f"args.{secret}: secrets come from the environment, as VLLM_API_KEY or HF_TOKEN")
         return self

@@ -80,7 +80,7 @@ class _Source:
         if isinstance(node, yaml.SequenceNode):
             return [self._build(loader, child, (*where, str(i))) for i, child in enumerate(node.value)]
         if not isinstance(node, yaml.MappingNode):
-            return loader.construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+            return loader.construct_object(node, deep=True)
         values: dict[str, Any] = {}
         for key_node, value_node in node.value:
             key = str(key_node.value)
@@ -100,7 +100,7 @@ class _Source:
             self.problems.append(f"{place}: write KEY=VALUE, as engine.concurrency=64")
             return
         try:
-            value = yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader)
+            value = yaml.load(text, _Loader)
         except yaml.YAMLError:
             self.problems.append(f"{place}: the value is not valid YAML")
             return

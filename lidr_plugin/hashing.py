@@ -7,7 +7,9 @@ import orjson
 
 from lidr_plugin.records import Request
 
-MODEL_FILES = frozenset({".safetensors", ".bin", ".pt", ".gguf", ".json", ".jinja", ".model", ".txt", ".tiktoken", ".py"})
+MODEL_FILES = frozenset(
+    {".safetensors", ".bin", ".pt", ".gguf", ".json", ".jinja", ".model", ".txt", ".tiktoken", ".py"}
+)
 """Suffixes of the files that decide what a model says: weights, configuration, tokenizer, chat template, code."""
 
 

@@ -149,7 +149,9 @@ def _text(item: dict[str, Any], column: str, *, needed: bool) -> str:
         return ""
     if value is None:
         have = ", ".join(map(str, item)) or "none"
-        raise ValueError(f"no column {column!r} (there is: {have}); set `columns`" if column not in item else f"{column} is null")
+        raise ValueError(
+            f"no column {column!r} (there is: {have}); set `columns`" if column not in item else f"{column} is null"
+        )
     if not isinstance(value, str):
         raise ValueError(f"{column} is a {type(value).__name__}, not text")
     try:

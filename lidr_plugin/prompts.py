@@ -65,7 +65,7 @@ class PromptSet:
         )
         for position, group in groupby(rows, key=lambda row: row[0]):
             texts = {}
-            for _, ident, answer, language, instruction, second in group:
+            for _, ident, answer, language, instruction, second in group:  # noqa: B007 (equal in a group)
                 texts[self._languages[language]] = PromptText(instruction, second)
             yield Prompt(position, ident, texts, answer)
 

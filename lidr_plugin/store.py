@@ -116,7 +116,15 @@ class Store:
     def put_many(self, entries: Iterator[Entry] | Sequence[Entry]) -> int:
         """Adds completions in one transaction and returns how many were new; what is there already stays."""
         rows = (
-            (key_of(request), c.text, c.finish_reason, c.prompt_tokens, c.completion_tokens, c.prefilled, request.decode())
+            (
+                key_of(request),
+                c.text,
+                c.finish_reason,
+                c.prompt_tokens,
+                c.completion_tokens,
+                c.prefilled,
+                request.decode(),
+            )
             for request, c in entries
         )
         try:

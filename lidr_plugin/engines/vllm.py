@@ -104,7 +104,7 @@ class Vllm:
                     stdout=log,
                     stderr=asyncio.subprocess.STDOUT,
                     start_new_session=True,
-                    preexec_fn=_die_with_parent,  # noqa: PLW1509 (no threads run yet)
+                    preexec_fn=_die_with_parent,
                     env={**os.environ, "VLLM_NO_USAGE_STATS": "1"},
                 )
             except OSError as error:
@@ -140,7 +140,9 @@ class Vllm:
         end = "\n".join(f"  {line}" for line in text.splitlines()[-25:])
         hint = "`lidr doctor` checks the environment"
         if "out of memory" in text.lower() or "No available memory for the cache" in text:
-            hint = "too little memory: engine.args.gpu_memory_utilization, engine.args.max_model_len, or a smaller model"
+            hint = (
+                "too little memory: engine.args.gpu_memory_utilization, engine.args.max_model_len, or a smaller model"
+            )
         if "No module named 'vllm'" in text or "No module named vllm" in text:
             hint = "this interpreter has no vLLM: `lidr env create vllm`, or set engine.python"
         return EngineError(f"the vLLM server did not start: {what}. The end of {self._log}:\n{end}", hint)

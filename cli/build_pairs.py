@@ -1,0 +1,79 @@
+"""`lidr build-pairs`: from parallel prompts to a preference dataset."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from lidr_plugin.build import DryRun
+
+
+def build_pairs(
+    config: Annotated[Path, typer.Argument(help="The configuration, as `lidr init` writes it.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Overrides: engine.concurrency=64")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, show what would be sent, and send and write nothing.")
+    ] = False,
+) -> None:
+    """Make LLaMA-Factory preference pairs: responses, self-translations, filters, dataset, report.
+
+    Every completion is stored the moment it arrives. Interrupted or killed, the same command goes on from there.
+    """
+    from lidr_plugin import build
+    from lidr_plugin.configfile import load
+
+    loaded = load(config, overrides or [])
+    if dry_run:
+        _show_dry_run(build.dry_run(loaded))
+    else:
+        _show(build.build_pairs(loaded))
+
+
+def _show(built: Any) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    report, console = built.report, Console()
+    table = Table(title=f"{report['prompts']:,} prompts", title_justify="left")
+    table.add_column("")
+    codes = list(report["pairs"])
+    for code in codes:
+        table.add_column(code, justify="right")
+    table.add_row("candidates", *(f"{report['candidates'][code]:,}" for code in codes))
+    for reason, counts in report["rejected"].items():
+        table.add_row(f"  {reason}", *(f"-{counts[code]:,}" if code in counts else "" for code in codes))
+    table.add_row("pairs", *(f"{report['pairs'][code]:,}" for code in codes), style="bold")
+    console.print(table)
+    done = report["completions"]
+    console.print(
+        f"{done['generated']:,} completions generated, {done['reused']:,} reused, {done['failed']:,} failed; "
+        f"{report['seconds']:.1f} s, {report['tokens_per_second']:.0f} tokens/s",
+        highlight=False,
+    )
+    run = built.run
+    for name, path in (("dataset", run.data), ("report", run.report_html), ("recipe", run.train_yaml)):
+        typer.echo(f"{name:8} {path}")
+    if not sum(report["pairs"].values()):
+        typer.echo(f"warning: no pair was kept; {run.rejected} has every candidate with its reason", err=True)
+
+
+def _show_dry_run(dry: "DryRun") -> None:
+    typer.echo(f"{dry.prompts:,} prompts; at most {dry.requests:,} requests, second tries aside")
+    typer.echo(f"{dry.stored:,} completions are in {dry.run.store} already")
+    for kind, request in dry.examples.items():
+        typer.echo(f"\n--- one {kind} request ({request.row}), max_tokens {request.sampling.max_tokens}")
+        for message in request.messages:
+            typer.echo(f"[{message.role}]\n{message.content}")
+        if request.prefill:
+            typer.echo(f"[assistant, begun]\n{request.prefill}")
+    typer.echo("\nnothing was sent and nothing was written")
+    if dry.server_problem:
+        raise dry.server_problem
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("build-pairs")(build_pairs)

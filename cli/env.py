@@ -1,0 +1,38 @@
+"""`lidr env create`: the pinned environment of a stage."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Stage(StrEnum):
+    """The stages that have an environment of their own."""
+
+    train = "train"
+    vllm = "vllm"
+    eval = "eval"
+
+
+def create(
+    stage: Annotated[Stage, typer.Argument(help="train (LLaMA-Factory), vllm, or eval (lm-evaluation-harness).")],
+    gpu: Annotated[
+        bool | None, typer.Option("--gpu/--cpu", help="For which kind of machine; without it, as found.")
+    ] = None,
+) -> None:
+    """Make the pinned environment of a stage under ~/.lidr/envs (or $LIDR_HOME/envs). Made before, it does nothing."""
+    from lidr_plugin import environments
+
+    wanted = environments.has_gpu() if gpu is None else gpu
+    python = environments.create(stage.value, gpu=wanted, say=typer.echo)
+    typer.echo(f"{stage.value}: {python}")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("create")(create)
+    app.callback()(_group)
+
+
+def _group() -> None:
+    """The pinned environments of the stages, which cannot share one."""

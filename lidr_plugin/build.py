@@ -1,0 +1,325 @@
+"""From a configuration to a dataset: the whole of `lidr build-pairs`, as one call."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lidr_plugin import __version__, chat, jsonl
+from lidr_plugin.config import Config, Engine
+from lidr_plugin.configfile import Loaded
+from lidr_plugin.dataset import card, merge_entry, pair_json, read_info, rejection_json
+from lidr_plugin.engines import build_engine
+from lidr_plugin.engines.identity import weights_of
+from lidr_plugin.errors import EngineError, InputError, Interrupted, RunError
+from lidr_plugin.filters import build_filters
+from lidr_plugin.generate import Generator, Lane
+from lidr_plugin.pipeline import Method, Work, run
+from lidr_plugin.progress import Display, Meter
+from lidr_plugin.prompts import PromptSet
+from lidr_plugin.recipe import render, train_settings
+from lidr_plugin.records import Prompt, Sampling, Settled
+from lidr_plugin.report import write_report
+from lidr_plugin.rundir import RunDir
+from lidr_plugin.store import Store
+from lidr_plugin.tally import Tally
+
+_BYTES_A_TEXT = 6000
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a run came to."""
+
+    run: RunDir
+    report: dict[str, Any]
+
+
+class Plan:
+    """A run, checked as far as it can be without asking anything: configuration, prompts, weights, languages, disk.
+
+    Use it as a context manager: the prompts lie in a temporary file.
+
+    Raises:
+        InputError: whatever is wrong, before anything is written.
+    """
+
+    def __init__(self, loaded: Loaded) -> None:
+        self.config = loaded.config
+        self.run = RunDir(Path(self.config.output_dir).expanduser())
+        read_info(self.run.dataset_info)
+        self._check_output()
+        self.method = self._method(loaded)
+        self.prompts = PromptSet(
+            self._prompt_files(loaded),
+            self.config.columns,
+            by_row=self.config.join_on == "row",
+            limit=self.config.max_prompts,
+        )
+        try:
+            self._check_answers()
+            self._check_disk()
+        except BaseException:
+            self.prompts.close()
+            raise
+
+    def __enter__(self) -> "Plan":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.prompts.close()
+
+    def _method(self, loaded: Loaded) -> Method:
+        config = self.config
+        drawn, translated = config.generation, config.translation
+        weights = weights_of(config.engine, config.model_name_or_path, config.model_revision)
+        translator = translated.engine
+        common: dict[str, Any] = {
+            "top_p": drawn.top_p,
+            "repetition_penalty": drawn.repetition_penalty,
+            "seed": drawn.seed,
+            "thinking": drawn.thinking,
+        }
+        return Method(
+            dominant=config.dominant_language,
+            languages=config.languages,
+            weights=weights,
+            translator=weights_of(translator, _name(translator), "main") if translator else weights,
+            response=Sampling(temperature=drawn.temperature, max_tokens=drawn.max_tokens, **common),
+            translation=Sampling(temperature=translated.temperature, max_tokens=translated.max_tokens, **common),
+            system=drawn.system,
+            retries=translated.retries,
+            template=translated.template or chat.TEMPLATE,
+            prompt_template=config.prompt_template or (chat.MATH_TEMPLATE if config.task == "math" else None),
+            dominant_pairs=config.dominant_pairs,
+            translation_prompts=config.translation_prompts,
+            is_translation_prompt=_recogniser(loaded),
+            skip_cut=config.filters.truncated,
+            filters=build_filters(config),
+        )
+
+    def _prompt_files(self, loaded: Loaded) -> dict[str, Path]:
+        config = self.config
+        files = {
+            code: config.prompt_path(code, loaded.folder) for code in [config.dominant_language, *config.languages]
+        }
+        absent = [code for code, path in files.items() if not path.is_file()]
+        if absent and (not config.translate_prompts or config.dominant_language in absent):
+            hint = "translate_prompts: true has the model translate the prompts of languages without a file"
+            problems = [f"prompts: {files[code]}: no such file ({code})" for code in absent]
+            raise InputError(InputError.of(problems, "the prompt files").message, hint)
+        return {code: path for code, path in files.items() if code not in absent}
+
+    def _check_answers(self) -> None:
+        if self.config.answer_filter == "none":
+            return
+        without = next((prompt.id for prompt in self.prompts if prompt.final_answer is None), None)
+        if without is not None:
+            raise InputError(
+                f"answer_filter: {self.config.answer_filter}: prompt {without!r} has no final answer",
+                "name the column in columns.final_answer, or set answer_filter=none",
+            )
+
+    def _check_output(self) -> None:
+        place = self.run.path.absolute()
+        while not place.exists():
+            place = place.parent
+        if not place.is_dir():
+            raise InputError(f"output_dir: {self.run.path}: {place} is a file", "set another output_dir")
+
+    def _check_disk(self) -> None:
+        needed = min(self.requests_at_most(), 10_000_000) * _BYTES_A_TEXT // 10 + (16 << 20)
+        free = self.run.free_bytes()
+        if free < needed:
+            raise RunError(
+                f"output_dir: {self.run.path}: {free >> 20} MB free, and this run needs about {needed >> 20} MB",
+                "free some space, or set another output_dir",
+            )
+
+    def works(self) -> Iterator[Work]:
+        """The prompts on their way, in order."""
+        return (Work(prompt, self.method) for prompt in self.prompts)
+
+    def requests_at_most(self) -> int:
+        """Responses and first tries of translations, if nothing were rejected or stored."""
+        count = len(self.config.languages)
+        dominant = {"none": 0, "one": 1, "last": 1, "all": count}[self.config.dominant_pairs]
+        return len(self.prompts) * (1 + count + count + dominant)
+
+    def lanes(self) -> dict[str, Lane]:
+        """The engines by the weights that they ask; nothing is started."""
+        config, translator = self.config, self.config.translation.engine
+        lanes = {self.method.weights: self._lane(config.engine, config.model_name_or_path, config.model_revision)}
+        if translator:
+            lanes[self.method.translator] = self._lane(translator, _name(translator), "main", "translator.log")
+        return lanes
+
+    def _lane(self, engine: Engine, model: str, revision: str, log: str = "vllm.log") -> Lane:
+        built = build_engine(
+            engine,
+            model=model,
+            revision=revision,
+            trust_remote_code=self.config.trust_remote_code,
+            log=self.run.path / log,
+        )
+        return Lane(built, engine.concurrency, engine.max_failures)
+
+
+def _name(translator: Any) -> str:
+    return str(translator.model_name_or_path or translator.model)
+
+
+def _recogniser(loaded: Loaded) -> Any:
+    config = loaded.config
+    if config.translation_prompt_ids is None:
+        return lambda prompt: chat.asks_for_translation(prompt.texts[config.dominant_language].joined)
+    path = loaded.folder / config.translation_prompt_ids
+    try:
+        ids = frozenset(path.read_text(encoding="utf-8-sig").split("\n"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"translation_prompt_ids: {path}: {error}") from None
+    return lambda prompt: prompt.id in ids
+
+
+def build_pairs(loaded: Loaded) -> Built:
+    """Runs the configuration to its dataset and report; what is in the store already is not asked again.
+
+    Raises:
+        InputError: something is wrong with the input; nothing was written.
+        RunError: the run failed; the same call goes on from there.
+    """
+    with Plan(loaded) as plan:
+        lanes = plan.lanes()
+        with plan.run.locked():
+            jsonl.sweep(plan.run.path)
+            jsonl.sweep(plan.run.data)
+            try:
+                with Store(plan.run.store) as store:
+                    return _build(plan, store, lanes)
+            except KeyboardInterrupt:
+                kept = "every finished completion is kept; the same command goes on from there"
+                raise Interrupted("interrupted", kept) from None
+            except OSError as error:
+                hint = "free some space and start again; every finished completion is kept"
+                raise RunError(f"{error.filename or plan.run.path}: {error.strerror}", hint) from None
+
+
+def _build(plan: Plan, store: Store, lanes: dict[str, Lane]) -> Built:
+    config, run_dir = plan.config, plan.run
+    meter, tally = Meter(), Tally()
+    jsonl.write_json(run_dir.config, resolved(config))
+    with (
+        jsonl.replacing(run_dir.rejected) as rejected,
+        jsonl.replacing(run_dir.dataset(config.dataset_name)) as pairs,
+        Display(meter, len(plan.prompts)) as display,
+    ):
+
+        def emit(settled: Settled) -> None:
+            pairs.writelines(jsonl.dump_line(pair_json(pair, plan.method.system)) for pair in settled.pairs)
+            rejected.writelines(jsonl.dump_line(rejection_json(item)) for item in settled.rejections)
+            tally.add(settled)
+            display.update(tally.prompts)
+
+        asyncio.run(_run(plan, Generator(store, lanes, meter), emit))
+    merge_entry(run_dir.dataset_info, config.dataset_name, system=bool(plan.method.system))
+    settings = train_settings(config, run_dir)
+    count = sum(tally.pairs.values())
+    jsonl.write_text(
+        run_dir.train_yaml, render(settings, method=config.train.method, pairs=count, path=run_dir.train_yaml)
+    )
+    codes = [config.dominant_language, *config.languages]
+    by_language = {code: tally.pairs[code] for code in codes}
+    text = card(
+        name=config.dataset_name,
+        model=config.model_name_or_path,
+        dominant=config.dominant_language,
+        pairs=by_language,
+        system=bool(plan.method.system),
+    )
+    jsonl.write_text(run_dir.data / "README.md", text)
+    return Built(run_dir, write_report(run_dir, config, tally, meter))
+
+
+async def _run(plan: Plan, generator: Generator, emit: Any) -> None:
+    try:
+        await run(plan.works(), generator, emit, plan.config.engine.concurrency)
+    finally:
+        await generator.close()
+
+
+def resolved(config: Config) -> dict[str, Any]:
+    """The configuration with every default filled in, as `config.json` has it."""
+    return {"lidr": __version__, **config.model_dump(mode="json")}
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What a run would send."""
+
+    run: RunDir
+    prompts: int
+    requests: int
+    stored: int
+    examples: dict[str, Any]
+    server_problem: EngineError | None
+
+
+def dry_run(loaded: Loaded) -> DryRun:
+    """Checks everything, asks nothing and writes nothing.
+
+    Raises:
+        InputError: as the run itself would. A server that is not there is in the result, for the rest is worth seeing.
+    """
+    with Plan(loaded) as plan:
+        lanes = plan.lanes()
+        examples = _examples(next(iter(plan.prompts)), plan.method)
+        stored = 0
+        if plan.run.store.exists():
+            with Store(plan.run.store, read_only=True) as store:
+                stored = len(store)
+        problem = None
+        try:
+            asyncio.run(_check_servers(lanes))
+        except EngineError as error:
+            problem = error
+        return DryRun(
+            run=plan.run,
+            prompts=len(plan.prompts),
+            requests=plan.requests_at_most(),
+            stored=stored,
+            examples=examples,
+            server_problem=problem,
+        )
+
+
+async def _check_servers(lanes: dict[str, Lane]) -> None:
+    """Asks servers that run already what they serve; starts none."""
+    from lidr_plugin.engines.openai import OpenAI
+
+    for lane in lanes.values():
+        if isinstance(lane.engine, OpenAI):
+            try:
+                await lane.engine.open()
+            finally:
+                await lane.engine.close()
+
+
+def _examples(prompt: Prompt, method: Method) -> dict[str, Any]:
+    """One rendered request of each kind."""
+    language = method.languages[0] if method.languages[0] in prompt.texts else method.dominant
+    sent = Work(prompt, method).prompt_in(language)
+    text = getattr(sent, "joined", "")
+    response = chat.response_request(
+        text, weights=method.weights, sampling=method.response, system=method.system, row=f"{prompt.id} [{language}]"
+    )
+    translation = chat.translation_request(
+        "(the response)",
+        method.languages[0],
+        weights=method.translator,
+        sampling=method.translation,
+        template=method.template,
+        attempt=0,
+        row=f"{prompt.id} [{method.dominant}->{method.languages[0]}]",
+    )
+    return {"response": response, "translation": translation}

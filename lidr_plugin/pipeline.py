@@ -1,0 +1,341 @@
+"""Responses, their self-translations and what comes of them, prompt by prompt and without barriers between the steps."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+from lidr_plugin import chat, languages
+from lidr_plugin.errors import LidrError
+from lidr_plugin.filters import Filter
+from lidr_plugin.generate import Generator, Missing
+from lidr_plugin.pairs import Weighed, settle, turns, weigh
+from lidr_plugin.records import (
+    Candidate,
+    Completion,
+    Failure,
+    Passage,
+    Prompt,
+    PromptText,
+    Reason,
+    Request,
+    Sampling,
+    Settled,
+)
+
+_CHUNK = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """All of a run's settings that decide what is asked and what is made of the answers."""
+
+    dominant: str
+    languages: Sequence[str]
+    weights: str
+    translator: str
+    response: Sampling
+    translation: Sampling
+    system: str | None
+    retries: int
+    template: str
+    prompt_template: str | None
+    dominant_pairs: str
+    translation_prompts: str
+    is_translation_prompt: Callable[[Prompt], bool]
+    skip_cut: bool
+    filters: Sequence[Filter]
+
+
+class _Label(NamedTuple):
+    """One request of a prompt: what for, from and to which language, which try, which part."""
+
+    kind: str
+    source: str
+    target: str
+    attempt: int = 0
+    part: int = 0
+
+
+class Work:
+    """One prompt on its way. `settle` is a pure replay: from the answers so far to what is asked next, or to the end."""
+
+    def __init__(self, prompt: Prompt, method: Method) -> None:
+        self.prompt = prompt
+        self.position = prompt.position
+        self._method = method
+        self._answers: dict[_Label, Completion | Failure] = {}
+        self._wanted: dict[_Label, Request] = {}
+        self._open: set[_Label] = set()
+        self._passages: dict[tuple[str, str, str], Passage] = {}
+        self._weighed: dict[tuple[str, str], Weighed] = {}
+        asks = method.translation_prompts != "ignore" and method.is_translation_prompt(prompt)
+        self._dropped = asks and method.translation_prompts == "drop"
+        self._untranslated = asks and method.translation_prompts == "untranslated"
+
+    def answer(self, label: _Label, answer: Completion | Failure) -> None:
+        """Takes the answer to one of the requests that `wanted` gave out."""
+        self._open.discard(label)
+        self._answers[label] = answer
+
+    def wanted(self) -> dict[_Label, Request]:
+        """The requests that came up since the last call."""
+        wanted, self._wanted = self._wanted, {}
+        self._open.update(wanted)
+        return wanted
+
+    def settle(self) -> Settled | None:
+        """What the prompt came to; None while answers are missing, and then `wanted` has what is asked for next."""
+        method = self._method
+        return settle(
+            self.position,
+            lambda: (self._non_dominant(language) for language in method.languages),
+            lambda: (
+                self._dominant(language) for language in turns(self.position, method.languages, method.dominant_pairs)
+            ),
+            first_only=method.dominant_pairs == "one",
+        )
+
+    def _ask(self, label: _Label, make: Callable[[], Request]) -> Completion | Failure | None:
+        answer = self._answers.get(label)
+        if answer is None and label not in self._open and label not in self._wanted:
+            self._wanted[label] = make()
+        return answer
+
+    def prompt_in(self, language: str) -> PromptText | Passage | None:
+        """The prompt as it is sent in a language; a failed passage if its translation failed; None: not there yet."""
+        method = self._method
+        text = self.prompt.texts.get(language)
+        if text is None:
+            original = Passage(self.prompt.texts[method.dominant].joined)
+            translated = self._translated("prompt", original, method.dominant, language)
+            if translated is None or translated.failed:
+                return translated
+            if not translated.text or translated.cut:
+                return Passage(translated.text, failed=Reason.TRANSLATION_FAILED)
+            text = PromptText(translated.text)
+        if method.prompt_template is None:
+            return text
+        sent = method.prompt_template.replace("{language}", languages.name_of(language))
+        return PromptText(sent.replace("{prompt}", text.joined))
+
+    def _response(self, language: str) -> Passage | None:
+        method = self._method
+        known = self._passages.get(("response", language, ""))
+        if known is not None:
+            return known
+        prompt = self.prompt_in(language)
+        if prompt is None or isinstance(prompt, Passage):
+            return prompt
+        answer = self._ask(
+            _Label("response", language, ""),
+            lambda: chat.response_request(
+                prompt.joined,
+                weights=method.weights,
+                sampling=method.response,
+                system=method.system,
+                row=f"{self.prompt.id} [{language}]",
+            ),
+        )
+        if answer is None:
+            return None
+        passage = self._passages[("response", language, "")] = _passage(answer, thinking=method.response.thinking)
+        return passage
+
+    def _translated(self, kind: str, source: Passage, origin: str, target: str) -> Passage | None:
+        """A passage's translation: whole at first, then in smaller and smaller parts, as often as `retries` allows."""
+        known = self._passages.get((kind, origin, target))
+        if known is not None:
+            return known
+        best = Passage("", failed=Reason.TRANSLATION_FAILED)
+        for attempt in range(self._method.retries + 1):
+            passage = self._attempt(_Label(kind, origin, target, attempt), source.text)
+            if passage is None:
+                return None
+            if not passage.failed and not passage.cut:
+                best = passage
+                break
+            if best.failed is not Reason.REQUEST_FAILED and not best.text:
+                best = passage
+        self._passages[(kind, origin, target)] = best
+        return best
+
+    def _attempt(self, label: _Label, text: str) -> Passage | None:
+        """One try, in one part or several that are asked for together."""
+        method = self._method
+        parts = chat.in_parts(text, label.attempt) if label.attempt else [text]
+        answers = [
+            self._ask(
+                label._replace(part=number),
+                lambda part=part: chat.translation_request(  # type: ignore[misc]
+                    part,
+                    label.target,
+                    weights=method.translator,
+                    sampling=method.translation,
+                    template=method.template,
+                    attempt=label.attempt,
+                    row=f"{self.prompt.id} [{label.source}->{label.target}]",
+                ),
+            )
+            for number, part in enumerate(parts)
+        ]
+        translated: list[chat.Translated] = []
+        for part, answer in zip(parts, answers, strict=True):
+            if answer is None:
+                return None
+            if isinstance(answer, Failure):
+                return Passage("", failed=Reason.REQUEST_FAILED)
+            translated.append(chat.parse_translation(answer, part, thinking=method.translation.thinking))
+        joined = "\n\n".join(item.text for item in translated)
+        if not all(item.text for item in translated):
+            cut = any(item.cut for item in translated)
+            return Passage("", cut, Reason.TRUNCATED if cut and method.skip_cut else Reason.TRANSLATION_FAILED)
+        return Passage(joined, cut=any(item.cut for item in translated))
+
+    def _carried(self, source: Passage, origin: str, target: str) -> Passage | None:
+        """The translation of a response; nothing is asked where there is nothing to translate."""
+        if source.failed:
+            return source
+        if not source.text:
+            return Passage("", failed=Reason.EMPTY)
+        return self._translated("translation", source, origin, target)
+
+    def _non_dominant(self, language: str) -> Weighed | None:
+        """Prompt x^l, chosen t^{d→l}, rejected y^l."""
+        dominant = self._method.dominant
+        if self._dropped:
+            return self._weigh(language, language, *(Passage(""),) * 3)
+        chosen = source = self._response(dominant)
+        rejected = self._response(language)
+        if source is not None and not self._untranslated:
+            chosen = Passage("", cut=True) if self._cut(source) else self._carried(source, dominant, language)
+        if source is None or chosen is None or rejected is None:
+            return None
+        return self._weigh(language, language, source, chosen, rejected)
+
+    def _dominant(self, language: str) -> Weighed | None:
+        """Prompt x^d, chosen y^d, rejected t^{l→d}."""
+        dominant = self._method.dominant
+        if self._dropped:
+            return self._weigh(dominant, language, *(Passage(""),) * 3)
+        chosen, response = self._response(dominant), self._response(language)
+        if chosen is None or response is None:
+            return None
+        hopeless = self._cut(chosen) or not chosen.text
+        rejected = Passage("") if hopeless else self._carried(response, language, dominant)
+        return None if rejected is None else self._weigh(dominant, language, chosen, chosen, rejected)
+
+    def _cut(self, passage: Passage) -> bool:
+        """Whether the passage is cut and no pair can come of it: its translation is not asked for."""
+        return passage.cut and self._method.skip_cut
+
+    def _weigh(self, language: str, other: str, source: Passage, chosen: Passage, rejected: Passage) -> Weighed:
+        if (language, other) not in self._weighed:
+            method, dominant = self._method, self._method.dominant
+            prompt = self.prompt_in(language) if not self._dropped else None
+            if language == dominant:
+                sources = f"response:{dominant}", f"translation:{other}->{dominant}"
+            else:
+                kind = f"response:{dominant}" if self._untranslated else f"translation:{dominant}->{language}"
+                sources = kind, f"response:{language}"
+            candidate = Candidate(
+                id=self.prompt.id,
+                language=language,
+                prompt=prompt if isinstance(prompt, PromptText) else PromptText(""),
+                chosen=chosen,
+                rejected=rejected,
+                chosen_source=sources[0],
+                rejected_source=sources[1],
+                source=source,
+                answers_translation=self._untranslated,
+                final_answer=self.prompt.final_answer,
+            )
+            self._weighed[(language, other)] = weigh(candidate, method.filters, drop=self._dropped)
+        return self._weighed[(language, other)]
+
+
+def _passage(answer: Completion | Failure, *, thinking: bool) -> Passage:
+    if isinstance(answer, Failure):
+        return Passage("", failed=Reason.REQUEST_FAILED)
+    return Passage(chat.without_thoughts(answer.text, thinking=thinking), cut=answer.finish_reason == "length")
+
+
+async def run(works: Iterator[Work], generator: Generator, emit: Callable[[Settled], None], concurrency: int) -> None:
+    """Brings all prompts to their end and emits them in order.
+
+    So many prompts are under way that the engine always has more to do than it takes at once; what is finished early
+    waits for those before it. Both are bounded.
+
+    Raises:
+        LidrError: of the request or the store that failed first; the others under way are cancelled.
+    """
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            await _Conductor(generator, emit, tasks, 2 * concurrency + 64).conduct(works)
+    except* LidrError as group:
+        raise _first(group) from None
+
+
+def _first(group: BaseExceptionGroup[LidrError]) -> LidrError:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+
+
+class _Conductor:
+    """The loop of `run`: takes prompts in, asks for what they want, gives them out in order."""
+
+    def __init__(
+        self, generator: Generator, emit: Callable[[Settled], None], tasks: asyncio.TaskGroup, most_active: int
+    ) -> None:
+        self._generator = generator
+        self._emit = emit
+        self._tasks = tasks
+        self._most_active = most_active
+        self._active: set[Work] = set()
+        self._done: dict[int, Settled] = {}
+        self._next = 0
+        self._answered: asyncio.Queue[Work] = asyncio.Queue()
+
+    async def conduct(self, works: Iterator[Work]) -> None:
+        exhausted = False
+        while not exhausted or self._active:
+            room = min(_CHUNK, self._most_active - len(self._active), 8 * self._most_active - len(self._done))
+            if not exhausted and room > 0:
+                chunk = list(islice(works, room))
+                exhausted = not chunk
+                self._active.update(chunk)
+                await asyncio.sleep(0)  # lets answers, time-outs and Ctrl-C come through
+                self._advance(chunk)
+            elif self._active:
+                ready = {await self._answered.get()}
+                while not self._answered.empty():
+                    ready.add(self._answered.get_nowait())
+                self._advance(sorted(ready, key=lambda work: work.position))
+            while self._next in self._done:
+                self._emit(self._done.pop(self._next))
+                self._next += 1
+
+    def _advance(self, works: Sequence[Work]) -> None:
+        """Settles what can be settled from the store; asks the engine for the rest."""
+        while works:
+            wanted: list[tuple[Work, _Label, Request]] = []
+            for work in works:
+                if settled := work.settle():
+                    self._done[work.position] = settled
+                    self._active.discard(work)
+                else:
+                    wanted += [(work, label, request) for label, request in work.wanted().items()]
+            found = self._generator.stored([request for _, _, request in wanted])
+            further: dict[Work, None] = {}
+            for (work, label, _), answer in zip(wanted, found, strict=True):
+                if isinstance(answer, Missing):
+                    self._tasks.create_task(self._fetch(work, label, answer))
+                else:
+                    work.answer(label, answer)
+                    further[work] = None
+            works = list(further)
+
+    async def _fetch(self, work: Work, label: _Label, missing: Missing) -> None:
+        work.answer(label, await self._generator.complete(missing))
+        self._answered.put_nowait(work)

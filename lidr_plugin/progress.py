@@ -1,0 +1,92 @@
+"""Counts what a run does, and shows it."""
+
+import sys
+import time
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+_BINS = 120
+_LINE_EVERY = 30.0
+
+
+@dataclass
+class Meter:
+    """Counters of a run. `timeline` has completion tokens by time; its bins double in width when they are used up."""
+
+    generated: int = 0
+    reused: int = 0
+    failed: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    started: float = field(default_factory=time.monotonic)
+    bin_seconds: float = 1.0
+    timeline: list[int] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self.started
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Completion tokens of this run by its seconds."""
+        return self.completion_tokens / self.seconds if self.seconds else 0.0
+
+    def add(self, prompt_tokens: int, completion_tokens: int) -> None:
+        """Counts a completion that came from an engine."""
+        self.generated += 1
+        self.prompt_tokens += prompt_tokens
+        self.completion_tokens += completion_tokens
+        while (place := int(self.seconds / self.bin_seconds)) >= _BINS:
+            self.timeline = [sum(self.timeline[i : i + 2]) for i in range(0, len(self.timeline), 2)]
+            self.bin_seconds *= 2
+        self.timeline += [0] * (place + 1 - len(self.timeline))
+        self.timeline[place] += completion_tokens
+
+
+class Display:
+    """Shows prompts done, requests, tokens/s and the time left: a live bar on a terminal, else a line now and then."""
+
+    def __init__(self, meter: Meter, total: int) -> None:
+        self._meter = meter
+        self._total = total
+        self._console = Console(stderr=True)
+        self._next_line = time.monotonic() + _LINE_EVERY
+        self._next_update = 0.0
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+        self._progress = Progress(*columns, TextColumn("{task.fields[numbers]}"), console=self._console, transient=True)
+        self._task = self._progress.add_task("prompts", total=total, numbers="")
+        self._live: Live | None = self._progress.live if sys.stderr.isatty() else None
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def update(self, done: int) -> None:
+        """`done` prompts are settled. Shown ten times a second at most."""
+        now = time.monotonic()
+        if now < self._next_update:
+            return
+        self._next_update = now + 0.1
+        meter = self._meter
+        numbers = f"{meter.generated} generated, {meter.reused} reused, {meter.failed} failed"
+        if meter.completion_tokens:
+            numbers += f", {meter.tokens_per_second:.0f} tokens/s"
+        if self._live:
+            self._progress.update(self._task, completed=done, numbers=numbers)
+        elif now >= self._next_line:
+            self._next_line = now + _LINE_EVERY
+            left = meter.seconds / done * (self._total - done) if done else 0
+            print(f"{done}/{self._total} prompts, {numbers}, about {left:.0f} s left", file=sys.stderr, flush=True)

@@ -1,0 +1,100 @@
+"""Every path of a run, and the lock that keeps a second process out."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lidr_plugin.errors import RunError
+
+
+@dataclass(frozen=True, slots=True)
+class RunDir:
+    """The directory of a run (contract, section 4)."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The configuration as resolved."""
+        return self.path / "config.json"
+
+    @property
+    def store(self) -> Path:
+        """Every completion."""
+        return self.path / "completions.sqlite"
+
+    @property
+    def data(self) -> Path:
+        """LLaMA-Factory's `dataset_dir`."""
+        return self.path / "data"
+
+    @property
+    def dataset_info(self) -> Path:
+        """The entries of the datasets in `data`."""
+        return self.data / "dataset_info.json"
+
+    @property
+    def rejected(self) -> Path:
+        """Candidates that became no pair."""
+        return self.path / "rejected.jsonl"
+
+    @property
+    def report_json(self) -> Path:
+        """What happened, for programs."""
+        return self.path / "report.json"
+
+    @property
+    def report_html(self) -> Path:
+        """What happened, for people."""
+        return self.path / "report.html"
+
+    @property
+    def train_yaml(self) -> Path:
+        """A complete recipe for `llamafactory-cli train`."""
+        return self.path / "train.yaml"
+
+    @property
+    def checkpoint(self) -> Path:
+        """LLaMA-Factory's `output_dir`."""
+        return self.path / "checkpoint"
+
+    def dataset(self, name: str) -> Path:
+        """The dataset's file."""
+        return self.data / f"{name}.jsonl"
+
+    def free_bytes(self) -> int:
+        """Free space where the run's directory is or will be."""
+        place = self.path.absolute()
+        while not place.exists():
+            place = place.parent
+        return shutil.disk_usage(place).free
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the run's directory, which is made if absent. The lock ends with the process, however it ends.
+
+        Raises:
+            RunError: another process holds it, whose pid is named; or the directory cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise RunError(f"{error.filename}: {error.strerror}", "set another output_dir") from None
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pid = os.read(handle, 32).decode().strip() or "unknown"
+                raise RunError(
+                    f"{self.path}: another lidr is at work there (pid {pid})", "wait for it, or set another output_dir"
+                ) from None
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+            yield
+        finally:
+            os.close(handle)
