@@ -66,6 +66,6 @@ def main() -> None:
     sys.excepthook = _report_bug
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        app()
+        typer.main.get_command(app)()  # not app(), which would put its own hook in the place of ours
     except LidrError as error:
         fail(error.message, error.hint, error.exit_status)

@@ -52,7 +52,8 @@ class Tally:
 
     def _keep(self, pair: Candidate, position: int) -> None:
         """A sample by the hash of the id: the same pairs every time, and none is likelier than another."""
-        rank = int.from_bytes(hashlib.blake2b(f"{pair.language}\0{pair.id}".encode(), digest_size=6).digest())
+        name = f"{pair.language}\0{pair.rejected_source}\0{pair.id}".encode()
+        rank = int.from_bytes(hashlib.blake2b(name, digest_size=8).digest())
         heap = self._sample.setdefault(pair.language, [])
         if len(heap) < _SAMPLE:
             heapq.heappush(heap, (-rank, -position, pair))

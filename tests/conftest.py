@@ -1,0 +1,89 @@
+"""Fixtures: a run's folder with prompts and a configuration, and the `lidr` command as a child process."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+LANGUAGES = ("en", "de", "es", "fr")
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder with real data; tests that want it skip where it is absent."""
+    if not (SHARED / "data").is_dir():
+        pytest.skip("../shared/data is not there: no real prompts to read")
+    return SHARED
+
+
+def prompts(count: int, languages: Sequence[str] = LANGUAGES) -> list[dict[str, str]]:
+    """Prompts for the fake model, each in all languages."""
+    return [{code: f"[{code}] Tell me about boat number {i}." for code in languages} for i in range(count)]
+
+
+def write_prompts(folder: Path, rows: Sequence[Mapping[str, str]], **extra: Any) -> None:
+    """One JSONL file a language, with the row's number as id."""
+    (folder / "prompts").mkdir(parents=True, exist_ok=True)
+    for code in rows[0]:
+        lines = [json.dumps({"id": str(i), "instruction": row[code], **extra}, ensure_ascii=False) for i, row in enumerate(rows)]
+        (folder / "prompts" / f"{code}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def settings(folder: Path, **changes: Any) -> dict[str, Any]:
+    """A configuration for the fake server; dotted changes as `engine__base_url`."""
+    values: dict[str, Any] = {
+        "model_name_or_path": "fake",
+        "template": "qwen",
+        "languages": ["de", "es", "fr"],
+        "prompts": "prompts/{language}.jsonl",
+        "engine": {"backend": "openai", "base_url": "http://127.0.0.1:9/v1", "concurrency": 16, "timeout": 20},
+        "output_dir": str(folder / "run"),
+        "dataset_name": "demo",
+    }
+    for name, value in changes.items():
+        *sections, key = name.split("__")
+        target = values
+        for section in sections:
+            target = target.setdefault(section, {})
+        target[key] = value
+    return values
+
+
+def write_config(folder: Path, **changes: Any) -> Path:
+    """`lidr.yaml` in `folder`."""
+    path = folder / "lidr.yaml"
+    path.write_text(yaml.safe_dump(settings(folder, **changes), allow_unicode=True), encoding="utf-8")
+    return path
+
+
+Lidr = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def lidr(tmp_path: Path) -> Lidr:
+    """Runs the command in a child process, in the test's folder."""
+
+    def run(*arguments: str | Path, timeout: float = 120, env: Mapping[str, str] | None = None) -> Any:
+        command = [sys.executable, "-c", "from lidr_cli.main import main; main()", *map(str, arguments)]
+        merged = {**os.environ, **(env or {})}
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=timeout, check=False, env=merged)
+
+    return run
+
+
+def files_of(run: Path) -> dict[str, bytes]:
+    """The bytes that a run promises: everything in `data/`, and `rejected.jsonl`."""
+    found = {path.name: path.read_bytes() for path in sorted((run / "data").iterdir())}
+    return {**found, "rejected.jsonl": (run / "rejected.jsonl").read_bytes()}
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    """The objects of a JSONL file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

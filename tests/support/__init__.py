@@ -1,0 +1,1 @@
+"""What tests and benchmarks share: a fake model, a fake server, an oracle."""
