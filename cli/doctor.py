@@ -11,20 +11,17 @@ def doctor(
     overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Overrides.")] = None,
 ) -> None:
     """Check interpreters, environments, versions, GPUs and, given a configuration, what its run needs."""
-    from rich.console import Console
-    from rich.table import Table
-
     from lidr_plugin.configfile import load
     from lidr_plugin.doctor import check_config, check_machine
 
     findings = check_machine()
     if config is not None:
         findings += check_config(load(config, overrides or []))
-    table = Table(show_header=False, box=None)
+    colours = {"ok": typer.colors.GREEN, "note": typer.colors.CYAN, "wrong": typer.colors.RED}
     for finding in findings:
-        mark = {"ok": "[green]ok[/]", "note": "[cyan]note[/]", "wrong": "[red]wrong[/]"}[finding.level]
-        table.add_row(mark, finding.what, finding.found + (f"\n-> {finding.fix}" if finding.fix else ""))
-    Console().print(table)
+        typer.echo(f"{typer.style(f'{finding.level:6}', fg=colours[finding.level])}{finding.what}: {finding.found}")
+        if finding.fix:
+            typer.echo(f"      -> {finding.fix}")
     if any(finding.level == "wrong" for finding in findings):
         raise typer.Exit(1)
 

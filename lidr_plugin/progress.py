@@ -50,17 +50,23 @@ class Meter:
 
 
 class Display:
-    """Shows prompts done, requests, tokens/s and the time left: a live bar on a terminal, else a line now and then."""
+    """Shows prompts done, requests, tokens/s and the time left: a live bar on a terminal, else a line now and then.
 
-    def __init__(self, meter: Meter, total: int) -> None:
+    Args:
+        prompts: how many there are.
+        requests: how many they need at most, second tries aside.
+    """
+
+    def __init__(self, meter: Meter, prompts: int, requests: int) -> None:
         self._meter = meter
-        self._total = total
+        self._prompts = prompts
+        self._requests = requests
         self._console = Console(stderr=True)
         self._next_line = time.monotonic() + _LINE_EVERY
         self._next_update = 0.0
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
         self._progress = Progress(*columns, TextColumn("{task.fields[numbers]}"), console=self._console, transient=True)
-        self._task = self._progress.add_task("prompts", total=total, numbers="")
+        self._task = self._progress.add_task("pairs", total=1.0, numbers="")
         self._live: Live | None = self._progress.live if sys.stderr.isatty() else None
 
     def __enter__(self) -> Self:
@@ -84,9 +90,11 @@ class Display:
         numbers = f"{meter.generated} generated, {meter.reused} reused, {meter.failed} failed"
         if meter.completion_tokens:
             numbers += f", {meter.tokens_per_second:.0f} tokens/s"
+        # Prompts end in order, long after their first answers; so the work done is told by the requests.
+        share = max(done / self._prompts, min(0.99, (meter.generated + meter.reused) / self._requests))
         if self._live:
-            self._progress.update(self._task, completed=done, numbers=numbers)
+            self._progress.update(self._task, completed=share, numbers=f"{done}/{self._prompts} prompts, {numbers}")
         elif now >= self._next_line:
             self._next_line = now + _LINE_EVERY
-            left = meter.seconds / done * (self._total - done) if done else 0
-            print(f"{done}/{self._total} prompts, {numbers}, about {left:.0f} s left", file=sys.stderr, flush=True)
+            left = f", about {meter.seconds / share * (1 - share):.0f} s left" if share else ""
+            print(f"{done}/{self._prompts} prompts, {numbers}{left}", file=sys.stderr, flush=True)

@@ -32,7 +32,10 @@ def write_prompts(folder: Path, rows: Sequence[Mapping[str, str]], **extra: Any)
     """One JSONL file a language, with the row's number as id."""
     (folder / "prompts").mkdir(parents=True, exist_ok=True)
     for code in rows[0]:
-        lines = [json.dumps({"id": str(i), "instruction": row[code], **extra}, ensure_ascii=False) for i, row in enumerate(rows)]
+        lines = [
+            json.dumps({"id": str(i), "instruction": row[code], **extra}, ensure_ascii=False)
+            for i, row in enumerate(rows)
+        ]
         (folder / "prompts" / f"{code}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -73,7 +76,9 @@ def lidr(tmp_path: Path) -> Lidr:
     def run(*arguments: str | Path, timeout: float = 120, env: Mapping[str, str] | None = None) -> Any:
         command = [sys.executable, "-c", "from lidr_cli.main import main; main()", *map(str, arguments)]
         merged = {**os.environ, **(env or {})}
-        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=timeout, check=False, env=merged)
+        return subprocess.run(
+            command, capture_output=True, text=True, cwd=tmp_path, timeout=timeout, check=False, env=merged
+        )
 
     return run
 

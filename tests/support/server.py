@@ -119,7 +119,9 @@ class FakeServer:
     @staticmethod
     def _send(writer: asyncio.StreamWriter, status: int, value: Any, headers: str = "") -> bool:
         content = json.dumps(value).encode()
-        head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n{headers}Content-Length: {len(content)}\r\n\r\n"
+        head = (
+            f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n{headers}Content-Length: {len(content)}\r\n\r\n"
+        )
         writer.write(head.encode() + content)
         return True
 

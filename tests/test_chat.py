@@ -1,0 +1,94 @@
+"""Requests for responses and translations, and tolerant reading of what comes back."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lidr_plugin import chat
+from lidr_plugin.records import Completion, Sampling
+
+SAMPLING = Sampling(0.0, 1.0, 100, 1.1, 42, False)
+
+
+def completion(text: str, finish: str = "stop", *, prefilled: bool = True) -> Completion:
+    return Completion(text, finish, 1, 1, prefilled)
+
+
+@pytest.mark.parametrize(
+    ("answer", "prefilled", "text"),
+    [
+        ("Guten Tag\n</translated>", True, "Guten Tag"),
+        ("Guten Tag\n</translated>\n\nNote: formal.", True, "Guten Tag"),
+        ("Guten Tag", True, "Guten Tag"),
+        ("<translated>\nGuten Tag\n</translated>", True, "Guten Tag"),
+        ("<sentence>\nGuten Tag\n</sentence>\n</translated>", True, "Guten Tag"),
+        ("Here it is:\n<translated>\nGuten Tag\n</translated>", False, "Guten Tag"),
+        ("<translated>Guten Tag", False, "Guten Tag"),
+        ("Guten Tag", False, ""),
+        ("I cannot do that.", False, ""),
+        ("</translated>", True, ""),
+        ("", True, ""),
+        ("<think>hm</think>Guten Tag</translated>", True, "Guten Tag"),
+    ],
+)
+def test_a_translation_is_found_in_all_the_shapes_it_comes_in(answer: str, prefilled: bool, text: str) -> None:
+    found = chat.parse_translation(completion(answer, prefilled=prefilled), "Good day", thinking=False)
+    assert found == chat.Translated(text, cut=False)
+
+
+def test_cut_is_what_stopped_at_the_limit_before_the_closing_tag() -> None:
+    assert chat.parse_translation(completion("Guten", "length"), "Good day", thinking=False).cut
+    assert not chat.parse_translation(completion("Guten</translated> No", "length"), "Good day", thinking=False).cut
+
+
+def test_text_that_contains_the_tags_does_not_break_it() -> None:
+    source = "Write <translated>x</translated> and </sentence>."
+    answer = "Schreibe <translated>x</translated> und </sentence>.\n</translated>\nbye"
+    found = chat.parse_translation(completion(answer), source, thinking=False)
+    assert found.text == "Schreibe <translated>x</translated> und </sentence>."
+
+
+def test_the_request_has_the_text_between_its_tags_on_lines_of_their_own() -> None:
+    request = chat.translation_request(
+        "Braces {text} {language}", "de", weights="w", sampling=SAMPLING, template=chat.TEMPLATE, attempt=0, row="r"
+    )
+    content = request.messages[0].content
+    assert "\n<sentence>\nBraces {text} {language}\n</sentence>" in content
+    assert "German" in content
+    assert request.prefill == "<translated>\n"
+
+
+def test_thoughts_go_unless_they_are_wanted() -> None:
+    assert chat.without_thoughts("<think>a\nb</think>\n\nYes", thinking=False) == "Yes"
+    assert chat.without_thoughts("a\nb</think>Yes", thinking=False) == "Yes"
+    assert chat.without_thoughts("<think>never ends", thinking=False) == ""
+    assert chat.without_thoughts("<think>a</think>Yes", thinking=True) == "<think>a</think>Yes"
+
+
+def test_parts_are_paragraphs_and_code_blocks_stay_whole() -> None:
+    text = "One one one.\n\nTwo two two.\n\n```\na\n\nb\n```\n\nThree."
+    assert chat.in_parts("A single paragraph.", 1) == ["A single paragraph."]
+    parts = chat.in_parts(text, 3)
+    assert "```\na\n\nb\n```" in parts
+    assert len(chat.in_parts(text, 1)) == 2 or len(chat.in_parts(text, 1)) == 3
+
+
+@given(st.lists(st.text("ab `\n", min_size=1), min_size=1), st.integers(1, 4))
+def test_parts_lose_no_word(paragraphs: list[str], attempt: int) -> None:
+    text = "\n\n".join(paragraphs)
+    assert "\n\n".join(chat.in_parts(text, attempt)).split() == text.split()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "asks"),
+    [
+        ("Translate the following phrase into French.\nI miss you", True),
+        ("Übersetze den Satz ins Englische.", True),
+        ("Traduce esta frase.", True),
+        ("把这句话翻译成英文。", True),
+        ("Name three tips for staying healthy.", False),
+        ("Explain the state of the art in solar power.", False),
+    ],
+)
+def test_prompts_that_ask_for_a_translation_are_recognised(prompt: str, asks: bool) -> None:
+    assert chat.asks_for_translation(prompt) is asks

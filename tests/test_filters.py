@@ -1,0 +1,185 @@
+"""Each filter on text that is good and text that is bad."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lidr_plugin import filters
+from lidr_plugin.answers import final_numbers, is_correct
+from lidr_plugin.config import Config
+from lidr_plugin.errors import InputError
+from lidr_plugin.langid import LanguageGate
+from lidr_plugin.pairs import turns
+from lidr_plugin.records import Candidate, Passage, PromptText, Reason
+
+SAMPLES = {
+    "en": "The library stays open until eight in the evening, and on Saturdays there is a reading hour for children.",
+    "de": "Die Bücherei hat bis acht Uhr abends geöffnet, und samstags gibt es eine Vorlesestunde für Kinder.",
+    "es": "La biblioteca permanece abierta hasta las ocho de la tarde y los sábados hay una hora de lectura para niños.",
+    "fr": "La bibliothèque reste ouverte jusqu'à vingt heures et, le samedi, il y a une heure de lecture pour les enfants.",
+    "ru": "Библиотека открыта до восьми вечера, а по субботам там проводят час чтения для детей.",
+    "ja": "図書館は夜八時まで開いていて、土曜日には子どものための読み聞かせの時間があります。",
+    "zh": "图书馆开放到晚上八点，星期六还有给孩子们的阅读时间。",
+    "ar": "تبقى المكتبة مفتوحة حتى الثامنة مساءً، وفي أيام السبت هناك ساعة قراءة للأطفال.",
+}
+
+
+def candidate(chosen: str, rejected: str = "x", language: str = "de", **changes: object) -> Candidate:
+    values: dict[str, object] = {
+        "id": "1",
+        "language": language,
+        "prompt": PromptText("p"),
+        "chosen": Passage(chosen),
+        "rejected": Passage(rejected),
+        "chosen_source": "translation:en->de",
+        "rejected_source": "response:de",
+        "source": Passage(chosen),
+        **changes,
+    }
+    return Candidate(**values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("code", SAMPLES)
+def test_the_language_of_a_plain_text_is_told(code: str) -> None:
+    gate = LanguageGate(list(SAMPLES))
+    assert gate.detect(SAMPLES[code]) == code
+    assert gate.off_target(SAMPLES[code], "de") is (code != "de")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Yes.",
+        "Je t'aime",
+        "```python\nfor word in sentence.split():\n    print(word)  # shows every word of the sentence\n```",
+        "https://example.org/a/very/long/address/with/many/english/words/in/it",
+        "`SELECT name FROM users WHERE id = 3`",
+        "42 + 58 = 100",
+    ],
+)
+def test_code_addresses_and_short_texts_do_not_decide(text: str) -> None:
+    assert not LanguageGate(["en", "de"]).off_target(text, "de")
+
+
+def test_code_in_a_text_does_not_hide_its_language() -> None:
+    code = "```python\nprint('this is a line of code with many english words in it, really many')\n```\n"
+    gate = LanguageGate(["en", "de"])
+    assert not gate.off_target(code + SAMPLES["de"], "de")
+    assert gate.off_target(code + SAMPLES["en"], "de")
+
+
+def test_a_language_that_cannot_be_identified_is_refused() -> None:
+    with pytest.raises(InputError, match="Khmer"):
+        LanguageGate(["en", "km"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I am sorry, I am sorry, " * 40,
+        "The answer is the following one:\n" + "- Drink more water every day\n" * 30,
+        "ha" * 200,
+        "非常重要，" * 60,
+        "A good start. " + "This is a very good idea and we should do it again and again. " * 12,
+        "a" * 300,
+    ],
+)
+def test_degenerate_repetition_is_told(text: str) -> None:
+    assert filters.is_degenerate(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *SAMPLES.values(),
+        "\n".join(f"{n}. Step {n}: turn the page and read line {n * 7} aloud." for n in range(1, 15)),
+        "| a | b |\n|---|---|\n" + "\n".join(f"| {n} | {n * n} |" for n in range(30)),
+        "-" * 80 + "\nA title\n" + "-" * 80,
+        "Row, row, row your boat,\ngently down the stream.\nMerrily, merrily, merrily, merrily,\nlife is but a dream.\n"
+        * 2,
+    ],
+)
+def test_lists_tables_and_verses_are_not_degenerate(text: str) -> None:
+    assert not filters.is_degenerate(text)
+
+
+def test_real_answers_are_kept_and_looped_ones_are_not(shared: Path) -> None:
+    lines = (shared / "data/llama3-8b/en_to_fr.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    french = [row["en2fr_reponse"] for row in rows if row["en2fr_reponse"] != "Translation Error"]
+    english = [row["response"] for row in rows]
+    assert sum(map(filters.is_degenerate, english)) <= 2
+    assert sum(map(filters.is_degenerate, french)) <= 5
+    assert all(filters.is_degenerate((text[:80] + "\n") * 12) for text in english if len(text) > 80)
+    gate = LanguageGate(["en", "de", "es", "fr", "ru"])
+    assert sum(gate.off_target(text, "fr") for text in french) <= 0.02 * len(french)
+    assert sum(gate.off_target(text, "en") for text in english) <= 0.02 * len(english)
+    prose = [text for text in english if len(text) > 300 and "```" not in text]
+    assert sum(gate.off_target(text, "fr") for text in prose) >= 0.98 * len(prose)
+
+
+def test_identical_length_ratio_and_cut_texts() -> None:
+    assert filters.identical(candidate("a", "a")) is Reason.IDENTICAL
+    assert filters.identical(candidate("a", "b")) is None
+    check = filters.length_ratio(0.2, 5.0)
+    assert check(candidate("abcde", "a")) is None
+    assert check(candidate("abcdef", "a")) is Reason.LENGTH_RATIO
+    assert check(candidate("a", "abcde")) is None
+    assert check(candidate("a", "abcdef")) is Reason.LENGTH_RATIO
+    assert filters.truncated(candidate("a", source=Passage("s", cut=True))) is Reason.TRUNCATED
+    assert filters.truncated(replace(candidate("a"), chosen=Passage("s", cut=True))) is Reason.TRUNCATED
+    assert filters.truncated(candidate("a", rejected=Passage("s", cut=True))) is None
+
+
+def test_every_filter_can_be_switched_off() -> None:
+    values = {"model_name_or_path": "m", "languages": ["de"], "prompts": "{language}.jsonl"}
+    off = dict.fromkeys(("truncated", "identical", "off_target", "repetition", "length_ratio"), False)
+    with_all = filters.build_filters(Config.model_validate(values))
+    with_none = filters.build_filters(Config.model_validate({**values, "filters": off}))
+    assert len(with_all) - len(with_none) == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "right"),
+    [
+        ("So she earns $1,000.", "1000.0", True),
+        ("La respuesta es 1.000.", "1,000", True),
+        ("Es sind 1 000 Euro.", "1000", True),
+        ("Antwort: 2,5", "2.5", True),
+        ("答えは１８個です。", "18", True),
+        ("الجواب هو ١٨", "18", True),
+        ("উত্তর ১৮", "18", True),
+        ("The answer is 18, not 17.", "18", False),
+        ("It is \\boxed{-3}", "-3", True),
+        ("It is −3", "-3", True),
+        ("no number", "3", False),
+        ("#### 1,234,567", "1234567", True),
+        ("5.00", "5", True),
+        ("15", "1.5", False),
+    ],
+)
+def test_numbers_compare_as_numbers(text: str, answer: str, right: bool) -> None:
+    assert is_correct(text, answer) is right
+
+
+def test_the_last_number_counts() -> None:
+    assert {int(x) for x in final_numbers("first 3, then 4.")} == {4}
+
+
+def test_contrast_wants_a_right_chosen_and_a_wrong_rejected() -> None:
+    contrast, chosen = filters.answer(contrast=True), filters.answer(contrast=False)
+    assert contrast(candidate("it is 5", "it is 4", final_answer="5")) is None
+    assert contrast(candidate("it is 5", "so 5.0", final_answer="5")) is Reason.ANSWER
+    assert chosen(candidate("it is 5", "so 5.0", final_answer="5")) is None
+    assert chosen(candidate("it is 6", "so 5.0", final_answer="5")) is Reason.ANSWER
+
+
+def test_the_languages_take_turns_by_position() -> None:
+    codes = ["de", "es", "fr"]
+    assert [list(turns(i, codes, "one"))[0] for i in range(4)] == ["de", "es", "fr", "de"]
+    assert list(turns(1, codes, "one")) == ["es", "fr", "de"]
+    assert list(turns(1, codes, "all")) == codes
+    assert list(turns(1, codes, "last")) == ["fr"]
+    assert list(turns(1, codes, "none")) == []

@@ -1,0 +1,114 @@
+"""The store and its keys."""
+
+import sqlite3
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from lidr_plugin.errors import InputError, StoreError
+from lidr_plugin.hashing import fingerprint, key_of, request_json
+from lidr_plugin.records import Completion, Message, Request, Sampling
+from lidr_plugin.store import Entry, Store, entry_json, read_entries
+from tests.conftest import Lidr
+
+SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=10, repetition_penalty=1.1, seed=42, thinking=False)
+REQUEST = Request("w", (Message("user", "hello"),), SAMPLING)
+ANSWER = Completion("hi ✓", "stop", 3, 2, True)
+
+CHANGES = {
+    "weights": replace(REQUEST, weights="w2"),
+    "messages: content": replace(REQUEST, messages=(Message("user", "hello "),)),
+    "messages: role": replace(REQUEST, messages=(Message("system", "hello"),)),
+    "messages: number": replace(REQUEST, messages=(Message("user", "hello"),) * 2),
+    "prefill": replace(REQUEST, prefill="<"),
+    "sample": replace(REQUEST, sample=1),
+    "temperature": replace(REQUEST, sampling=replace(SAMPLING, temperature=0.1)),
+    "top_p": replace(REQUEST, sampling=replace(SAMPLING, top_p=0.9)),
+    "max_tokens": replace(REQUEST, sampling=replace(SAMPLING, max_tokens=11)),
+    "repetition_penalty": replace(REQUEST, sampling=replace(SAMPLING, repetition_penalty=1.0)),
+    "seed": replace(REQUEST, sampling=replace(SAMPLING, seed=1)),
+    "thinking": replace(REQUEST, sampling=replace(SAMPLING, thinking=True)),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_every_field_of_a_request_is_part_of_its_key(name: str) -> None:
+    assert key_of(request_json(CHANGES[name])) != key_of(request_json(REQUEST))
+
+
+def test_no_field_was_forgotten_above_and_the_row_is_left_out() -> None:
+    named = {name.split(":")[0] for name in CHANGES}
+    assert named == ({f.name for f in fields(Request)} | {f.name for f in fields(Sampling)}) - {"sampling", "row"}
+    assert request_json(replace(REQUEST, row="x")) == request_json(REQUEST)
+
+
+def test_the_key_is_the_same_in_every_version() -> None:
+    assert key_of(request_json(REQUEST)).hex() == "dacd44c770b04993c676524ca546f4139759e5f4a283f8d7ab643ff64d62375c"
+
+
+def test_what_was_put_is_found_and_what_is_there_stays(tmp_path: Path) -> None:
+    text = request_json(REQUEST)
+    with Store(tmp_path / "s.sqlite") as store:
+        assert store.put_many([Entry(text, ANSWER)]) == 1
+        assert store.put_many([Entry(text, replace(ANSWER, text="other"))]) == 0
+        assert store.get_many([key_of(text), b"x" * 32]) == {key_of(text): ANSWER}
+        assert store.verify() == []
+        assert len(store) == 1
+
+
+def test_a_changed_row_is_found_by_verify(tmp_path: Path, lidr: Lidr) -> None:
+    path = tmp_path / "completions.sqlite"
+    with Store(path) as store:
+        store.put_many([Entry(request_json(REQUEST), ANSWER)])
+    assert lidr("store", "verify", tmp_path).returncode == 0
+    db = sqlite3.connect(path)
+    db.execute("UPDATE completion SET request = replace(request, 'hello', 'hullo')")
+    db.commit()
+    db.close()
+    done = lidr("store", "verify", tmp_path)
+    assert done.returncode == 1
+    assert "does not have this key" in done.stderr
+
+
+def test_export_and_import_give_the_same_store(tmp_path: Path, lidr: Lidr) -> None:
+    with Store(tmp_path / "completions.sqlite") as store:
+        store.put_many([Entry(request_json(request), ANSWER) for request in [REQUEST, *CHANGES.values()]])
+        entries = list(store.entries())
+    assert lidr("store", "export", tmp_path, tmp_path / "out.jsonl").returncode == 0
+    assert list(read_entries(tmp_path / "out.jsonl")) == entries
+    assert lidr("store", "import", tmp_path / "other", tmp_path / "out.jsonl").returncode == 0
+    with Store(tmp_path / "other/completions.sqlite") as other:
+        assert list(other.entries()) == entries
+    assert entry_json(entries[0])["text"] == "hi ✓"
+
+
+def test_what_is_no_store_or_of_a_newer_lidr_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "text.sqlite").write_text("hello, this is no database at all " * 50)
+    with pytest.raises(StoreError, match="not a completion store"):
+        Store(tmp_path / "text.sqlite")
+    Store(tmp_path / "new.sqlite").close()
+    db = sqlite3.connect(tmp_path / "new.sqlite")
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(StoreError, match="newer lidr"):
+        Store(tmp_path / "new.sqlite")
+    with pytest.raises(InputError, match="no completion store"):
+        Store(tmp_path / "none.sqlite", read_only=True)
+    (tmp_path / "bad.jsonl").write_text('{"a": 1}\n')
+    with pytest.raises(InputError, match=r"bad.jsonl:1"):
+        list(read_entries(tmp_path / "bad.jsonl"))
+
+
+def test_the_fingerprint_changes_with_the_files_that_decide_the_answers(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"1")
+    first = fingerprint(tmp_path)
+    (tmp_path / "README.md").write_text("new")
+    (tmp_path / ".complete").write_text("")
+    assert fingerprint(tmp_path) == first
+    (tmp_path / "model.safetensors").write_bytes(b"2")
+    assert fingerprint(tmp_path) != first
+    (tmp_path / "model.safetensors").write_bytes(b"1")
+    (tmp_path / "chat_template.jinja").write_text("x")
+    assert fingerprint(tmp_path) != first
