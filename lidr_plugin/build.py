@@ -1,7 +1,7 @@
 """From a configuration to a dataset: the whole of `lidr build-pairs`, as one call."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -219,9 +219,8 @@ def _build(plan: Plan, store: Store, lanes: dict[str, Lane]) -> Built:
             pairs.writelines(jsonl.dump_line(pair_json(pair, plan.method.system)) for pair in settled.pairs)
             rejected.writelines(jsonl.dump_line(rejection_json(item)) for item in settled.rejections)
             tally.add(settled)
-            display.update(tally.prompts)
 
-        asyncio.run(_run(plan, Generator(store, lanes, meter), emit))
+        asyncio.run(_run(plan, Generator(store, lanes, meter), emit, lambda: display.update(tally.prompts)))
     merge_entry(run_dir.dataset_info, config.dataset_name, system=bool(plan.method.system))
     settings = train_settings(config, run_dir)
     count = sum(tally.pairs.values())
@@ -241,10 +240,19 @@ def _build(plan: Plan, store: Store, lanes: dict[str, Lane]) -> Built:
     return Built(run_dir, write_report(run_dir, config, tally, meter))
 
 
-async def _run(plan: Plan, generator: Generator, emit: Any) -> None:
+async def _run(
+    plan: Plan, generator: Generator, emit: Callable[[Settled], None], show: Callable[[], None]
+) -> None:
+    async def keep_showing() -> None:
+        while True:
+            show()
+            await asyncio.sleep(0.2)
+
+    showing = asyncio.create_task(keep_showing())
     try:
         await run(plan.works(), generator, emit, plan.config.engine.concurrency)
     finally:
+        showing.cancel()
         await generator.close()
 
 

@@ -63,7 +63,6 @@ class Display:
         self._requests = requests
         self._console = Console(stderr=True)
         self._next_line = time.monotonic() + _LINE_EVERY
-        self._next_update = 0.0
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
         self._progress = Progress(*columns, TextColumn("{task.fields[numbers]}"), console=self._console, transient=True)
         self._task = self._progress.add_task("pairs", total=1.0, numbers="")
@@ -81,12 +80,8 @@ class Display:
             self._live.stop()
 
     def update(self, done: int) -> None:
-        """`done` prompts are settled. Shown ten times a second at most."""
-        now = time.monotonic()
-        if now < self._next_update:
-            return
-        self._next_update = now + 0.1
-        meter = self._meter
+        """`done` prompts are settled."""
+        now, meter = time.monotonic(), self._meter
         numbers = f"{meter.generated} generated, {meter.reused} reused, {meter.failed} failed"
         if meter.completion_tokens:
             numbers += f", {meter.tokens_per_second:.0f} tokens/s"

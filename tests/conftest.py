@@ -91,4 +91,4 @@ def files_of(run: Path) -> dict[str, bytes]:
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
     """The objects of a JSONL file."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in path.read_bytes().split(b"\n") if line]

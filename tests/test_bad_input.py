@@ -32,7 +32,7 @@ def line(extra: str) -> Callable[[Path], None]:
     def spoil(folder: Path) -> None:
         path = folder / "lidr.yaml"
         values = yaml.safe_load(path.read_text())
-        values.pop(extra.split(":")[0], None)
+        values.pop(extra.split(":", maxsplit=1)[0], None)
         path.write_text(yaml.safe_dump(values) + extra + "\n")
 
     return spoil

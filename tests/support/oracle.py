@@ -65,7 +65,7 @@ def expected(
             reason = "truncated"
         elif not source.text or (other.text is not None and not other.text):
             reason = "empty"
-        elif chosen.cut or other.cut and other.text is None:
+        elif chosen.cut or (other.cut and other.text is None):
             reason = "truncated"
         elif chosen.text is None or other.text is None:
             reason = "translation_failed"

@@ -1,0 +1,50 @@
+"""Runs the transformers engine on a tiny model and compares it with one text at a time; prints what it found."""
+
+import asyncio
+import json
+import sys
+from dataclasses import replace
+
+from lidr_plugin.engines.transformers import Transformers
+from lidr_plugin.errors import EngineError
+from lidr_plugin.records import Message, Request, Sampling
+
+SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=12, repetition_penalty=1.1, seed=42, thinking=False)
+
+
+def engine(model: str, batch_size: int) -> Transformers:
+    return Transformers(
+        model, revision="main", trust_remote_code=False, device="cpu", dtype="float32", batch_size=batch_size
+    )
+
+
+async def answers(model: str, batch_size: int, requests: list[Request]) -> list[str]:
+    made = engine(model, batch_size)
+    await made.open()
+    try:
+        found = await asyncio.gather(*(made.complete(request) for request in requests))
+    finally:
+        await made.close()
+    assert all(item.finish_reason in ("stop", "length") for item in found)
+    assert all(0 < item.completion_tokens <= request.sampling.max_tokens for item, request in zip(found, requests, strict=True))
+    assert all(item.prefilled == bool(request.prefill) for item, request in zip(found, requests, strict=True))
+    return [item.text for item in found]
+
+
+async def main(model: str) -> None:
+    plain = [Request("w", (Message("user", "word " * n),), SAMPLING, row=str(n)) for n in range(1, 12)]
+    prefilled = [replace(request, prefill="<translated>\n") for request in plain]
+    longer = [replace(request, sampling=replace(SAMPLING, max_tokens=20)) for request in plain[:3]]
+    requests = [*plain, *prefilled, *longer]
+    alone = await answers(model, 1, requests)
+    together = await answers(model, 4, requests)
+    try:
+        await engine("/no/such/model", 1).open()
+        refused = ""
+    except EngineError as error:
+        refused = error.message
+    print("FOUND " + json.dumps({"same": alone == together, "differ": alone[0] != alone[11], "refused": refused}))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))

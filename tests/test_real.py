@@ -1,0 +1,125 @@
+"""The real thing, on the CPU: LLaMA-Factory's loader, the transformers engine, a vLLM server with a real checkpoint."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lidr_plugin.environments import home, python_of
+from tests.conftest import Lidr, prompts, rows_of, write_config, write_prompts
+from tests.support.server import FakeServer, running
+
+ROOT = Path(__file__).resolve().parents[1]
+CHECKPOINT = Path(os.environ.get("LIDR_TEST_MODEL") or home() / "test-model")
+
+
+@pytest.fixture(scope="module")
+def train_python() -> Path:
+    python = python_of("train")
+    if python is None:
+        pytest.skip("no train environment: lidr env create train")
+    return python
+
+
+@pytest.fixture(scope="module")
+def tiny_model(train_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("tiny")
+    in_train(train_python, "make_model", folder)
+    yield folder
+
+
+def in_train(python: Path, script: str, *arguments: str | Path) -> Any:
+    """Runs a script of tests/in_train and returns what it found."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+    command = [str(python), "-m", f"tests.in_train.{script}", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=ROOT, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")]
+    return json.loads(found[-1][6:]) if found else None
+
+
+def assert_loads(python: Path, model: Path, run: Path, name: str, system: str = "") -> None:
+    """LLaMA-Factory reads back exactly what was written, with the recipe that lies beside it."""
+    found = in_train(python, "load_dataset", run / "train.yaml", model)
+    pairs = rows_of(run / f"data/{name}.jsonl")
+    assert pairs
+    assert len(found["rows"]) == len(pairs)
+    for row, pair in zip(found["rows"], pairs, strict=True):
+        joined = "\n".join(part for part in (pair["instruction"], pair["input"]) if part)
+        assert row["_prompt"] == [{"role": "user", "content": joined}]
+        assert row["_response"] == [
+            {"role": "assistant", "content": pair["chosen"]},
+            {"role": "assistant", "content": pair["rejected"]},
+        ]
+        assert (row["_system"] or "") == system
+    assert found["pref"] == ["sigmoid", 0.1, 1.0]
+    assert found["batch"] == 16
+
+
+@pytest.mark.train
+@pytest.mark.parametrize("system", ["", "Be brief.\nAlways."])
+def test_llamafactory_reads_back_what_was_written(
+    system: str, train_python: Path, tiny_model: Path, tmp_path: Path, lidr: Lidr
+) -> None:
+    rows = prompts(40)
+    for number in range(10):
+        rows[number]["de"] = f'[de] {number} Anführung "x" \\ Zeile\nzwei \u2028 drei\t☃ \u0000?'
+    write_prompts(tmp_path, rows, input="and\nmore")
+    with running(FakeServer()) as url:
+        done = lidr("build-pairs", write_config(tmp_path, engine__base_url=url, generation__system=system or None))
+    assert done.returncode == 0, done.stderr
+    assert_loads(train_python, tiny_model, tmp_path / "run", "demo", system)
+
+
+@pytest.mark.train
+def test_the_transformers_engine_gives_in_batches_what_it_gives_alone(train_python: Path, tiny_model: Path) -> None:
+    found = in_train(train_python, "generate", tiny_model)
+    assert found["same"]
+    assert found["differ"], "the prefill changes the answer"
+    assert "/no/such/model" in found["refused"]
+
+
+def vllm_processes() -> list[str]:
+    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout.splitlines()
+    return [line for line in listed if "vllm.entrypoints.openai.api_server" in line and str(CHECKPOINT) in line]
+
+
+@pytest.mark.vllm
+def test_real_prompts_through_a_real_vllm_server_end_in_a_dataset_that_llamafactory_loads(
+    train_python: Path, shared: Path, tmp_path: Path, lidr: Lidr
+) -> None:
+    if python_of("vllm") is None:
+        pytest.skip("no vllm environment: lidr env create vllm")
+    if not (CHECKPOINT / "config.json").exists():
+        pytest.skip(f"no real checkpoint at {CHECKPOINT}")
+    before = set(vllm_processes())
+    config = write_config(
+        tmp_path,
+        model_name_or_path=str(CHECKPOINT),
+        languages=["de"],
+        prompts=str(shared / "data/alpagasus/{language}.jsonl"),
+        max_prompts=10,
+        engine={
+            "backend": "vllm",
+            "concurrency": 32,
+            "args": {"max_num_seqs": 32, "enforce_eager": True, "max_model_len": 2048, "dtype": "bfloat16"},
+        },
+        generation__max_tokens=160,
+        translation__max_tokens=240,
+    )
+    done = lidr("build-pairs", config, timeout=900, env={"VLLM_CPU_KVCACHE_SPACE": "2"})
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "run/report.json").read_text())
+    assert report["completions"]["generated"] >= 20
+    assert report["completions"]["failed"] == 0
+    assert report["tokens"]["completion"] > 1000
+    assert sum(report["pairs"].values()) >= 3, report
+    assert set(vllm_processes()) <= before, "the server and its children are gone"
+    assert_loads(train_python, CHECKPOINT, tmp_path / "run", "demo")
+    again = lidr("build-pairs", config)
+    assert again.returncode == 0, again.stderr
+    assert json.loads((tmp_path / "run/report.json").read_text())["completions"]["generated"] == 0
