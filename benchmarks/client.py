@@ -84,7 +84,9 @@ def measure(url: str, model: str, args: argparse.Namespace) -> None:
         print(f"{count:,} requests, concurrency {args.concurrency}")
         print(f"lidr:      {count / seconds:8.1f} requests/s {tokens / seconds:8.1f} tokens/s")
         print(f"bare loop: {count / bare_seconds:8.1f} requests/s {bare_tokens / bare_seconds:8.1f} tokens/s")
-        print(f"ratio:     {bare_seconds / seconds:8.2f} requests/s {tokens / seconds / (bare_tokens / bare_seconds):8.2f} tokens/s")
+        print(
+            f"ratio:     {bare_seconds / seconds:8.2f} requests/s {tokens / seconds / (bare_tokens / bare_seconds):8.2f} tokens/s"
+        )
     finally:
         shutil.rmtree(folder)
 

@@ -33,14 +33,13 @@ from tests.support.model import digest
 
 WORDS = 40
 VOCABULARY = {
-    "en": "the of and to in is that it was for on are with as his they be at one have this from or had by hot but some "
-    "what there we can out other were all your when up use word how said an each she which do their time if will way "
-    "about many then them would write like so these her long make thing see him two has look more day could go come".split(),
-    "de": "der die und in den von zu das mit sich des auf für ist im dem nicht ein eine als auch es an werden aus er hat "
-    "dass sie nach wird bei einer um am sind noch wie einem über einen so zum war haben nur oder aber vor zur bis mehr "
-    "durch man sein wurde sei hatte kann gegen vom können schon wenn habe seine Mark ihre dann unter wir soll ich".split(),
+    "en": """the of and to in is that it was for on are with as his they be at one have this from or had by hot but some
+    what there we can out other were all your when up use word how said an each she which do their time if will way about
+    many then them would write like so these her long make thing see him two has look more day could go come""".split(),
+    "de": """der die und in den von zu das mit sich des auf für ist im dem nicht ein eine als auch es an werden aus er hat
+    dass sie nach wird bei einer um am sind noch wie einem über einen so zum war haben nur oder aber vor zur bis mehr durch
+    man sein wurde sei hatte kann gegen vom können schon wenn habe seine ihre dann unter wir soll ich""".split(),
 }
-
 
 CHILD = (
     "import atexit\nfrom lidr_cli.main import main\n"
@@ -110,7 +109,9 @@ def main() -> None:
         pairs, limit = sum(report["pairs"].values()), 4_000 if args.off_target else 20_000
         peak = int(re.findall(r"VmHWM:\s+(\d+) kB", done.stdout)[-1]) / 1024
         filtered = "on" if args.off_target else "off"
-        print(f"{pairs:,} pairs in {seconds:.1f} s, language filter {filtered}, one core, start-up and prompt check included")
+        print(
+            f"{pairs:,} pairs in {seconds:.1f} s, language filter {filtered}, one core, start-up and prompt check included"
+        )
         print(f"speed:  {pairs / seconds:,.0f} pairs/s = {pairs / seconds / limit:.2f} of the limit of {limit:,}")
         print(f"memory: {peak:.0f} MB peak = {peak / 400:.2f} of the limit of 400 MB")
     finally:

@@ -75,6 +75,8 @@ def parse_translation(completion: Completion, source: str, *, thinking: bool) ->
     hold a tag of its own to count as a translation.
     """
     text = without_thoughts(completion.text, thinking=thinking)
+    if completion.prefilled and text.endswith(_CLOSE) and "<" not in text[: -len(_CLOSE)]:
+        return Translated(text[: -len(_CLOSE)].strip(), False)  # as asked for, and by far the most
     own_opens, own_closes = source.count(_OPEN), source.count(_CLOSE)
     before, opened, after = text.partition(_OPEN)
     if opened and (not before.strip() or (not completion.prefilled and text.count(_OPEN) > own_opens)):

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from lidr_plugin import answers
 from lidr_plugin.config import Config
@@ -15,14 +15,14 @@ _NGRAM = 8
 _FEWEST_UNITS = 40
 _REPEATED_NGRAMS = 0.4
 _REPEATED_LINES = 0.4
-_RUN = re.compile(r"(\w)\1{49}|((?:[^\W_]{1,12}\W{0,2}))\2{24}")
+_LONGEST_WORD = 60
 _DENSE = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
 
 
 def request_failed(candidate: Candidate) -> Reason | None:
     """A request that the candidate needs failed for good."""
-    passages = (candidate.source, candidate.chosen, candidate.rejected)
-    return Reason.REQUEST_FAILED if any(p.failed is Reason.REQUEST_FAILED for p in passages) else None
+    failed = (candidate.source.failed, candidate.chosen.failed, candidate.rejected.failed)
+    return Reason.REQUEST_FAILED if Reason.REQUEST_FAILED in failed else None
 
 
 def truncated(candidate: Candidate) -> Reason | None:
@@ -32,9 +32,9 @@ def truncated(candidate: Candidate) -> Reason | None:
 
 def usable(candidate: Candidate) -> Reason | None:
     """A text is missing: a prompt or a translation that failed, or an answer without a word."""
-    for passage in (candidate.source, candidate.chosen, candidate.rejected):
-        if passage.failed:
-            return passage.failed
+    failed = candidate.source.failed or candidate.chosen.failed or candidate.rejected.failed
+    if failed:
+        return failed
     return None if candidate.chosen.text and candidate.rejected.text else Reason.EMPTY
 
 
@@ -55,20 +55,28 @@ def off_target(gate: LanguageGate) -> Filter:
 
 
 def is_degenerate(text: str) -> bool:
-    """Whether a text repeats itself without end: by runs, by lines, or by 8-grams of words.
+    """Whether a text repeats itself without end: by lines, or by 8-grams of words (of characters in a very long word).
 
     Lines: over 40 % of the text's characters stand in lines (of eight characters or more) that stood there three times
     before. 8-grams: over 40 % of them occurred before (in scripts without spaces a unit is a character).
     """
     if len(text) < 60:
         return False
-    if _RUN.search(text):
+    if "\n" in text:
+        lines = Counter(line for line in map(str.strip, text.split("\n")) if len(line) >= 8)
+        surplus = sum((count - 3) * len(line) for line, count in lines.items() if count > 3)
+        if surplus > _REPEATED_LINES * len(text):
+            return True
+    dense = not text.isascii() and _DENSE.search(text)
+    units = _DENSE.sub(lambda match: match[0] + " ", text).split() if dense else text.split()
+    longest = max(units, key=len, default="")
+    if len(longest) > _LONGEST_WORD and longest.isalnum() and _repeats(longest):
         return True
-    lines = Counter(line for line in map(str.strip, text.splitlines()) if len(line) >= 8)
-    surplus = sum((count - 3) * len(line) for line, count in lines.items() if count > 3)
-    if surplus > _REPEATED_LINES * len(text):
-        return True
-    units = _DENSE.sub(lambda match: match[0] + " ", text).split() if _DENSE.search(text) else text.split()
+    return _repeats(units)
+
+
+def _repeats(units: Sequence[str]) -> bool:
+    """Whether over 40 % of the 8-grams of units occurred before."""
     total = len(units) - _NGRAM + 1
     # Every distinct unit begins an 8-gram of its own (but for the last seven), so many distinct units settle it.
     if len(units) < _FEWEST_UNITS or len(set(units)) >= (1 - _REPEATED_NGRAMS) * total + _NGRAM:

@@ -68,7 +68,8 @@ class Work:
         self._answers: dict[_Label, Completion | Failure] = {}
         self._wanted: dict[_Label, Request] = {}
         self._open: set[_Label] = set()
-        self._passages: dict[tuple[str, str, str], Passage] = {}
+        self._responses: dict[str, Passage] = {}
+        self._translations: dict[tuple[str, str, str], Passage] = {}
         self._weighed: dict[tuple[str, str], Weighed] = {}
         asks = method.translation_prompts != "ignore" and method.is_translation_prompt(prompt)
         self._dropped = asks and method.translation_prompts == "drop"
@@ -88,6 +89,10 @@ class Work:
     def settle(self) -> Settled | None:
         """What the prompt came to; None while answers are missing, and then `wanted` has what is asked for next."""
         method = self._method
+        if not self._answers and not self._dropped:  # nothing can be weighed yet
+            for language in (method.dominant, *method.languages):
+                self._response(language)
+            return None
         return settle(
             self.position,
             lambda: (self._non_dominant(language) for language in method.languages),
@@ -121,11 +126,9 @@ class Work:
         return PromptText(sent.replace("{prompt}", text.joined))
 
     def _response(self, language: str) -> Passage | None:
-        method = self._method
-        known = self._passages.get(("response", language, ""))
-        if known is not None:
+        if known := self._responses.get(language):
             return known
-        prompt = self.prompt_in(language)
+        method, prompt = self._method, self.prompt_in(language)
         if prompt is None or isinstance(prompt, Passage):
             return prompt
         answer = self._ask(
@@ -140,13 +143,12 @@ class Work:
         )
         if answer is None:
             return None
-        passage = self._passages[("response", language, "")] = _passage(answer, thinking=method.response.thinking)
+        passage = self._responses[language] = _passage(answer, thinking=method.response.thinking)
         return passage
 
     def _translated(self, kind: str, source: Passage, origin: str, target: str) -> Passage | None:
         """A passage's translation: whole at first, then in smaller and smaller parts, as often as `retries` allows."""
-        known = self._passages.get((kind, origin, target))
-        if known is not None:
+        if known := self._translations.get((kind, origin, target)):
             return known
         best = Passage("", failed=Reason.TRANSLATION_FAILED)
         for attempt in range(self._method.retries + 1):
@@ -158,27 +160,14 @@ class Work:
                 break
             if best.failed is not Reason.REQUEST_FAILED and not best.text:
                 best = passage
-        self._passages[(kind, origin, target)] = best
+        self._translations[(kind, origin, target)] = best
         return best
 
     def _attempt(self, label: _Label, text: str) -> Passage | None:
         """One try, in one part or several that are asked for together."""
-        method = self._method
         parts = chat.in_parts(text, label.attempt) if label.attempt else [text]
         answers = [
-            self._ask(
-                label._replace(part=number),
-                lambda part=part: chat.translation_request(  # type: ignore[misc]
-                    part,
-                    label.target,
-                    weights=method.translator,
-                    sampling=method.translation,
-                    template=method.template,
-                    attempt=label.attempt,
-                    row=f"{self.prompt.id} [{label.source}->{label.target}]",
-                ),
-            )
-            for number, part in enumerate(parts)
+            self._ask_part(label._replace(part=number) if number else label, part) for number, part in enumerate(parts)
         ]
         translated: list[chat.Translated] = []
         for part, answer in zip(parts, answers, strict=True):
@@ -186,12 +175,27 @@ class Work:
                 return None
             if isinstance(answer, Failure):
                 return Passage("", failed=Reason.REQUEST_FAILED)
-            translated.append(chat.parse_translation(answer, part, thinking=method.translation.thinking))
+            translated.append(chat.parse_translation(answer, part, thinking=self._method.translation.thinking))
         joined = "\n\n".join(item.text for item in translated)
         if not all(item.text for item in translated):
             cut = any(item.cut for item in translated)
-            return Passage("", cut, Reason.TRUNCATED if cut and method.skip_cut else Reason.TRANSLATION_FAILED)
+            return Passage("", cut, Reason.TRUNCATED if cut and self._method.skip_cut else Reason.TRANSLATION_FAILED)
         return Passage(joined, cut=any(item.cut for item in translated))
+
+    def _ask_part(self, label: _Label, text: str) -> Completion | Failure | None:
+        method = self._method
+        return self._ask(
+            label,
+            lambda: chat.translation_request(
+                text,
+                label.target,
+                weights=method.translator,
+                sampling=method.translation,
+                template=method.template,
+                attempt=label.attempt,
+                row=f"{self.prompt.id} [{label.source}->{label.target}]",
+            ),
+        )
 
     def _carried(self, source: Passage, origin: str, target: str) -> Passage | None:
         """The translation of a response; nothing is asked where there is nothing to translate."""

@@ -49,7 +49,7 @@ def _decoded(path: Path) -> Iterator[str]:
 
 def _jsonl(path: Path) -> Iterator[tuple[int, Any]]:
     for number, line in enumerate(_decoded(path), 1):
-        if line.strip():
+        if not line.isspace():
             try:
                 yield number, orjson.loads(line)
             except orjson.JSONDecodeError as error:
@@ -154,10 +154,8 @@ def _text(item: dict[str, Any], column: str, *, needed: bool) -> str:
         )
     if not isinstance(value, str):
         raise ValueError(f"{column} is a {type(value).__name__}, not text")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ValueError(f"{column} holds half of a surrogate pair") from None
+    if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+        raise ValueError(f"{column} holds half of a surrogate pair")
     if needed and not value.strip():
         raise ValueError(f"{column} is empty")
     return value

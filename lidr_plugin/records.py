@@ -14,7 +14,9 @@ class PromptText(NamedTuple):
     @property
     def joined(self) -> str:
         """The user turn, joined as LLaMA-Factory's alpaca converter joins it."""
-        return "\n".join(part for part in self if part)
+        return (
+            f"{self.instruction}\n{self.input}" if self.instruction and self.input else self.instruction or self.input
+        )
 
 
 @dataclass(frozen=True, slots=True)

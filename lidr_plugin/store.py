@@ -108,7 +108,7 @@ class Store:
                 part = keys[start : start + _ASKED_AT_ONCE]
                 marks = ",".join("?" * len(part))
                 for row in self._db.execute(f"SELECT {_COLUMNS}, key FROM completion WHERE key IN ({marks})", part):
-                    found[row[5]] = _completion(row)
+                    found[row[5]] = Completion(row[0], row[1], row[2], row[3], bool(row[4]))
         except sqlite3.Error as error:
             raise self._converted(error) from None
         return found

@@ -15,7 +15,7 @@ _LENGTH_BINS = 24
 
 def length_bin(characters: int) -> int:
     """The bin of a text length: three bins for each doubling from 16 characters on."""
-    return min(_LENGTH_BINS - 1, max(0, int(3 * math.log2(max(characters, 1) / 16))))
+    return min(_LENGTH_BINS - 1, int(3 * math.log2(characters / 16))) if characters > 16 else 0
 
 
 def bin_edge(number: int) -> int:

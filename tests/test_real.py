@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +25,10 @@ def train_python() -> Path:
 
 
 @pytest.fixture(scope="module")
-def tiny_model(train_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def tiny_model(train_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tiny")
     in_train(train_python, "make_model", folder)
-    yield folder
+    return folder
 
 
 def in_train(python: Path, script: str, *arguments: str | Path) -> Any:

@@ -26,7 +26,9 @@ async def answers(model: str, batch_size: int, requests: list[Request]) -> list[
     finally:
         await made.close()
     assert all(item.finish_reason in ("stop", "length") for item in found)
-    assert all(0 < item.completion_tokens <= request.sampling.max_tokens for item, request in zip(found, requests, strict=True))
+    assert all(
+        0 < item.completion_tokens <= request.sampling.max_tokens for item, request in zip(found, requests, strict=True)
+    )
     assert all(item.prefilled == bool(request.prefill) for item, request in zip(found, requests, strict=True))
     return [item.text for item in found]
 
