@@ -69,9 +69,10 @@ def is_degenerate(text: str) -> bool:
             return True
     dense = not text.isascii() and _DENSE.search(text)
     units = _DENSE.sub(lambda match: match[0] + " ", text).split() if dense else text.split()
-    longest = max(units, key=len, default="")
-    if len(longest) > _LONGEST_WORD and longest.isalnum() and _repeats(longest):
-        return True
+    if max(map(len, units), default=0) > _LONGEST_WORD:
+        longest = max(units, key=len)
+        if longest.isalnum() and _repeats(longest):
+            return True
     return _repeats(units)
 
 

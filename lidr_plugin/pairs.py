@@ -1,6 +1,6 @@
 """Which candidates a prompt has, in which order they are weighed, and what they become (contract, section 1)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from lidr_plugin.filters import Filter
 from lidr_plugin.records import Candidate, Reason, Rejection, Settled
@@ -41,8 +41,8 @@ def weigh(candidate: Candidate, filters: Sequence[Filter], *, drop: bool) -> Wei
 
 def settle(
     position: int,
-    non_dominant: Callable[[], Iterator[Weighed | None]],
-    dominant: Callable[[], Iterator[Weighed | None]],
+    non_dominant: Iterable[Weighed | None],
+    dominant: Iterable[Weighed | None],
     *,
     first_only: bool,
 ) -> Settled | None:
@@ -50,18 +50,18 @@ def settle(
 
     Args:
         non_dominant: each language's weighed candidate; None where an answer is not there yet.
-        dominant: likewise, by `turns`.
+        dominant: likewise, by `turns`; weighed one by one, as they are needed.
         first_only: one dominant pair is enough (`dominant_pairs: one`).
 
     Returns:
         None as long as an answer is missing.
     """
-    weighed = list(non_dominant())
-    for item in dominant():
+    weighed = list(non_dominant)
+    for item in dominant:
         weighed.append(item)
         if first_only and not isinstance(item, Rejection):
             break
-    if any(item is None for item in weighed):
+    if None in weighed:
         return None
     return Settled(
         position,

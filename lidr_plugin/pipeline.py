@@ -95,10 +95,8 @@ class Work:
             return None
         return settle(
             self.position,
-            lambda: (self._non_dominant(language) for language in method.languages),
-            lambda: (
-                self._dominant(language) for language in turns(self.position, method.languages, method.dominant_pairs)
-            ),
+            map(self._non_dominant, method.languages),
+            map(self._dominant, turns(self.position, method.languages, method.dominant_pairs)),
             first_only=method.dominant_pairs == "one",
         )
 

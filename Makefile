@@ -1,0 +1,43 @@
+# Two commands do all the set-up: `make quickstart` and `make test`.
+
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := runs/quickstart
+MODEL ?=
+
+.PHONY: quickstart test check docs clean
+
+.venv/.lidr: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --disable-pip-version-check -q -e .
+	touch $@
+
+.venv/.dev: .venv/.lidr
+	$(BIN)/pip install --disable-pip-version-check -q -e '.[dev]'
+	touch $@
+
+# Without MODEL: the shipped example, from its recorded completions. With MODEL=<directory or Hub id>: the same prompts on
+# that model, through a vLLM server that lidr starts.
+ifeq ($(MODEL),)
+quickstart: .venv/.lidr
+	$(BIN)/lidr store import $(RUN) examples/quickstart/completions.jsonl
+	$(BIN)/lidr build-pairs examples/quickstart/lidr.yaml
+else
+quickstart: .venv/.lidr
+	$(BIN)/lidr env create vllm
+	$(BIN)/lidr build-pairs examples/quickstart/lidr.yaml model_name_or_path=$(MODEL) \
+	  'engine={backend: vllm, concurrency: 64, args: {max_model_len: 4096}}' output_dir=$(RUN)-model
+endif
+
+# Format, lint, types, then every test; those that want an environment or a checkpoint which is not there say so and skip.
+test: .venv/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -n 2
+
+docs: .venv/.dev
+	$(BIN)/python -m docs.generate
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
