@@ -67,6 +67,9 @@ class Generator:
         if flying := self._flying.get(missing.key):
             self._meter.reused += 1
             return await asyncio.shield(flying)
+        if stored := self._store.get_many([missing.key]):  # its twin came in since the look-up
+            self._meter.reused += 1
+            return stored[missing.key]
         future = self._flying[missing.key] = asyncio.get_running_loop().create_future()
         try:
             answer = await self._ask(missing)

@@ -1,0 +1,170 @@
+"""The pipeline in process, with the fake engine: any prompts, any order of answers, any concurrency."""
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lidr_plugin import chat
+from lidr_plugin.engines.fake import Fake
+from lidr_plugin.errors import RunError, StoreError
+from lidr_plugin.filters import identical, length_ratio, repetition, request_failed, truncated, usable
+from lidr_plugin.generate import Generator, Lane
+from lidr_plugin.pipeline import Method, Work, run
+from lidr_plugin.progress import Meter
+from lidr_plugin.records import Completion, Prompt, PromptText, Request, Sampling, Settled
+from lidr_plugin.store import Store
+from tests.support import model, oracle
+from tests.test_oracle import judge
+
+LANGUAGES = ("de", "es")
+SAMPLING = Sampling(0.0, 1.0, 100, 1.1, 42, False)
+
+
+def method(policy: str = "one") -> Method:
+    return Method(
+        dominant="en",
+        languages=LANGUAGES,
+        weights="w",
+        translator="w",
+        response=SAMPLING,
+        translation=SAMPLING,
+        system=None,
+        retries=1,
+        template=chat.TEMPLATE,
+        prompt_template=None,
+        dominant_pairs=policy,
+        translation_prompts="drop",
+        is_translation_prompt=lambda _: False,
+        skip_cut=True,
+        filters=[request_failed, truncated, usable, identical, repetition, length_ratio(0.2, 5.0)],
+    )
+
+
+def answer(request: Request) -> Completion:
+    messages = [{"role": message.role, "content": message.content} for message in request.messages]
+    text, finish = model.answer(messages)
+    return Completion(text, finish, 1, 1, bool(request.prefill))
+
+
+def settle_all(
+    prompts: Sequence[dict[str, str]],
+    engine: Fake,
+    store: Store,
+    *,
+    policy: str = "one",
+    concurrency: int = 8,
+    max_failures: int = 0,
+) -> tuple[list[Settled], Meter]:
+    works = (
+        Work(Prompt(i, str(i), {code: PromptText(text) for code, text in row.items()}), method(policy))
+        for i, row in enumerate(prompts)
+    )
+    meter, settled = Meter(), list[Settled]()
+    generator = Generator(store, {"w": Lane(engine, concurrency, max_failures)}, meter)
+    asyncio.run(run(works, generator, settled.append, concurrency))
+    return settled, meter
+
+
+TEXTS = st.text(min_size=1, max_size=30).filter(str.strip)
+ROWS = st.lists(st.fixed_dictionaries(dict.fromkeys(("en", *LANGUAGES), TEXTS)), min_size=1, max_size=12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=ROWS, policy=st.sampled_from(["one", "all", "last", "none"]), concurrency=st.integers(1, 9))
+def test_any_prompts_give_what_the_definitions_give(rows: list[dict[str, str]], policy: str, concurrency: int) -> None:
+    marked = [{code: f"[{code}] {text}" for code, text in row.items()} for row in rows]
+    with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "s.sqlite") as store:
+        engine = Fake(answer, delay=lambda request: model.digest(request.messages[0].content) % 3 / 1000)
+        settled, meter = settle_all(marked, engine, store, policy=policy, concurrency=concurrency)
+        again, second = settle_all(marked, Fake(lambda _: None), store, policy=policy)
+    pairs, rejected = oracle.expected(marked, LANGUAGES, policy=policy, judge=judge)
+    found = [pair for item in settled for pair in item.pairs]
+    assert [(p.id, p.language, p.chosen.text, p.rejected.text) for p in found] == [
+        (p["id"], p["language"], p["chosen"], p["rejected"]) for p in pairs
+    ]
+    lost = [item for each in settled for item in each.rejections]
+    assert [(r.candidate.id, r.candidate.language, r.reason) for r in lost] == [
+        (r["id"], r["language"], r["reason"]) for r in rejected
+    ]
+    assert again == settled
+    assert second.generated == 0
+    assert meter.generated == len(set(engine.seen))
+
+
+def rows(count: int) -> list[dict[str, str]]:
+    return [{code: f"[{code}] boat {i}" for code in ("en", *LANGUAGES)} for i in range(count)]
+
+
+def test_equal_requests_in_flight_are_asked_once(tmp_path: Path) -> None:
+    engine = Fake(answer, delay=lambda _: 0.01)
+    with Store(tmp_path / "s.sqlite") as store:
+        settle_all([rows(1)[0]] * 20, engine, store)
+    assert len(engine.seen) == len(set(engine.seen))
+
+
+def test_a_translation_is_asked_for_before_all_responses_are_there(tmp_path: Path) -> None:
+    slow = "[es] boat 0"
+    engine = Fake(answer, delay=lambda request: 0.3 if request.messages[0].content == slow else 0.0)
+    with Store(tmp_path / "s.sqlite") as store:
+        settle_all(rows(5), engine, store)
+    order = [request.messages[0].content for request in engine.seen]
+    assert order[-1] == slow or "<sentence>" in order[-1]
+    assert any("<sentence>" in content for content in order[: order.index(slow)])
+
+
+def test_what_is_under_way_is_bounded_and_one_slow_answer_does_not_stop_the_rest(tmp_path: Path) -> None:
+    engine = Fake(answer, delay=lambda request: 0.5 if request.messages[0].content == "[en] boat 0" else 0.0)
+    with Store(tmp_path / "s.sqlite") as store:
+        settled, _ = settle_all(rows(400), engine, store, concurrency=2)
+    assert [item.position for item in settled] == list(range(400))
+    late = [request.messages[0].content for request in engine.seen].index("[en] boat 0")
+    assert late > 400, "the others went on meanwhile"
+
+
+@pytest.mark.parametrize("allowed", [0, 3])
+def test_more_failures_than_may_be_end_the_run(allowed: int, tmp_path: Path) -> None:
+    def failing(request: Request) -> Completion | None:
+        return None if request.messages[0].content.startswith("[de]") else answer(request)
+
+    with Store(tmp_path / "s.sqlite") as store, pytest.raises(RunError, match=r"\[de\]"):
+        settle_all(rows(10), Fake(failing), store, max_failures=allowed)
+
+
+def test_a_store_that_cannot_be_written_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise StoreError("the disk is full")
+
+    with Store(tmp_path / "s.sqlite") as store:
+        monkeypatch.setattr(store, "put_many", full)
+        with pytest.raises(StoreError, match="disk is full"):
+            settle_all(rows(10), Fake(answer), store)
+
+
+def _parts_only(limit: int) -> Callable[[Request], Completion]:
+    """A model that translates short texts only: what is longer than `limit` is cut."""
+
+    def reply(request: Request) -> Completion:
+        content = request.messages[0].content
+        if "<sentence>" not in content:
+            return Completion("\n\n".join(f"Paragraph number {i} of the answer." for i in range(6)), "stop", 1, 1)
+        text = content.split("<sentence>\n")[1].split("\n</sentence>")[0]
+        if len(text) > limit:
+            return Completion(text[:limit], "length", 1, 1, True)
+        return Completion(text.upper() + "\n</translated>", "stop", 1, 1, True)
+
+    return reply
+
+
+def test_a_long_text_that_is_cut_is_translated_in_parts(tmp_path: Path) -> None:
+    with Store(tmp_path / "s.sqlite") as store:
+        settled, _ = settle_all(rows(1), Fake(_parts_only(130)), store, policy="none")
+    (pair, _) = settled[0].pairs
+    assert pair.chosen.text == "\n\n".join(f"PARAGRAPH NUMBER {i} OF THE ANSWER." for i in range(6))
+    with Store(tmp_path / "t.sqlite") as store:
+        settled, _ = settle_all(rows(1), Fake(_parts_only(50)), store, policy="none")
+    assert {item.reason.value for item in settled[0].rejections} == {"truncated"}
