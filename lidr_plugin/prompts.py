@@ -160,8 +160,8 @@ class PromptSet:
         for index, path in enumerate(files.values()):
             with closing(
                 self._db.execute(
-                    "SELECT id, line FROM prompt WHERE position NOT IN (SELECT position FROM text WHERE language = ?)"
-                    " ORDER BY position",
+                    "SELECT id, prompt.line FROM prompt LEFT JOIN text ON text.position = prompt.position"
+                    " AND language = ? WHERE text.position IS NULL ORDER BY prompt.position",
                     [index],
                 )
             ) as missing:
