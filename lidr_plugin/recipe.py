@@ -33,11 +33,11 @@ def _paper(config: Config) -> dict[str, Any]:
     """Learning rate, global batch and epochs of the paper's section 4.1, by task and method."""
     if config.train.method == "sft_baseline":
         return {"learning_rate": 1.0e-5, "batch": 128, "num_train_epochs": 3.0}
-    math = config.task == "math"
-    rate = 5.0e-6 if math else 5.0e-7
     # An adapter needs about ten times the rate of full training; full training has the paper's own.
-    factor = 1 if config.train.method == "full" else 10
-    return {"learning_rate": rate * factor, "batch": 64 if math else 16, "num_train_epochs": 1.0}
+    full = config.train.method == "full"
+    if config.task == "math":
+        return {"learning_rate": 5.0e-6 if full else 5.0e-5, "batch": 64, "num_train_epochs": 1.0}
+    return {"learning_rate": 5.0e-7 if full else 5.0e-6, "batch": 16, "num_train_epochs": 1.0}
 
 
 def train_settings(config: Config, run: RunDir) -> dict[str, Any]:
@@ -56,6 +56,7 @@ def train_settings(config: Config, run: RunDir) -> dict[str, Any]:
         "dataset_dir": str(run.data.absolute()),
         "dataset": config.dataset_name,
         "template": config.template or propose_template(config.model_name_or_path) or "default",
+        "enable_thinking": config.generation.thinking,
         "cutoff_len": 4096,
         "overwrite_cache": True,
         "preprocessing_num_workers": 4,
@@ -98,4 +99,4 @@ _HEAD = """\
 def render(settings: Mapping[str, Any], *, method: str, pairs: int, path: Path) -> str:
     """The file's text, with a head that says what it is and how to run it."""
     body = yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True, width=120)
-    return _HEAD.format(method=method, pairs=pairs, path=path) + body
+    return _HEAD.format(method=method, pairs=pairs, path=path.absolute()) + body

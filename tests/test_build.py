@@ -73,6 +73,7 @@ def test_the_dataset_entry_is_merged_and_all_values_are_text(tmp_path: Path, lid
         assert row["system"] == "Be kind."
     recipe = yaml.safe_load((tmp_path / "run/train.yaml").read_text())
     assert (recipe["pref_loss"], recipe["pref_beta"], recipe["pref_ftx"]) == ("sigmoid", 0.1, 1.0)
+    assert (recipe["learning_rate"], recipe["gradient_accumulation_steps"]) == (5e-6, 16)
     assert Path(recipe["dataset_dir"]).is_absolute()
     assert "German" in (tmp_path / "run/data/README.md").read_text()
 
