@@ -163,6 +163,7 @@ class Plan:
             revision=revision,
             trust_remote_code=self.config.trust_remote_code,
             log=self.run.path / log,
+            max_tokens=max(self.config.generation.max_tokens, self.config.translation.max_tokens),
         )
         return Lane(built, engine.concurrency, engine.max_failures)
 

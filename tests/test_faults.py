@@ -179,6 +179,20 @@ def test_a_dead_server_and_a_wrong_model_are_told_before_anything_is_asked(tmp_p
     assert not server.asked
 
 
+def test_too_short_a_context_is_told_before_anything_is_asked(tmp_path: Path, lidr: Lidr) -> None:
+    write_prompts(tmp_path, prompts(3))
+    server = FakeServer(context=4096)
+    with running(server) as url:
+        done = lidr("build-pairs", write_config(tmp_path, engine__base_url=url))
+        assert done.returncode == 1
+        assert "a context of 4096 tokens" in done.stderr
+        assert not server.asked
+        assert (
+            lidr("build-pairs", write_config(tmp_path, engine__base_url=url, translation__max_tokens=2000)).returncode
+            == 0
+        )
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="a small file system can only be mounted by root")
 def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path, lidr: Lidr) -> None:
     small = tmp_path / "small"

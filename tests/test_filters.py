@@ -1,7 +1,6 @@
 """Each filter on text that is good and text that is bad."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -129,7 +128,7 @@ def test_identical_length_ratio_and_cut_texts() -> None:
     assert check(candidate("a", "abcde")) is None
     assert check(candidate("a", "abcdef")) is Reason.LENGTH_RATIO
     assert filters.truncated(candidate("a", source=Passage("s", cut=True))) is Reason.TRUNCATED
-    assert filters.truncated(replace(candidate("a"), chosen=Passage("s", cut=True))) is Reason.TRUNCATED
+    assert filters.truncated(candidate("a")._replace(chosen=Passage("s", cut=True))) is Reason.TRUNCATED
     assert filters.truncated(candidate("a", rejected=Passage("s", cut=True))) is None
 
 

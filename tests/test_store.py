@@ -51,7 +51,7 @@ def test_what_was_put_is_found_and_what_is_there_stays(tmp_path: Path) -> None:
     text = request_json(REQUEST)
     with Store(tmp_path / "s.sqlite") as store:
         assert store.put_many([Entry(text, ANSWER)]) == 1
-        assert store.put_many([Entry(text, replace(ANSWER, text="other"))]) == 0
+        assert store.put_many([Entry(text, ANSWER._replace(text="other"))]) == 0
         assert store.get_many([key_of(text), b"x" * 32]) == {key_of(text): ANSWER}
         assert store.verify() == []
         assert len(store) == 1

@@ -38,9 +38,20 @@ def backend_of(config: EngineConfig) -> str:
 
 
 def build_engine(
-    config: EngineConfig, *, model: str, revision: str = "main", trust_remote_code: bool = False, log: Path
+    config: EngineConfig,
+    *,
+    model: str,
+    max_tokens: int,
+    log: Path,
+    revision: str = "main",
+    trust_remote_code: bool = False,
 ) -> Engine:
-    """The engine for `config`, not opened yet; `log` is where a server that lidr starts writes."""
+    """The engine for `config`, not opened yet.
+
+    Args:
+        max_tokens: new tokens of the longest answer that will be asked for.
+        log: where a server that lidr starts writes.
+    """
     backend = backend_of(config)
     if backend == "openai":
         from lidr_plugin.engines.openai import OpenAI
@@ -52,11 +63,14 @@ def build_engine(
             timeout=config.timeout,
             max_retries=config.max_retries,
             concurrency=config.concurrency,
+            max_tokens=max_tokens,
         )
     if backend == "vllm":
         from lidr_plugin.engines.vllm import Vllm
 
-        return Vllm(config, model=model, revision=revision, trust_remote_code=trust_remote_code, log=log)
+        return Vllm(
+            config, model=model, revision=revision, trust_remote_code=trust_remote_code, log=log, max_tokens=max_tokens
+        )
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("transformers") is None:
         raise EngineError(
             "engine.backend: transformers is not installed in this environment",

@@ -57,6 +57,7 @@ class OpenAI:
         timeout: seconds for one request.
         max_retries: further tries for one request.
         concurrency: connections that are kept open at most.
+        max_tokens: new tokens of the longest answer that will be asked for; checked against the server's context.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class OpenAI:
         timeout: float,
         max_retries: int,
         concurrency: int,
+        max_tokens: int,
     ) -> None:
         self._servers = [_Server(url.rstrip("/")) for url in base_urls]
         self._model = model
@@ -75,6 +77,7 @@ class OpenAI:
         self._timeout = timeout
         self._retries = max_retries
         self._concurrency = concurrency
+        self._max_tokens = max_tokens
         self._http: httpx.AsyncClient | None = None
 
     def _client(self) -> httpx.AsyncClient:
@@ -91,13 +94,13 @@ class OpenAI:
         """Asks every server which models it serves.
 
         Raises:
-            EngineError: a server does not answer, or does not serve the model.
+            EngineError: a server does not answer, does not serve the model, or has too short a context.
         """
         for server in self._servers:
             try:
                 answer = await self._client().get(f"{server.url}/models", timeout=min(30.0, self._timeout))
                 answer.raise_for_status()
-                served = [str(item["id"]) for item in answer.json()["data"]]
+                served = {str(item["id"]): item.get("max_model_len") for item in answer.json()["data"]}
             except httpx.HTTPStatusError as error:
                 status = error.response.status_code
                 hint = f"export the key as {self._key_env}" if status in (401, 403) else "does the address end in /v1?"
@@ -107,12 +110,18 @@ class OpenAI:
                     f"no server answers at {server.url} ({type(error).__name__})",
                     "start one (`vllm serve MODEL --port 8000`), or set engine.base_url",
                 ) from None
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, AttributeError):
                 raise EngineError(f"{server.url}/models: the answer is no list of models", "is it /v1?") from None
             if self._model not in served:
                 raise EngineError(
                     f"{server.url} does not serve {self._model!r}; it serves: {', '.join(served) or 'nothing'}",
                     "set engine.model to one of these",
+                )
+            context = served[self._model]
+            if isinstance(context, int) and context <= self._max_tokens:
+                raise EngineError(
+                    f"{server.url} has a context of {context} tokens, and answers of {self._max_tokens} are asked for",
+                    "lower generation.max_tokens and translation.max_tokens, or give the server a longer context",
                 )
 
     async def close(self) -> None:

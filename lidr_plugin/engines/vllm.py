@@ -59,12 +59,15 @@ class Vllm:
     Its output goes to `log`; its end is shown if the server dies before it is healthy.
     """
 
-    def __init__(self, config: Engine, *, model: str, revision: str, trust_remote_code: bool, log: Path) -> None:
+    def __init__(
+        self, config: Engine, *, model: str, revision: str, trust_remote_code: bool, log: Path, max_tokens: int
+    ) -> None:
         self._config = config
         self._model = model
         self._revision = revision
         self._trust = trust_remote_code
         self._log = log
+        self._max_tokens = max_tokens
         self._process: asyncio.subprocess.Process | None = None
         self._client: OpenAI | None = None
 
@@ -121,6 +124,7 @@ class Vllm:
             timeout=self._config.timeout,
             max_retries=self._config.max_retries,
             concurrency=self._config.concurrency,
+            max_tokens=self._max_tokens,
         )
         await self._client.open()
 

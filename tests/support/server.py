@@ -34,6 +34,7 @@ class FakeServer:
         faults: dict[str, float] | None = None,
         takes_prefill: bool = True,
         retry_after: str = "0",
+        context: int | None = None,
     ) -> None:
         self.served = served
         self.delay = delay
@@ -41,6 +42,7 @@ class FakeServer:
         self.faults = faults or {}
         self.takes_prefill = takes_prefill
         self.retry_after = retry_after
+        self.context = context
         self.asked: list[dict[str, Any]] = []
         self.answered: list[str] = []
         self.in_flight = 0
@@ -72,7 +74,7 @@ class FakeServer:
 
     async def _respond(self, path: str, body: bytes, writer: asyncio.StreamWriter) -> bool:
         if path.endswith("/models"):
-            return self._send(writer, 200, {"data": [{"id": self.served}]})
+            return self._send(writer, 200, {"data": [{"id": self.served, "max_model_len": self.context}]})
         if path.endswith("/log"):
             return self._send(writer, 200, {"asked": self.asked, "answered": self.answered})
         request = json.loads(body)
