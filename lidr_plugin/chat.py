@@ -1,7 +1,7 @@
 """Chat requests for responses and translations, and what comes back in their answers."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lidr_plugin import languages
 from lidr_plugin.records import Completion, Message, Request, Sampling
@@ -31,8 +31,7 @@ MATH_TEMPLATE = (
 _THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Translated:
+class Translated(NamedTuple):
     """What an answer to a translation request holds.
 
     Attributes:

@@ -65,6 +65,6 @@ def settle(
         return None
     return Settled(
         position,
-        pairs=tuple(item for item in weighed if isinstance(item, Candidate)),
-        rejections=tuple(item for item in weighed if isinstance(item, Rejection)),
+        pairs=tuple([item for item in weighed if isinstance(item, Candidate)]),
+        rejections=tuple([item for item in weighed if isinstance(item, Rejection)]),
     )

@@ -167,18 +167,18 @@ class Work:
         answers = [
             self._ask_part(label._replace(part=number) if number else label, part) for number, part in enumerate(parts)
         ]
-        translated: list[chat.Translated] = []
+        texts, cut = [], False
         for part, answer in zip(parts, answers, strict=True):
             if answer is None:
                 return None
             if isinstance(answer, Failure):
                 return Passage("", failed=Reason.REQUEST_FAILED)
-            translated.append(chat.parse_translation(answer, part, thinking=self._method.translation.thinking))
-        joined = "\n\n".join(item.text for item in translated)
-        if not all(item.text for item in translated):
-            cut = any(item.cut for item in translated)
+            found = chat.parse_translation(answer, part, thinking=self._method.translation.thinking)
+            texts.append(found.text)
+            cut = cut or found.cut
+        if "" in texts:
             return Passage("", cut, Reason.TRUNCATED if cut and self._method.skip_cut else Reason.TRANSLATION_FAILED)
-        return Passage(joined, cut=any(item.cut for item in translated))
+        return Passage("\n\n".join(texts), cut)
 
     def _ask_part(self, label: _Label, text: str) -> Completion | Failure | None:
         method = self._method

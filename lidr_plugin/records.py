@@ -1,6 +1,6 @@
 """The frozen records that travel between the stages; those that come by the million are tuples, which are made faster."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -48,8 +48,7 @@ class Sampling:
     thinking: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One resolved chat request. Everything but `row` is part of its key (see `hashing.request_json`).
 
     Attributes:
@@ -64,7 +63,7 @@ class Request:
     sampling: Sampling
     prefill: str = ""
     sample: int = 0
-    row: str = field(default="", compare=False)
+    row: str = ""
 
 
 class Completion(NamedTuple):
@@ -146,8 +145,7 @@ class Rejection:
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """All that one prompt came to: its pairs and its rejected candidates, in their final order."""
 
     position: int

@@ -14,6 +14,7 @@ from lidr_plugin.engines.fake import Fake
 from lidr_plugin.errors import RunError, StoreError
 from lidr_plugin.filters import identical, length_ratio, repetition, request_failed, truncated, usable
 from lidr_plugin.generate import Generator, Lane
+from lidr_plugin.hashing import request_json
 from lidr_plugin.pipeline import Method, Work, run
 from lidr_plugin.progress import Meter
 from lidr_plugin.records import Completion, Prompt, PromptText, Request, Sampling, Settled
@@ -93,7 +94,7 @@ def test_any_prompts_give_what_the_definitions_give(rows: list[dict[str, str]], 
     ]
     assert again == settled
     assert second.generated == 0
-    assert meter.generated == len(set(engine.seen))
+    assert meter.generated == len(set(map(request_json, engine.seen)))
 
 
 def rows(count: int) -> list[dict[str, str]]:
@@ -104,7 +105,7 @@ def test_equal_requests_in_flight_are_asked_once(tmp_path: Path) -> None:
     engine = Fake(answer, delay=lambda _: 0.01)
     with Store(tmp_path / "s.sqlite") as store:
         settle_all([rows(1)[0]] * 20, engine, store)
-    assert len(engine.seen) == len(set(engine.seen))
+    assert len(engine.seen) == len(set(map(request_json, engine.seen)))
 
 
 def test_a_translation_is_asked_for_before_all_responses_are_there(tmp_path: Path) -> None:

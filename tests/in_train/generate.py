@@ -35,8 +35,8 @@ async def answers(model: str, batch_size: int, requests: list[Request]) -> list[
 
 async def main(model: str) -> None:
     plain = [Request("w", (Message("user", "word " * n),), SAMPLING, row=str(n)) for n in range(1, 12)]
-    prefilled = [replace(request, prefill="<translated>\n") for request in plain]
-    longer = [replace(request, sampling=replace(SAMPLING, max_tokens=20)) for request in plain[:3]]
+    prefilled = [request._replace(prefill="<translated>\n") for request in plain]
+    longer = [request._replace(sampling=replace(SAMPLING, max_tokens=20)) for request in plain[:3]]
     requests = [*plain, *prefilled, *longer]
     alone = await answers(model, 1, requests)
     together = await answers(model, 4, requests)

@@ -63,12 +63,14 @@ def expected(
     def weigh(i: int, language: str, source: Text, chosen: Text, other: Text) -> bool:
         if source.cut or (chosen.cut and chosen.text is not None):
             reason = "truncated"
-        elif not source.text or (other.text is not None and not other.text):
+        elif not source.text:
             reason = "empty"
         elif chosen.cut or (other.cut and other.text is None):
             reason = "truncated"
         elif chosen.text is None or other.text is None:
             reason = "translation_failed"
+        elif not other.text:
+            reason = "empty"
         else:
             reason = judge(language, chosen.text, other.text)
         row = {"id": str(i), "language": language}
