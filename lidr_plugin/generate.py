@@ -102,12 +102,6 @@ class Generator:
         self._meter.add(completion.prompt_tokens, completion.completion_tokens)
         return completion
 
-    async def open(self) -> None:
-        """Opens every engine now; else the first request that is not in the store does."""
-        for weights, lane in self._lanes.items():
-            await lane.engine.open()
-            self._opened.add(weights)
-
     async def close(self) -> None:
         """Closes every engine."""
         for lane in self._lanes.values():

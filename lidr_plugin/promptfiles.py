@@ -26,7 +26,7 @@ class Row(NamedTuple):
 
 
 class _Broken(Exception):
-    """A line that cannot be read, and whether the rest of the file still can."""
+    """A line that cannot be read. Yielded by a reader, the next lines still can be; raised by it, they cannot."""
 
     def __init__(self, line: int, message: str) -> None:
         super().__init__(message)

@@ -132,8 +132,10 @@ class PromptSet:
         raise InputError.of(problems[:_SHOWN], str(path))
 
     def _explain(self, index: int, path: Path, batch: list[Row]) -> None:
-        """Says which rows of a batch did not go in: those whose id was there before. Unknown ids are left aside here:
-        beyond `limit` they are expected, and otherwise `_check_missing` is not the place, this is."""
+        """Says why rows of a batch did not go in: their id stands there already, or the dominant file has no such id.
+
+        With a limit, ids that the dominant file has further down are to be expected, and unknown ones are let pass.
+        """
         problems = []
         for row in batch:
             first = self._db.execute(

@@ -1,0 +1,1 @@
+"""What `lidr init` writes."""
