@@ -123,9 +123,7 @@ class Plan:
             )
 
     def _check_output(self) -> None:
-        place = self.run.path.absolute()
-        while not place.exists():
-            place = place.parent
+        place = self.run.nearest()
         if not place.is_dir():
             raise InputError(f"output_dir: {self.run.path}: {place} is a file", "set another output_dir")
 
@@ -178,7 +176,7 @@ def _recogniser(loaded: Loaded) -> Any:
         return lambda prompt: chat.asks_for_translation(prompt.texts[config.dominant_language].joined)
     path = loaded.folder / config.translation_prompt_ids
     try:
-        ids = frozenset(path.read_text(encoding="utf-8-sig").split("\n"))
+        ids = frozenset(map(str.strip, path.read_text(encoding="utf-8-sig").split("\n")))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"translation_prompt_ids: {path}: {error}") from None
     return lambda prompt: prompt.id in ids

@@ -66,12 +66,16 @@ class RunDir:
         """The dataset's file."""
         return self.data / f"{name}.jsonl"
 
-    def free_bytes(self) -> int:
-        """Free space where the run's directory is or will be."""
+    def nearest(self) -> Path:
+        """The run's directory, or what there is of its path."""
         place = self.path.absolute()
         while not place.exists():
             place = place.parent
-        return shutil.disk_usage(place).free
+        return place
+
+    def free_bytes(self) -> int:
+        """Free space where the run's directory is or will be."""
+        return shutil.disk_usage(self.nearest()).free
 
     @contextmanager
     def locked(self) -> Iterator[None]:

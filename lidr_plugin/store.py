@@ -37,10 +37,6 @@ class Entry(NamedTuple):
     completion: Completion
 
 
-def _completion(row: Sequence[Any]) -> Completion:
-    return Completion(row[0], row[1], row[2], row[3], bool(row[4]))
-
-
 class Store:
     """Append-only SQLite file in write-ahead mode; a committed completion survives `kill -9`.
 
@@ -145,7 +141,7 @@ class Store:
     def entries(self) -> Iterator[Entry]:
         """Every completion, ordered by key."""
         for row in self._db.execute(f"SELECT {_COLUMNS}, request FROM completion ORDER BY key"):
-            yield Entry(row[5].encode(), _completion(row))
+            yield Entry(row[5].encode(), Completion(row[0], row[1], row[2], row[3], bool(row[4])))
 
     def verify(self) -> list[str]:
         """What is wrong with the file: SQLite's own check, and every row whose key is not its request's."""

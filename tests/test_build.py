@@ -114,7 +114,7 @@ def test_prompts_that_ask_for_a_translation(policy: str, tmp_path: Path, lidr: L
 
 def test_a_file_of_ids_decides_which_prompts_ask_for_a_translation(tmp_path: Path, lidr: Lidr) -> None:
     write_prompts(tmp_path, prompts(6))
-    (tmp_path / "ids.txt").write_text("1\n4\n")
+    (tmp_path / "ids.txt").write_bytes(b"1\r\n4 \n")
     build(lidr, tmp_path, translation_prompt_ids="ids.txt", dominant_pairs="none")
     dropped = {row["id"] for row in rows_of(tmp_path / "run/rejected.jsonl") if row["reason"] == "translation_prompt"}
     assert dropped == {"1", "4"}
