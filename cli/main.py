@@ -25,7 +25,7 @@ app = typer.Typer(
 env_app = typer.Typer(help="The pinned environments of the stages, which cannot share one.", no_args_is_help=True)
 store_app = typer.Typer(help="Verify, export and import a run's completions.", no_args_is_help=True)
 
-for _command in ("init", "build_pairs", "doctor", "env", "store"):
+for _command in ("init", "build_pairs", "train", "doctor", "env", "store"):
     import_module(f"lidr_cli.{_command}").register({"env": env_app, "store": store_app}.get(_command, app))
 app.add_typer(env_app, name="env")
 app.add_typer(store_app, name="store")

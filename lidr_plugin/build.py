@@ -3,7 +3,7 @@
 import asyncio
 import gc
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,17 @@ from lidr_plugin.engines.identity import weights_of
 from lidr_plugin.errors import EngineError, InputError, Interrupted, RunError
 from lidr_plugin.filters import build_filters
 from lidr_plugin.generate import Generator, Lane
+from lidr_plugin.launch import Launch
 from lidr_plugin.pipeline import Method, Work, run
 from lidr_plugin.progress import Display, Meter
 from lidr_plugin.prompts import PromptSet
-from lidr_plugin.recipe import render, train_settings
+from lidr_plugin.recipe import Settings, launch_of, render, train_settings
 from lidr_plugin.records import Prompt, Sampling, Settled
 from lidr_plugin.report import write_report
 from lidr_plugin.rundir import RunDir
 from lidr_plugin.store import Store
 from lidr_plugin.tally import Tally
+from lidr_plugin.views import trained_on
 
 _BYTES_A_TEXT = 6000
 
@@ -51,6 +53,7 @@ class Plan:
         self.run = RunDir(Path(self.config.output_dir).expanduser())
         read_info(self.run.dataset_info)
         self._check_output()
+        _recipe(self.config, self.run, self.config.dataset_name)
         self.method = self._method(loaded)
         self.prompts = PromptSet(
             self._prompt_files(loaded),
@@ -224,11 +227,9 @@ def _build(plan: Plan, store: Store, lanes: dict[str, Lane]) -> Built:
 
         asyncio.run(_run(plan, Generator(store, lanes, meter), emit, lambda: display.update(tally.prompts)))
     merge_entry(run_dir.dataset_info, config.dataset_name, system=bool(plan.method.system))
-    settings = train_settings(config, run_dir)
-    count = sum(tally.pairs.values())
-    jsonl.write_text(
-        run_dir.train_yaml, render(settings, method=config.train.method, pairs=count, path=run_dir.train_yaml)
-    )
+    settings, launch = _recipe(config, run_dir, trained_on(config, run_dir))
+    text = render(settings, config, launch, pairs=sum(tally.pairs.values()), path=run_dir.train_yaml)
+    jsonl.write_text(run_dir.train_yaml, text)
     codes = [config.dominant_language, *config.languages]
     by_language = {code: tally.pairs[code] for code in codes}
     text = card(
@@ -240,6 +241,16 @@ def _build(plan: Plan, store: Store, lanes: dict[str, Lane]) -> Built:
     )
     jsonl.write_text(run_dir.data / "README.md", text)
     return Built(run_dir, write_report(run_dir, config, tally, meter))
+
+
+def _recipe(config: Config, run_dir: RunDir, dataset: str) -> tuple[Settings, Launch]:
+    """For this machine; where its GPUs do not divide the batch, for one process: it need not be the one that trains."""
+    launch = launch_of(config)
+    try:
+        return train_settings(config, run_dir, launch, dataset=dataset), launch
+    except InputError:
+        launch = replace(launch, env={}, gpus=min(launch.gpus, 1), nodes=1, per_node=1)
+        return train_settings(config, run_dir, launch, dataset=dataset), launch
 
 
 async def _run(plan: Plan, generator: Generator, emit: Callable[[Settled], None], show: Callable[[], None]) -> None:

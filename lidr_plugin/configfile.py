@@ -182,7 +182,7 @@ def _describe(error: ErrorDetails, source: _Source) -> list[str]:
 def _refined(line: str, key: KeyPath, source: _Source) -> str:
     """A validator of a whole section begins its message with the key that is meant."""
     first, colon, rest = line.partition(": ")
-    if colon and re.fullmatch(r"[a-z_.]+", first):
+    if colon and re.fullmatch(r"[A-Za-z0-9_.]+", first):
         key, line = (*key, *first.split(".")), rest
     return f"{source.place_of(key)}: {'.'.join(key)}: {line}" if key else f"{source.place_of(key)}: {line}"
 

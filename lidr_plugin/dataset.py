@@ -71,6 +71,14 @@ def merge_entry(path: Path, name: str, *, system: bool) -> None:
     jsonl.write_json(path, {**info, name: entry(f"{name}.jsonl", system=system)})
 
 
+def sft_entry(file_name: str, *, system: bool) -> dict[str, Any]:
+    """The entry of a dataset of prompts and the one answer to learn, the chosen text."""
+    columns = {"prompt": "instruction", "query": "input", "response": "chosen"}
+    if system:
+        columns["system"] = "system"
+    return {"file_name": file_name, "columns": columns}
+
+
 def card(*, name: str, model: str, dominant: str, pairs: Mapping[str, int], system: bool) -> str:
     """The dataset's README: what it is, how it came about, how it is used."""
     rows = "\n".join(f"| {languages.name_of(code)} (`{code}`) | {count:,} |" for code, count in pairs.items())

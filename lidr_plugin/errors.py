@@ -36,10 +36,10 @@ class InputError(LidrError):
     exit_status = 2
 
     @classmethod
-    def of(cls, problems: Sequence[str], where: str) -> "InputError":
+    def of(cls, problems: Sequence[str], where: str, hint: str = "") -> "InputError":
         """All problems of one file as one error."""
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        return cls(f"{count} in {where}:\n" + "\n".join(f"  {problem}" for problem in problems))
+        return cls(f"{count} in {where}:\n" + "\n".join(f"  {problem}" for problem in problems), hint)
 
 
 class RunError(LidrError):

@@ -2,9 +2,10 @@
 
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.live import Live
@@ -93,3 +94,43 @@ class Display:
             self._next_line = now + _LINE_EVERY
             left = f", about {meter.seconds / share * (1 - share):.0f} s left" if share else ""
             print(f"{done}/{self._prompts} prompts, {numbers}{left}", file=sys.stderr, flush=True)
+
+
+class Steps:
+    """Shows a training's steps, loss, accuracy and the time left: a live bar on a terminal, else a line now and then."""
+
+    def __init__(self) -> None:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[numbers]}"),
+        )
+        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._task = self._progress.add_task("train", total=None, numbers="loading")
+        self._live = self._progress.live if sys.stderr.isatty() else None
+        self._next_line = 0.0
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def update(self, line: Mapping[str, Any]) -> None:
+        """A line of LLaMA-Factory's `trainer_log.jsonl`."""
+        step, steps = line.get("current_steps", 0), line.get("total_steps", 0)
+        names = {"loss": "loss", "eval_loss": "held-out loss", "accuracy": "reward accuracy", "lr": "lr"}
+        numbers = [f"{name} {line[key]:.4g}" for key, name in names.items() if key in line]
+        numbers.append(f"{line.get('elapsed_time', '')} gone, {line.get('remaining_time', '')} left")
+        text = f"step {step}/{steps}, " + ", ".join(numbers)
+        if self._live:
+            self._progress.update(self._task, total=steps or None, completed=step, numbers=text)
+        elif time.monotonic() >= self._next_line or step == steps:
+            self._next_line = time.monotonic() + _LINE_EVERY
+            print(text, file=sys.stderr, flush=True)

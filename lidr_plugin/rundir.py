@@ -62,6 +62,21 @@ class RunDir:
         """LLaMA-Factory's `output_dir`."""
         return self.path / "checkpoint"
 
+    @property
+    def model(self) -> Path:
+        """The merged model of the next round."""
+        return self.path / "model"
+
+    @property
+    def train_log(self) -> Path:
+        """What `llamafactory-cli` said."""
+        return self.path / "train.log"
+
+    @property
+    def train_json(self) -> Path:
+        """The training's state and result, for programs."""
+        return self.path / "train.json"
+
     def dataset(self, name: str) -> Path:
         """The dataset's file."""
         return self.data / f"{name}.jsonl"

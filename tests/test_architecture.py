@@ -13,11 +13,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 LAYERS = [
     {"errors", "records", "hashing", "languages", "jsonl"},
-    {"answers", "langid", "chat", "config", "environments", "progress", "rundir"},
-    {"configfile", "filters", "promptfiles", "store", "engines"},
+    {"answers", "langid", "chat", "config", "environments", "progress", "rundir", "batch", "guard", "intrain"},
+    {"configfile", "filters", "promptfiles", "store", "engines", "launch"},
     {"prompts", "generate", "pairs", "recipe", "dataset", "tally"},
-    {"pipeline", "report"},
-    {"build"},
+    {"pipeline", "report", "views"},
+    {"build", "trainenv", "parity", "plan"},
+    {"fit"},
+    {"train"},
     {"doctor"},
 ]
 """From the bottom up; modules of one row may use each other where that makes no circle."""

@@ -1,0 +1,41 @@
+"""`lidr train`: from a preference dataset to a verified model."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="The configuration, as `lidr init` writes it.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Overrides: train.method=qlora")
+    ] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Remove checkpoint/ and model/ of this run and begin anew.")
+    ] = False,
+) -> None:
+    """Train on what build-pairs made, through llamafactory-cli; merge the adapter; verify the result.
+
+    Interrupted or killed, the same command goes on from the last checkpoint. A finished training is not repeated.
+    """
+    from lidr_plugin import train as library
+    from lidr_plugin.configfile import load
+
+    loaded = load(config, overrides or [])
+    done = library.train(loaded, restart=restart, say=lambda line: typer.echo(line, err=True))
+    result, merged = done.state["result"], done.state["merge"]
+    if done.repeated:
+        typer.echo("trained before with these settings; nothing to do (--restart trains anew)")
+    loss = "" if result.get("train_loss") is None else f"mean loss {result['train_loss']:.4f}, "
+    typer.echo(f"trained  {loss}{result.get('train_runtime', 0):.0f} s; {done.run.train_log}")
+    typer.echo(
+        f"verified {merged['modules']} modules; training moved the log-probabilities by {merged['shift']:.3g}, "
+        f"saving lost {merged['lost']:.1%} of that"
+    )
+    typer.echo(f"model    {done.run.model}")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("train")(train)
