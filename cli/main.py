@@ -25,8 +25,12 @@ app = typer.Typer(
 env_app = typer.Typer(help="The pinned environments of the stages, which cannot share one.", no_args_is_help=True)
 store_app = typer.Typer(help="Verify, export and import a run's completions.", no_args_is_help=True)
 
-for _command in ("init", "build_pairs", "train", "doctor", "env", "store"):
-    import_module(f"lidr_cli.{_command}").register({"env": env_app, "store": store_app}.get(_command, app))
+recipes_app = typer.Typer(help="Find and copy the shipped LLaMA-Factory recipes.", no_args_is_help=True)
+
+_GROUPS = {"recipes": recipes_app, "env": env_app, "store": store_app}
+for _command in ("init", "build_pairs", "train", "plan", "doctor", *_GROUPS):
+    import_module(f"lidr_cli.{_command}").register(_GROUPS.get(_command, app))
+app.add_typer(recipes_app, name="recipes")
 app.add_typer(env_app, name="env")
 app.add_typer(store_app, name="store")
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ from lidr_plugin.configfile import Loaded
 from lidr_plugin.errors import InputError, Interrupted, RunError
 from lidr_plugin.fit import fit, sweep_checkpoints
 from lidr_plugin.launch import Launch
+from lidr_plugin.memory import shape_of
 from lidr_plugin.parity import Verdict
+from lidr_plugin.plan import architecture_here, disk_needed
 from lidr_plugin.recipe import Settings, launch_of, render, train_settings
 from lidr_plugin.rundir import RunDir
 from lidr_plugin.trainenv import Script, check_job, interpreter, merge_job
@@ -48,8 +50,8 @@ def train(loaded: Loaded, *, restart: bool, say: Callable[[str], None]) -> Train
     """
     config, run = loaded.config, RunDir(Path(loaded.config.output_dir).expanduser())
     python, launch = interpreter(config), launch_of(config)
-    _check(config, run, python, launch)
     settings = train_settings(config, run, launch, dataset=config.dataset_name)
+    _check(config, run, python, launch, settings)
     with run.locked():
         jsonl.sweep(run.path)
         jsonl.sweep(run.data)
@@ -61,7 +63,7 @@ def train(loaded: Loaded, *, restart: bool, say: Callable[[str], None]) -> Train
             raise RunError(f"{error.filename or run.path}: {error.strerror}", "is the disk full?") from None
 
 
-def _check(config: Config, run: RunDir, python: Path, launch: Launch) -> None:
+def _check(config: Config, run: RunDir, python: Path, launch: Launch, settings: Settings) -> None:
     data = run.dataset(config.dataset_name)
     if not data.exists():
         raise InputError(f"{data}: no such file", "`lidr build-pairs` makes the dataset first")
@@ -73,22 +75,31 @@ def _check(config: Config, run: RunDir, python: Path, launch: Launch) -> None:
             f"{cli}: several processes do not work from a path with spaces: LLaMA-Factory splits torchrun's command there",
             "set LIDR_HOME to a path without spaces and make the environment anew: lidr env create train",
         )
-    quantised = _quantised(config.model_name_or_path)
-    if quantised:
+    model, _ = architecture_here(config.model_name_or_path) or ({}, "")
+    if how := quantised(model):
         raise InputError(
-            f"model_name_or_path: {config.model_name_or_path} is quantised ({quantised}); an adapter cannot be merged into it",
+            f"model_name_or_path: {config.model_name_or_path} is quantised ({how}); no adapter can be merged into it",
             "name the unquantised model; train.method=qlora quantises it while it trains",
         )
+    _check_disk(run, model, settings)
 
 
-def _quantised(model: str) -> str:
-    """The quantisation method of a model directory; empty if there is none or it cannot be told without a download."""
-    path = Path(model).expanduser() / "config.json"
+def quantised(config: Mapping[str, Any]) -> str:
+    """The quantisation method that a model's `config.json` names; empty if there is none."""
+    found = config.get("quantization_config") or {}
+    return str(found.get("quant_method", ""))
+
+
+def _check_disk(run: RunDir, model: Mapping[str, Any], settings: Settings) -> None:
     try:
-        found = json.loads(path.read_bytes()).get("quantization_config") or {}
-    except (OSError, ValueError):
-        return ""
-    return str(found.get("quant_method", "")) if isinstance(found, dict) else ""
+        needed = disk_needed(shape_of(model, ""), settings)
+    except InputError:  # a shape whose size lidr cannot tell
+        return
+    if run.free_bytes() < needed:
+        raise RunError(
+            f"output_dir: {run.path}: {run.free_bytes() >> 30} GB free, and this training needs about {needed >> 30} GB",
+            "free some space, set another output_dir, or keep fewer checkpoints: train.save_total_limit=1",
+        )
 
 
 def _sha256(path: Path) -> str:

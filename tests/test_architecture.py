@@ -13,9 +13,21 @@ ROOT = Path(__file__).resolve().parents[1]
 
 LAYERS = [
     {"errors", "records", "hashing", "languages", "jsonl"},
-    {"answers", "langid", "chat", "config", "environments", "progress", "rundir", "batch", "guard", "intrain"},
+    {
+        "answers",
+        "langid",
+        "chat",
+        "config",
+        "environments",
+        "progress",
+        "rundir",
+        "batch",
+        "guard",
+        "intrain",
+        "recipes",
+    },
     {"configfile", "filters", "promptfiles", "store", "engines", "launch"},
-    {"prompts", "generate", "pairs", "recipe", "dataset", "tally"},
+    {"prompts", "generate", "pairs", "recipe", "dataset", "tally", "memory"},
     {"pipeline", "report", "views"},
     {"build", "trainenv", "parity", "plan"},
     {"fit"},

@@ -1,0 +1,68 @@
+"""Peak memory of one real training step, in the train environment: prints a line `PEAK <json>`.
+
+    <train python> benchmarks/peak_memory.py TRAIN_YAML [KEY=VALUE …]
+
+On a GPU: `torch.cuda.max_memory_allocated` over the second step (the first has no optimizer state). On a CPU, where torch
+keeps no peak: the tensors that are alive when that step begins, plus the most that torch's memory profiler saw allocated
+above them.
+"""
+
+import gc
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+import yaml
+from llamafactory.train.tuner import run_exp
+from torch.profiler import ProfilerActivity, profile
+from transformers import TrainerCallback
+
+
+def alive() -> int:
+    """Bytes of all storages that tensors have."""
+    tensors = [item for item in gc.get_objects() if isinstance(item, torch.Tensor)]
+    return sum({t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors}.values())
+
+
+class Peak(TrainerCallback):
+    """Measures the second step."""
+
+    def on_step_begin(self, args, state, control, **kwargs):
+        if state.global_step != 1:
+            return
+        if torch.cuda.is_available():
+            torch.cuda.reset_peak_memory_stats()
+        else:
+            gc.collect()
+            self.before = alive()
+            self.profile = profile(activities=[ProfilerActivity.CPU], profile_memory=True)
+            self.profile.__enter__()
+
+    def on_step_end(self, args, state, control, **kwargs):
+        if state.global_step != 2:
+            return
+        if torch.cuda.is_available():
+            print("PEAK " + json.dumps({"peak": torch.cuda.max_memory_allocated()}))
+            return
+        self.profile.__exit__(None, None, None)
+        with tempfile.TemporaryDirectory() as folder:
+            self.profile.export_chrome_trace(f"{folder}/trace.json")
+            events = json.loads(Path(f"{folder}/trace.json").read_text())["traceEvents"]
+        seen = [e["args"] for e in events if e.get("name") == "[memory]" and e["args"].get("Device Type") == 0]
+        above = max(item["Total Allocated"] for item in seen)
+        print("PEAK " + json.dumps({"peak": self.before + above, "static": self.before}))
+
+
+def main(recipe: str, *overrides: str) -> None:
+    settings = yaml.safe_load(Path(recipe).read_text())
+    for item in overrides:
+        key, _, value = item.partition("=")
+        settings[key] = yaml.safe_load(value)
+    with tempfile.TemporaryDirectory() as folder:
+        run_exp(settings | {"output_dir": folder, "max_steps": 2, "plot_loss": False, "save_strategy": "no"}, [Peak()])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

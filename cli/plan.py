@@ -1,0 +1,68 @@
+"""`lidr plan`: what each training method needs, and which fit."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def plan(
+    config: Annotated[Path, typer.Argument(help="The configuration, as `lidr init` writes it.")],
+    overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Overrides.")] = None,
+    gpus: Annotated[
+        str | None,
+        typer.Option("--gpus", help="So many GPUs with so many GB each, as 8x80. Default: those found here."),
+    ] = None,
+) -> None:
+    """Memory, batch, steps, time and disk of each training method on the given GPUs, from the model's config alone."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    from lidr_plugin import plan as library
+    from lidr_plugin.configfile import load
+
+    found = library.plan(load(config, overrides or []).config, library.parse_gpus(gpus) if gpus else None)
+    cards = found.gpus
+    where = (
+        f"{len(cards)} x {cards[0].name or 'GPU of'} {cards[0].memory / 2**30:.0f} GB"
+        if cards
+        else "no GPU found (--gpus 1x24)"
+    )
+    title = f"{found.shape.parameters / 1e9:.2f} billion parameters; {where}; GB on each GPU"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    names = ("method", "weights", "grads", "optim", "ref", "activ", "logits", "peak", "fits", "batch", "steps", "disk")
+    for name in names:
+        table.add_column(name, justify="left" if name == "method" else "right", no_wrap=True)
+    for row in found.rows:
+        memory = row.memory
+        parts = (
+            memory.weights,
+            memory.gradients,
+            memory.optimizer,
+            memory.reference,
+            memory.activations,
+            memory.logits,
+        )
+        batch = row.settings["per_device_train_batch_size"], row.settings["gradient_accumulation_steps"], row.processes
+        table.add_row(
+            f"{row.method.removesuffix('_baseline')} {row.sharding.replace('_', ' ')}".strip(),
+            *(f"{size / 2**30:.1f}" for size in (*parts, memory.total)),
+            {True: "yes", False: "no", None: "?"}[row.fits],
+            "x".join(map(str, batch)),
+            f"{row.steps:,}" if row.steps else "?",
+            f"{row.disk / 2**30:.0f}",
+        )
+    Console().print(table)
+    lengths = ", ".join(dict.fromkeys(f"{row.method} {row.settings['cutoff_len']}" for row in found.rows))
+    typer.echo(f"for rows of cutoff_len tokens ({lengths}); batch: per device x accumulation x processes")
+    hours = [f"{row.method} {row.sharding} {row.hours:.1f} h".replace("  ", " ") for row in found.rows if row.hours]
+    if hours:
+        typer.echo(f"time, by arithmetic at 30 % of the GPU's speed: {', '.join(hours)}")
+    if not found.pairs:
+        typer.echo("steps and time are told when the dataset is built")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("plan")(plan)

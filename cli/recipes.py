@@ -1,0 +1,33 @@
+"""`lidr recipes`: finds and copies the shipped recipes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def ls() -> None:
+    """List the shipped LLaMA-Factory recipes."""
+    from lidr_plugin.recipes import shipped
+
+    for recipe in shipped():
+        typer.echo(f"{recipe.name:44} {recipe.about}")
+
+
+def cp(
+    name: Annotated[str, typer.Argument(help="A name from `lidr recipes ls`.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="[DEST]", help="A folder, or a file name ending in .yaml.")
+    ] = Path(),
+) -> None:
+    """Copy a recipe, and the DeepSpeed file that it names."""
+    from lidr_plugin.recipes import copy
+
+    for path in copy(name, target):
+        typer.echo(str(path))
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command("ls")(ls)
+    app.command("cp")(cp)

@@ -1,0 +1,142 @@
+"""How much GPU memory a training takes, from the model's shape alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from lidr_plugin.errors import InputError
+
+_NEEDED = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "vocab_size")
+_GATHERED = 1_000_000_000
+"""Parameters that ZeRO-3 may hold gathered at once (`stage3_max_live_parameters` of the shipped file)."""
+_BUCKETS = 2 * 2 * 500_000_000
+"""Bytes of ZeRO-2's reduce and gather buckets in bf16 (`reduce_bucket_size`, `allgather_bucket_size`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A dense decoder with gated feed-forward layers: Llama, Qwen, Mistral and their kin."""
+
+    hidden: int
+    layers: int
+    query: int
+    key_value: int
+    intermediate: int
+    vocabulary: int
+    tied: bool
+
+    @property
+    def linears(self) -> list[tuple[int, int]]:
+        """(inputs, outputs) of the linear layers of one block."""
+        h, q, kv, m = self.hidden, self.query, self.key_value, self.intermediate
+        return [(h, q), (h, kv), (h, kv), (q, h), (h, m), (h, m), (m, h)]
+
+    @property
+    def block_parameters(self) -> int:
+        """Parameters of all blocks' linear layers."""
+        return self.layers * sum(a * b for a, b in self.linears)
+
+    @property
+    def parameters(self) -> int:
+        """All parameters; biases, which are few, left out."""
+        embeddings = self.vocabulary * self.hidden * (1 if self.tied else 2)
+        return self.block_parameters + embeddings + (2 * self.layers + 1) * self.hidden
+
+    def adapter(self, rank: int) -> int:
+        """Parameters of a LoRA adapter on every linear layer."""
+        return self.layers * rank * sum(a + b for a, b in self.linears)
+
+
+def shape_of(config: Mapping[str, Any], where: str) -> Shape:
+    """The shape in a `config.json`.
+
+    Raises:
+        InputError: a number is missing, or it is a mixture of experts, for which this arithmetic does not hold.
+    """
+    config = config.get("text_config", config)
+    missing = [key for key in _NEEDED if not isinstance(config.get(key), int)]
+    if missing or any("expert" in key for key in config):
+        what = f"lacks {', '.join(missing)}" if missing else "is a mixture of experts"
+        raise InputError(f"{where}: {what}; lidr plan knows dense decoders only", "measure it: a run with max_steps: 2")
+    heads = config["num_attention_heads"]
+    width = config.get("head_dim") or config["hidden_size"] // heads
+    return Shape(
+        hidden=config["hidden_size"],
+        layers=config["num_hidden_layers"],
+        query=heads * width,
+        key_value=(config.get("num_key_value_heads") or heads) * width,
+        intermediate=config["intermediate_size"],
+        vocabulary=config["vocab_size"],
+        tied=bool(config.get("tie_word_embeddings", False)),
+    )
+
+
+class Memory(NamedTuple):
+    """Bytes on each GPU. `activations` and `logits` are not at their highest together with all gradients: see `total`."""
+
+    weights: int
+    gradients: int
+    optimizer: int
+    reference: int
+    activations: int
+    logits: int
+    accumulating: bool
+
+    @property
+    def total(self) -> int:
+        """The peak of a step that is not the first."""
+        held = self.weights + self.optimizer + self.reference
+        at_the_loss = self.logits + (self.gradients if self.accumulating else 0)
+        return held + self.activations + max(at_the_loss, self.gradients)
+
+
+def estimate(shape: Shape, settings: Mapping[str, Any], *, world: int, zero: str = "", weight_bytes: int = 2) -> Memory:
+    """Peak memory of a training with LLaMA-Factory's settings.
+
+    LLaMA-Factory trains in float32 what it trains (under DeepSpeed: bf16 with a float32 copy in the optimizer), loads the
+    reference and a LoRA's base as the checkpoint has them, and recomputes each block's activations. DPO runs chosen and
+    rejected as one batch, in float32 from the logits on.
+
+    Args:
+        settings: `train.yaml`; `cutoff_len` is the length of every row.
+        world: processes that share what ZeRO shards.
+        zero: `zero2`, `zero3`, `zero3_offload`, or empty.
+        weight_bytes: bytes of a weight in the checkpoint.
+    """
+    n, lora = shape.parameters, settings["finetuning_type"] == "lora"
+    dpo = settings["stage"] == "dpo"
+    rows = settings["per_device_train_batch_size"] * (2 if dpo else 1)
+    length = int(settings["cutoff_len"])
+    tokens = rows * length
+    stream = 2 if lora or zero else 4  # bytes of a hidden state: that of the weights that the embedding has
+    stream = max(stream, weight_bytes)
+    block = tokens * (30 * shape.hidden + 14 * shape.intermediate)
+    activations = shape.layers * tokens * shape.hidden * stream + 2 * rows * length * length
+    # Policy: float32 logits and their log-softmax; beside them the reference's bf16 logits, float32 logits, log-softmax.
+    logits = tokens * shape.vocabulary * (18 if dpo else 14)
+    parts = _states(shape, settings, world=world, zero=zero, weight_bytes=weight_bytes)
+    accumulating = settings["gradient_accumulation_steps"] > 1
+    return Memory(*parts, activations=activations, logits=max(logits, block), accumulating=accumulating)
+
+
+def _states(
+    shape: Shape, settings: Mapping[str, Any], *, world: int, zero: str, weight_bytes: int
+) -> tuple[int, int, int, int]:
+    """Weights, gradients, optimizer states and reference."""
+    n = shape.parameters
+    if settings["finetuning_type"] == "lora":
+        adapter = shape.adapter(settings.get("lora_rank", 8))
+        weights = weight_bytes * n
+        if settings.get("quantization_bit"):
+            # 4 bits a weight, and with double quantisation 0.127 bits of constants (arXiv 2305.14314, section 3).
+            weights = int(shape.block_parameters * (4 + 0.127) / 8) + weight_bytes * (n - shape.block_parameters)
+        return weights + 4 * adapter, 4 * adapter, 8 * adapter, 0
+    reference = weight_bytes * n if settings["stage"] == "dpo" else 0
+    if zero == "zero2":
+        return 2 * n, 2 * n // world + _BUCKETS, 12 * n // world, reference
+    if zero:
+        gathered = 2 * min(n, _GATHERED)
+        if zero == "zero3_offload":
+            return gathered, 0, 0, 0
+        return 2 * n // world + gathered, 2 * n // world, 12 * n // world, reference // world
+    return 4 * n, 4 * n, 8 * n, reference
