@@ -24,7 +24,9 @@ def plan(
 
     found = library.plan(load(config, overrides or []).config, library.parse_gpus(gpus) if gpus else None)
     cards = found.gpus
-    where = (
+    where = "no GPU found (--gpus 1x24)"
+    if cards:
+        where = f"{len(cards)} x {cards[0].name or 'GPU of'} {cards[0].memory / 2**30:.0f} GB"
         f"{len(cards)} x {cards[0].name or 'GPU of'} {cards[0].memory / 2**30:.0f} GB"
         if cards
         else "no GPU found (--gpus 1x24)"

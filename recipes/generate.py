@@ -69,8 +69,8 @@ def recipe(family: str, task: str, method: str, number: int) -> tuple[str, str]:
         + ("." if method == "sft_baseline" else f"; {task} data."),
         "#",
         f"# Hardware  {hardware.name}",
-        f"# Memory    about {memory:.0f} GB on each GPU, by `lidr plan`; rows of cutoff_len tokens are the worst case",
-        f"# Time      about {max(minutes, 1):.0f} min for {PAIRS:,} pairs of 1,200 tokens in all, by arithmetic (30 % of {hardware.speed:.0f} TFLOP/s)",
+        f"# Memory    about {memory:.0f} GB on each GPU, by `lidr plan`, with rows of cutoff_len tokens",
+        f"# Time      about {max(minutes, 1):.0f} min for {PAIRS:,} pairs of 1,200 tokens in all, at 30 % of {hardware.speed:.0f} TFLOP/s",
         f"# Command   llamafactory-cli train recipes/{path}",
     ]
     if method in ("lora", "qlora"):
@@ -83,7 +83,7 @@ def recipe(family: str, task: str, method: str, number: int) -> tuple[str, str]:
     if number > 1:
         lines += [
             "#",
-            f"# It starts from round {number - 1}'s merged model, which is policy and reference at once, and has new prompts' pairs.",
+            f"# It starts from round {number - 1}'s merged model, policy and reference at once; its pairs are of new prompts.",
         ]
     lines += [
         "#",
