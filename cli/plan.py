@@ -27,13 +27,9 @@ def plan(
     where = "no GPU found (--gpus 1x24)"
     if cards:
         where = f"{len(cards)} x {cards[0].name or 'GPU of'} {cards[0].memory / 2**30:.0f} GB"
-        f"{len(cards)} x {cards[0].name or 'GPU of'} {cards[0].memory / 2**30:.0f} GB"
-        if cards
-        else "no GPU found (--gpus 1x24)"
-    )
     title = f"{found.shape.parameters / 1e9:.2f} billion parameters; {where}; GB on each GPU"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    names = ("method", "weights", "grads", "optim", "ref", "activ", "logits", "peak", "fits", "batch", "steps", "disk")
+    names = ("method", "weights", "states", "ref", "activ", "logits", "peak", "fits", "batch", "steps", "disk")
     for name in names:
         table.add_column(name, justify="left" if name == "method" else "right", no_wrap=True)
     for row in found.rows:
@@ -49,7 +45,7 @@ def plan(
         batch = row.settings["per_device_train_batch_size"], row.settings["gradient_accumulation_steps"], row.processes
         table.add_row(
             f"{row.method.removesuffix('_baseline')} {row.sharding.replace('_', ' ')}".strip(),
-            *(f"{size / 2**30:.1f}" for size in (*parts, memory.total)),
+            *(f"{size / 2**30:.1f}" for size in parts),
             {True: "yes", False: "no", None: "?"}[row.fits],
             "x".join(map(str, batch)),
             f"{row.steps:,}" if row.steps else "?",
@@ -57,7 +53,8 @@ def plan(
         )
     Console().print(table)
     lengths = ", ".join(dict.fromkeys(f"{row.method} {row.settings['cutoff_len']}" for row in found.rows))
-    typer.echo(f"for rows of cutoff_len tokens ({lengths}); batch: per device x accumulation x processes")
+    typer.echo(f"rows of cutoff_len tokens: {lengths}")
+    typer.echo("states: gradients and optimizer; batch: per device x accumulation x processes; disk in GB")
     hours = [f"{row.method} {row.sharding} {row.hours:.1f} h".replace("  ", " ") for row in found.rows if row.hours]
     if hours:
         typer.echo(f"time, by arithmetic at 30 % of the GPU's speed: {', '.join(hours)}")

@@ -103,7 +103,7 @@ def estimate(shape: Shape, settings: Mapping[str, Any], *, world: int, zero: str
         zero: `zero2`, `zero3`, `zero3_offload`, or empty.
         weight_bytes: bytes of a weight in the checkpoint.
     """
-    n, lora = shape.parameters, settings["finetuning_type"] == "lora"
+    lora = settings["finetuning_type"] == "lora"
     dpo = settings["stage"] == "dpo"
     rows = settings["per_device_train_batch_size"] * (2 if dpo else 1)
     length = int(settings["cutoff_len"])

@@ -70,7 +70,8 @@ def recipe(family: str, task: str, method: str, number: int) -> tuple[str, str]:
         "#",
         f"# Hardware  {hardware.name}",
         f"# Memory    about {memory:.0f} GB on each GPU, by `lidr plan`, with rows of cutoff_len tokens",
-        f"# Time      about {max(minutes, 1):.0f} min for {PAIRS:,} pairs of 1,200 tokens in all, at 30 % of {hardware.speed:.0f} TFLOP/s",
+        f"# Time      about {max(minutes, 1):.0f} min for {PAIRS:,} pairs of 1,200 tokens, "
+        f"at 30 % of {hardware.speed:.0f} TFLOP/s",
         f"# Command   llamafactory-cli train recipes/{path}",
     ]
     if method in ("lora", "qlora"):
