@@ -15,7 +15,6 @@ def plan(
     ] = None,
 ) -> None:
     """Memory, batch, steps, time and disk of each training method on the given GPUs, from the model's config alone."""
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
@@ -28,23 +27,17 @@ def plan(
     if cards:
         where = f"{len(cards)} x {cards[0].name or 'GPU of'} {cards[0].memory / 2**30:.0f} GB"
     title = f"{found.shape.parameters / 1e9:.2f} billion parameters; {where}; GB on each GPU"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False)
     names = ("method", "weights", "states", "ref", "activ", "logits", "peak", "fits", "batch", "steps", "disk")
     for name in names:
         table.add_column(name, justify="left" if name == "method" else "right", no_wrap=True)
     for row in found.rows:
         memory = row.memory
-        parts = (
-            memory.weights,
-            memory.gradients,
-            memory.optimizer,
-            memory.reference,
-            memory.activations,
-            memory.logits,
-        )
+        states = memory.gradients + memory.optimizer
+        parts = (memory.weights, states, memory.reference, memory.activations, memory.logits, memory.total)
         batch = row.settings["per_device_train_batch_size"], row.settings["gradient_accumulation_steps"], row.processes
         table.add_row(
-            f"{row.method.removesuffix('_baseline')} {row.sharding.replace('_', ' ')}".strip(),
+            f"{row.method.removesuffix('_baseline')} {row.sharding.removeprefix('zero3_')}".strip(),
             *(f"{size / 2**30:.1f}" for size in parts),
             {True: "yes", False: "no", None: "?"}[row.fits],
             "x".join(map(str, batch)),

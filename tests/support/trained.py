@@ -1,0 +1,80 @@
+"""A dataset that `lidr build-pairs` made, and its training with `lidr train`, for the tests of the real thing."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.conftest import Lidr, prompts, write_config, write_prompts
+from tests.support.server import FakeServer, running
+
+QUICK = {
+    "OMP_NUM_THREADS": "1",
+    "CUDA_VISIBLE_DEVICES": "",
+    "HF_HUB_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+"""The environment of a training of a tiny model: one thread each, for the tests run side by side."""
+
+SMALL: dict[str, Any] = {"cutoff_len": 512, "preprocessing_num_workers": 1, "plot_loss": False}
+
+
+def build(folder: Path, lidr: Lidr, model: Path, count: int = 12) -> Path:
+    """A configuration whose dataset is built."""
+    write_prompts(folder, prompts(count))
+    with running(FakeServer()) as url:
+        config = write_config(
+            folder,
+            engine__base_url=url,
+            engine__model="fake",
+            model_name_or_path=str(model),
+            template="qwen3_nothink",
+            train={"method": "lora"},
+        )
+        done = lidr("build-pairs", config)
+    assert done.returncode == 0, done.stderr
+    return config
+
+
+def train(lidr: Lidr, config: Path, run: Path | None = None, status: int = 0, **settings: Any) -> str:
+    """`lidr train` with the given `train:` keys; its standard error."""
+    env = settings.pop("env", {})
+    given = {**SMALL, **settings}
+    overrides = [f"train.{key}={json.dumps(value)}" for key, value in given.items()]
+    if run:
+        overrides.append(f"output_dir={json.dumps(str(run))}")
+    done = lidr("train", config, *overrides, timeout=600, env={**QUICK, **env})
+    assert done.returncode == status, done.stderr + done.stdout
+    return str(done.stderr)
+
+
+def same_data(run: Path, other: Path) -> Path:
+    """Another run with the dataset of the first."""
+    shutil.copytree(run / "data", other / "data")
+    return other
+
+
+def losses(run: Path) -> list[float]:
+    """The loss of every step that was logged."""
+    lines = (run / "checkpoint/trainer_log.jsonl").read_text().splitlines()
+    return [row["loss"] for row in map(json.loads, lines) if "loss" in row]
+
+
+def recipe(run: Path) -> dict[str, Any]:
+    """`train.yaml`."""
+    loaded: dict[str, Any] = yaml.safe_load((run / "train.yaml").read_text())
+    return loaded
+
+
+def state(run: Path) -> dict[str, Any]:
+    """`train.json`."""
+    loaded: dict[str, Any] = json.loads((run / "train.json").read_text())
+    return loaded
+
+
+def environment() -> dict[str, str]:
+    """For a child that is no lidr."""
+    return {**os.environ, **QUICK}

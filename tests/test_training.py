@@ -1,0 +1,273 @@
+"""Training for real, on the CPU: llamafactory-cli, peft, bitsandbytes, DeepSpeed, on what build-pairs made."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lidr_plugin.environments import llamafactory_names, python_of
+from tests.conftest import Lidr, rows_of
+from tests.support.trained import QUICK, SMALL, build, environment, losses, recipe, same_data, state, train
+from tests.test_real import CHECKPOINT, in_train
+
+pytestmark = pytest.mark.train
+ROOT = Path(__file__).resolve().parents[1]
+TWO_RANKS = {"FORCE_TORCHRUN": 1, "NPROC_PER_NODE": 2, "DS_ACCELERATOR": "cpu"}
+ONE_RANK = {"FORCE_TORCHRUN": 1, "NPROC_PER_NODE": 1, "DS_ACCELERATOR": "cpu"}
+LOUD = {"learning_rate": 1.0e-3, "warmup_ratio": 0.0, "max_steps": 2, "global_batch_size": 4}
+
+
+@pytest.fixture(scope="module")
+def train_python() -> Path:
+    python = python_of("train")
+    if python is None:
+        pytest.skip("no train environment: lidr env create train")
+    return python
+
+
+@pytest.fixture(scope="module")
+def tiny(train_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tiny model")
+    in_train(train_python, "make_model", folder)
+    return folder
+
+
+def test_lidr_knows_the_keys_and_templates_of_the_installed_llamafactory(train_python: Path) -> None:
+    found = in_train(train_python, "names")
+    assert set(found["keys"]) == llamafactory_names("keys")
+    assert set(found["templates"]) == llamafactory_names("templates")
+
+
+def test_every_recipe_is_taken_by_llamafactorys_parser(train_python: Path, tiny: Path) -> None:
+    files = sorted(path for path in (ROOT / "recipes").rglob("*.yaml") if path.name != "layers.yaml")
+    assert len(files) >= 39
+    found = in_train(train_python, "parse_recipes", tiny, *files)
+    assert set(found) == {str(path) for path in files}
+    for path in files:
+        seen, name = found[str(path)], path.stem
+        task = "math" if name.startswith("math") else "instruction"
+        if name.startswith("sft-baseline"):
+            assert (seen["stage"], seen["lr"], seen["zero"], seen["accumulation"] * 8) == ("sft", 1e-5, 3, 128)
+            continue
+        assert (seen["stage"], seen["beta"], seen["ftx"]) == ("dpo", 0.1, 1.0)
+        full = "-full-" in name
+        gpus = 8 if full else 1
+        assert seen["type"] == ("full" if full else "lora")
+        assert seen["zero"] == (3 if full else 0)
+        assert seen["accumulation"] * gpus == {"instruction": 16, "math": 64}[task]
+        assert seen["lr"] == pytest.approx({"instruction": 5e-7, "math": 5e-6}[task] * (1 if full else 10))
+
+
+METHODS: dict[str, dict[str, Any]] = {
+    "lora": {"method": "lora"},
+    "qlora": {"method": "qlora"},
+    "full": {"method": "full"},
+    "full, ZeRO-2 on two ranks": {
+        "method": "full",
+        "deepspeed": "zero2",
+        "env": TWO_RANKS,
+        "ddp_backend": "gloo",
+    },
+    "full, ZeRO-3 on one": {"method": "full", "deepspeed": "zero3", "env": ONE_RANK, "ddp_backend": "gloo"},
+    "sft_baseline": {"method": "sft_baseline"},
+}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_each_method_trains_and_ends_in_a_verified_model(name: str, tiny: Path, tmp_path: Path, lidr: Lidr) -> None:
+    settings = {**METHODS[name]}
+    words = settings.pop("env", {})
+    said = train(lidr, build(tmp_path, lidr, tiny), **LOUD, **settings, **{f"env.{k}": v for k, v in words.items()})
+    run = tmp_path / "run"
+    assert "agrees with the chat template" in said
+    written = recipe(run)
+    world = words.get("NPROC_PER_NODE", 1)
+    assert written["per_device_train_batch_size"] * written["gradient_accumulation_steps"] * world == 4
+    merged = state(run)["merge"]
+    assert state(run)["status"] == "done"
+    assert merged["broken"] == ""
+    assert merged["shift"] > 0
+    assert merged["lost"] < 1
+    assert merged["zero"] == []
+    assert (run / "model/chat_template.jinja").read_bytes() == (tiny / "chat_template.jinja").read_bytes()
+    assert len(losses(run)) == 2
+    assert all(math.isfinite(loss) for loss in losses(run))
+    if name == "sft_baseline":
+        rows = rows_of(run / "data/demo_sft.jsonl")
+        assert {row["language"] for row in rows} == {"de", "es", "fr"}
+        assert {row["chosen_source"].partition(":")[0] for row in rows} == {"translation"}
+
+
+@pytest.mark.parametrize("method", ["full", "lora", "qlora"])
+def test_in_every_round_the_reference_is_the_model_that_the_round_starts_from(
+    method: str, train_python: Path, tiny: Path, tmp_path: Path, lidr: Lidr
+) -> None:
+    config = build(tmp_path, lidr, tiny, count=4)
+    rows = len(rows_of(tmp_path / "run/data/demo.jsonl"))
+    alone = {"method": method, "bf16": False, "cutoff_len": 2048, "global_batch_size": rows, "disable_shuffling": True}
+    model = tiny
+    for number in (1, 2, 3):
+        given = {**LOUD, **alone, "merge_dtype": "float32"}
+        run = same_data(tmp_path / "run", tmp_path / f"round{number}")
+        policy = f"model_name_or_path={json.dumps(str(model))}"
+        for ftx, folder in ((0.0, tmp_path / f"without{number}"), (1.0, run)):
+            if ftx == 0.0:
+                same_data(tmp_path / "run", folder)
+            overrides = [f"train.{k}={json.dumps(v)}" for k, v in {**SMALL, **given, "pref_ftx": ftx}.items()]
+            done = lidr(
+                "train", config, policy, f"output_dir={json.dumps(str(folder))}", *overrides, env=QUICK, timeout=600
+            )
+            assert done.returncode == 0, done.stderr
+        assert losses(tmp_path / f"without{number}")[0] == pytest.approx(math.log(2), abs=2e-4), f"round {number}"
+        if method != "qlora":
+            expected = in_train(train_python, "first_step", model, run / "data/demo.jsonl")
+            assert expected["rows"] == rows
+            assert losses(run)[0] == pytest.approx(math.log(2) + expected["nll"], abs=2e-3), f"round {number}"
+        assert losses(run)[1] < losses(run)[0]
+        model = run / "model"
+
+
+def test_a_killed_training_goes_on_from_its_checkpoint_and_a_finished_one_is_not_repeated(
+    tiny: Path, tmp_path: Path, lidr: Lidr
+) -> None:
+    config = build(tmp_path, lidr, tiny)
+    other = same_data(tmp_path / "run", tmp_path / "undisturbed")
+    steps = {**SMALL, **LOUD, "max_steps": 12, "save_steps": 4}
+    train(lidr, config, other, **steps)
+    command = [sys.executable, "-c", "from lidr_cli.main import main; main()", "train", str(config)]
+    command += [f"train.{key}={json.dumps(value)}" for key, value in steps.items()]
+    run = tmp_path / "run"
+    child = subprocess.Popen(
+        command, cwd=tmp_path, env=environment(), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    until = time.monotonic() + 120
+    while not (run / "checkpoint/checkpoint-4").exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    assert not (run / "model").exists()
+    said = train(lidr, config, **steps)
+    assert "going on from checkpoint-" in said
+    assert state(run)["training"] == {
+        **state(other)["training"],
+        "output_dir": str(run / "checkpoint"),
+        "dataset_dir": str(run / "data"),
+    }
+    finals = [json.loads((folder / "checkpoint/trainer_state.json").read_text()) for folder in (run, other)]
+    assert [final["global_step"] for final in finals] == [12, 12]
+    assert losses(run)[-1] == pytest.approx(losses(other)[-1], abs=1e-3)
+    log = (run / "train.log").stat().st_size
+    again = lidr("train", config, *command[5:], env=QUICK)
+    assert "trained before" in again.stdout
+    assert (run / "train.log").stat().st_size == log
+    changed = lidr("train", config, *command[5:], "train.learning_rate=0.5", env=QUICK)
+    assert changed.returncode == 2
+    assert "learning_rate: was 0.001, is 0.5" in changed.stderr
+
+
+def test_the_recipe_alone_gives_the_same_losses(train_python: Path, tiny: Path, tmp_path: Path, lidr: Lidr) -> None:
+    config = build(tmp_path, lidr, tiny)
+    train(lidr, config, **{**LOUD, "max_steps": 4})
+    by_lidr = losses(tmp_path / "run")
+    for path in (tmp_path / "run/checkpoint").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    for path in sorted((tmp_path / "run/checkpoint").glob("*/")):
+        path.rmdir()
+    command = [str(train_python.parent / "llamafactory-cli"), "train", str(tmp_path / "run/train.yaml")]
+    done = subprocess.run(command, cwd="/", env=environment(), capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert losses(tmp_path / "run") == by_lidr
+    assert len(by_lidr) == 4
+
+
+def test_a_wrong_template_is_refused_in_tokens_with_the_fix(tiny: Path, tmp_path: Path, lidr: Lidr) -> None:
+    config = build(tmp_path, lidr, tiny)
+    shown = lidr("doctor", config, "template=qwen", env=QUICK)
+    assert "<|im_start|>" in shown.stdout + shown.stderr
+    assert "default_system" in shown.stdout + shown.stderr
+    refused = lidr("train", config, "template=qwen", "train.preprocessing_num_workers=1", env=QUICK, timeout=300)
+    assert refused.returncode == 2
+    assert "LLaMA-Factory  <|im_start|>" in refused.stderr
+    assert "default_system: ''" in refused.stderr
+    assert not (tmp_path / "run/checkpoint").exists()
+    fixed = {**LOUD, "default_system": ""}
+    overrides = [f"train.{key}={json.dumps(value)}" for key, value in {**SMALL, **fixed}.items()]
+    done = lidr("train", config, "template=qwen", *overrides, env=QUICK, timeout=300)
+    assert done.returncode == 0, done.stderr
+
+
+def test_rows_over_cutoff_len_are_counted_and_dropped_when_wanted(tiny: Path, tmp_path: Path, lidr: Lidr) -> None:
+    config = build(tmp_path, lidr, tiny)
+    path = tmp_path / "run/data/demo.jsonl"
+    rows = rows_of(path)
+    rows[3]["chosen"] = "long " * 400
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = train(lidr, config, **LOUD, drop_over_cutoff=True)
+    assert f"1 of {len(rows)} rows are dropped" in said
+    assert "train.cutoff_len=2" in said
+    dropped = rows_of(tmp_path / "run/data/demo_dropped.jsonl")
+    assert [(row["id"], row["reason"]) for row in dropped] == [(rows[3]["id"], "cutoff_len")]
+    kept = rows_of(tmp_path / "run/data/demo_fitting.jsonl")
+    assert kept == [row for number, row in enumerate(rows) if number != 3]
+    assert recipe(tmp_path / "run")["dataset"] == "demo_fitting"
+
+
+def test_a_failing_training_shows_the_end_of_its_log(tiny: Path, tmp_path: Path, lidr: Lidr) -> None:
+    said = train(lidr, build(tmp_path, lidr, tiny), status=1, lora_target="no_such_layer", **LOUD)
+    assert "llamafactory-cli ended with status 1" in said
+    assert "no_such_layer" in said
+    assert not (tmp_path / "run/model").exists()
+
+
+def test_a_learning_rate_of_zero_does_not_pass_for_a_trained_model(tiny: Path, tmp_path: Path, lidr: Lidr) -> None:
+    said = train(lidr, build(tmp_path, lidr, tiny), status=1, **{**LOUD, "learning_rate": 0.0})
+    assert "the adapter is zero" in said
+    assert not (tmp_path / "run/model").exists()
+
+
+def test_an_update_that_rounds_away_is_measured_and_float32_keeps_it(tiny: Path, tmp_path: Path, lidr: Lidr) -> None:
+    config = build(tmp_path, lidr, tiny)
+    faint = {**LOUD, "learning_rate": 1.0e-5}
+    lossy = train(lidr, config, **faint)
+    kept = same_data(tmp_path / "run", tmp_path / "exact")
+    train(lidr, config, kept, **faint, merge_dtype="float32")
+    before, after = (state(run)["merge"]["lost"] for run in (tmp_path / "run", kept))
+    assert before > 0.25
+    assert "train.merge_dtype=float32" in lossy
+    assert after < 0.01
+
+
+@pytest.mark.vllm
+def test_the_merged_model_is_served_by_vllm(tmp_path: Path, lidr: Lidr, train_python: Path) -> None:
+    if python_of("vllm") is None:
+        pytest.skip("no vllm environment: lidr env create vllm")
+    if not (CHECKPOINT / "config.json").exists():
+        pytest.skip(f"no real checkpoint at {CHECKPOINT}")
+    config = build(tmp_path, lidr, CHECKPOINT, count=4)
+    loud = {**LOUD, "learning_rate": 1.0e-4, "max_steps": 1, "global_batch_size": 2, "cutoff_len": 128}
+    overrides = [f"train.{key}={json.dumps(value)}" for key, value in {**SMALL, **loud}.items()]
+    done = lidr("train", config, "template=qwen", *overrides, timeout=900, env={**QUICK, "OMP_NUM_THREADS": "2"})
+    assert done.returncode == 0, done.stderr
+    engine = {"backend": "vllm", "args": {"max_num_seqs": 8, "enforce_eager": True, "max_model_len": 1024}}
+    served = lidr(
+        "build-pairs",
+        config,
+        "model_name_or_path=run/model",
+        f"engine={json.dumps(engine)}",
+        "output_dir=round2",
+        "max_prompts=1",
+        "generation.max_tokens=16",
+        "translation={max_tokens: 24, retries: 0}",
+        timeout=600,
+        env={"VLLM_CPU_KVCACHE_SPACE": "1"},
+    )
+    assert served.returncode == 0, served.stderr
+    assert json.loads((tmp_path / "round2/report.json").read_text())["completions"]["generated"] >= 4
