@@ -24,6 +24,9 @@ def train(
 
     loaded = load(config, overrides or [])
     done = library.train(loaded, restart=restart, say=lambda line: typer.echo(line, err=True))
+    if not done.state:
+        typer.echo("trained as a further node; the first one keeps the result")
+        return
     result, merged = done.state["result"], done.state["merge"]
     if done.repeated:
         typer.echo("trained before with these settings; nothing to do (--restart trains anew)")

@@ -249,7 +249,7 @@ def _recipe(config: Config, run_dir: RunDir, dataset: str) -> tuple[Settings, La
     try:
         return train_settings(config, run_dir, launch, dataset=dataset), launch
     except InputError:
-        launch = replace(launch, env={}, gpus=min(launch.gpus, 1), nodes=1, per_node=1)
+        launch = replace(launch, env={}, gpus=min(launch.gpus, 1), nodes=1, rank=0, per_node=1)
         return train_settings(config, run_dir, launch, dataset=dataset), launch
 
 

@@ -110,10 +110,13 @@ def sweep_checkpoints(folder: Path) -> str | None:
     return max(whole, key=lambda path: int(path.name.rpartition("-")[2])).name
 
 
-def fit(run: RunDir, python: Path, env: Mapping[str, str], watch: Callable[[], None]) -> dict[str, Any]:
-    """Trains as `train.yaml` says, to the end, and returns what LLaMA-Factory measured.
+def fit(
+    run: RunDir, files: tuple[Path, Path], python: Path, env: Mapping[str, str], watch: Callable[[], None]
+) -> dict[str, Any]:
+    """Trains to the end, and returns what LLaMA-Factory measured: nothing on a further node.
 
     Args:
+        files: the recipe, in the run's directory, and the log.
         python: the interpreter beside `llamafactory-cli`.
         env: additions to the environment.
         watch: called some times a second; what it raises ends the training.
@@ -122,10 +125,11 @@ def fit(run: RunDir, python: Path, env: Mapping[str, str], watch: Callable[[], N
         RunError: it failed; with the end of its log and the likely cause.
     """
     # A bare file name, for LLaMA-Factory splits the command line that it gives to torchrun at spaces.
-    command = [str(python.parent / "llamafactory-cli"), "train", run.train_yaml.name]
+    recipe, log_file = files
+    command = [str(python.parent / "llamafactory-cli"), "train", recipe.name]
     news = _NewLines(run.checkpoint / "trainer_log.jsonl")
     last: dict[str, Any] = {}
-    with run.train_log.open("ab") as log, Steps() as steps:
+    with log_file.open("ab") as log, Steps() as steps:
         start = log.tell()
         log.write(f"\n$ cd {run.path.absolute()} && {' '.join(command)}\n".encode())
         log.flush()
@@ -149,11 +153,12 @@ def fit(run: RunDir, python: Path, env: Mapping[str, str], watch: Callable[[], N
         finally:
             process.terminate()
             process.wait()
-    said = _said(run.train_log, start)
     if process.returncode:
-        raise _failure(run, said, process.returncode)
+        raise _failure(run, log_file, _said(log_file, start), process.returncode)
     if last.get("loss") != last.get("loss"):
-        raise RunError(f"the loss is not a number; {run.train_log} has the course", "lower train.learning_rate")
+        raise RunError(f"the loss is not a number; {log_file} has the course", "lower train.learning_rate")
+    if recipe != run.train_yaml:
+        return {}
     return {**json.loads((run.checkpoint / "all_results.json").read_bytes()), "last_loss": last.get("loss")}
 
 
@@ -166,13 +171,11 @@ def _said(path: Path, start: int) -> str:
     return "\n".join(line for line in lines if not re.search(r"\d+%\|", line))
 
 
-def _failure(run: RunDir, said: str, status: int) -> RunError:
+def _failure(run: RunDir, log: Path, said: str, status: int) -> RunError:
     end = "\n".join(f"  {line}" for line in said.splitlines()[-20:])
     cause = cause_of(said, status)
     why = f" (likely: {cause.what})" if cause else ""
     hint = f"{cause.fix}\n" if cause else ""
     kept = sorted(run.checkpoint.glob("checkpoint-*")) if run.checkpoint.exists() else []
     again = "the same command goes on from the last checkpoint" if kept else "the whole log may say more"
-    return RunError(
-        f"llamafactory-cli ended with status {status}{why}. The end of {run.train_log}:\n{end}", hint + again
-    )
+    return RunError(f"llamafactory-cli ended with status {status}{why}. The end of {log}:\n{end}", hint + again)

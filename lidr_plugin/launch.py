@@ -18,6 +18,7 @@ class Launch:
         env: what `train.env` adds to the environment.
         gpus: GPUs of this machine that the training sees.
         nodes: machines (`NNODES`).
+        rank: which of them this is (`NODE_RANK`); the first keeps the results.
         per_node: processes on each (`NPROC_PER_NODE`, else one a GPU).
         ray: LLaMA-Factory's Ray launcher (`USE_RAY`) instead of torchrun.
     """
@@ -25,6 +26,7 @@ class Launch:
     env: Mapping[str, str]
     gpus: int
     nodes: int
+    rank: int
     per_node: int
     ray: bool
     forced: bool
@@ -54,11 +56,12 @@ def read_launch(env: Mapping[str, str], *, ray_workers: int = 1) -> Launch:
     if per_node > 1 and not (ray or forced or count > 1):
         raise InputError(f"train.env: NPROC_PER_NODE={per_node} without torchrun", "add FORCE_TORCHRUN: 1 to train.env")
     nodes = 1 if ray else _number(seen, "NNODES", 1)
-    return Launch(env=env, gpus=count, nodes=nodes, per_node=per_node, ray=ray, forced=forced)
+    rank = _number(seen, "NODE_RANK", 0, least=0) if nodes > 1 else 0
+    return Launch(env=env, gpus=count, nodes=nodes, rank=rank, per_node=per_node, ray=ray, forced=forced)
 
 
-def _number(env: Mapping[str, str], name: str, default: int) -> int:
+def _number(env: Mapping[str, str], name: str, default: int, *, least: int = 1) -> int:
     text = env.get(name) or str(default)
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdigit() or int(text) < least:
         raise InputError(f"{name}={text!r} is no number of processes", "set it in train.env or in the environment")
     return int(text)

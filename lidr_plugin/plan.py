@@ -131,7 +131,7 @@ def _row(config: Config, shape: Shape, cards: list[Gpu], pairs: int, tokens: int
     own = config.train.llamafactory if method == config.train.method else {}
     settings = {**composed.settings, **{key: value for key, value in own.items() if value is not None}}
     world = max(len(cards), 1)
-    launch = Launch(env={}, gpus=len(cards), nodes=1, per_node=world, ray=False, forced=False)
+    launch = Launch(env={}, gpus=len(cards), nodes=1, rank=0, per_node=world, ray=False, forced=False)
     if zero in ("zero2", "zero3") and world == 1:
         return None
     batch = config.train.global_batch_size or composed.global_batch

@@ -77,6 +77,10 @@ class RunDir:
         """The training's state and result, for programs."""
         return self.path / "train.json"
 
+    def of_node(self, rank: int) -> tuple[Path, Path]:
+        """Recipe and log of a training's further node, which may share this directory with the first."""
+        return self.path / f"train-node{rank}.yaml", self.path / f"train-node{rank}.log"
+
     def dataset(self, name: str) -> Path:
         """The dataset's file."""
         return self.data / f"{name}.jsonl"

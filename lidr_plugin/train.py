@@ -52,6 +52,8 @@ def train(loaded: Loaded, *, restart: bool, say: Callable[[str], None]) -> Train
     python, launch = interpreter(config), launch_of(config)
     settings = train_settings(config, run, launch, dataset=config.dataset_name)
     _check(config, run, python, launch, settings)
+    if launch.rank:
+        return _follow(config, run, python, launch, settings)
     with run.locked():
         jsonl.sweep(run.path)
         jsonl.sweep(run.data)
@@ -61,6 +63,19 @@ def train(loaded: Loaded, *, restart: bool, say: Callable[[str], None]) -> Train
             raise Interrupted("interrupted", "the same command goes on from the last checkpoint") from None
         except OSError as error:
             raise RunError(f"{error.filename or run.path}: {error.strerror}", "is the disk full?") from None
+
+
+def _follow(config: Config, run: RunDir, python: Path, launch: Launch, settings: Settings) -> Trained:
+    """A further node: it trains with the first, which checks, resumes, merges and keeps what comes of it."""
+    files = run.of_node(launch.rank)
+    jsonl.write_text(files[0], render(settings, config, launch, pairs=0, path=files[0]))
+    fit(run, files, python, _environment(launch, settings), lambda: None)
+    return Trained(run, {}, repeated=False)
+
+
+def _environment(launch: Launch, settings: Settings) -> dict[str, str]:
+    forced = {"FORCE_TORCHRUN": "1"} if "deepspeed" in settings and not launch.ray else {}
+    return {**forced, **launch.env}
 
 
 def _check(config: Config, run: RunDir, python: Path, launch: Launch, settings: Settings) -> None:
@@ -207,10 +222,8 @@ class _Training:
                 pending = False
                 self._judge(check, settings)
 
-        env = dict(self.launch.env)
-        if "deepspeed" in settings and not self.launch.ray:
-            env.setdefault("FORCE_TORCHRUN", "1")
-        result = fit(self.run, self.python, env, watch)
+        files = self.run.train_yaml, self.run.train_log
+        result = fit(self.run, files, self.python, _environment(self.launch, settings), watch)
         if pending:
             self._judge(check, settings)
         self._note(status="trained", result=result)

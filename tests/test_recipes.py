@@ -1,0 +1,231 @@
+"""Recipes, the split of the batch, the plan, and what `lidr train` refuses before anything is loaded."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lidr_plugin.batch import possible, split
+from lidr_plugin.errors import InputError
+from lidr_plugin.fit import cause_of, sweep_checkpoints
+from lidr_plugin.launch import read_launch
+from lidr_plugin.memory import estimate, shape_of
+from lidr_plugin.plan import parse_gpus
+from lidr_plugin.recipe import compose, layers, propose_template
+from recipes.generate import recipes
+from tests.conftest import Lidr, write_config
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_the_shipped_recipes_are_those_that_the_layers_make() -> None:
+    made = dict(recipes())
+    there = {str(path.relative_to(ROOT / "recipes")) for path in (ROOT / "recipes").glob("*/*.yaml")}
+    assert there == set(made)
+    for path, text in made.items():
+        assert (ROOT / "recipes" / path).read_text() == text, "run python -m recipes.generate"
+
+
+def test_each_recipe_says_what_it_is_and_starts_where_the_last_round_ended() -> None:
+    for path, text in recipes():
+        for word in (
+            "# Hardware  ",
+            "# Memory    about ",
+            "# Time      about ",
+            f"# Command   llamafactory-cli train recipes/{path}",
+        ):
+            assert word in text
+        loaded = yaml.safe_load(text)
+        if "round2" in path:
+            assert loaded["model_name_or_path"] == loaded["output_dir"].replace("iter2/checkpoint", "iter1/model")
+
+
+@given(st.integers(1, 512), st.integers(1, 64), st.integers(1, 16))
+def test_every_split_makes_the_global_batch(batch: int, world: int, preferred: int) -> None:
+    for way in possible(batch, world):
+        assert way.per_device * way.accumulation * world == batch
+        assert split(batch, world, per_device=way.per_device, accumulation=None) == way
+        assert split(batch, world, per_device=way.per_device, accumulation=way.accumulation) == way
+    if batch % world == 0:
+        chosen = split(batch, world, per_device=None, accumulation=None, preferred=preferred)
+        assert 1 <= chosen.per_device <= max(preferred, 1)
+    else:
+        with pytest.raises(InputError, match="cannot be split"):
+            split(batch, world, per_device=None, accumulation=None)
+
+
+def test_an_impossible_split_names_the_possible_ones() -> None:
+    with pytest.raises(InputError) as caught:
+        split(16, 2, per_device=3, accumulation=None)
+    assert "1 x 8, 2 x 4, 4 x 2, 8 x 1" in caught.value.hint
+    with pytest.raises(InputError) as caught:
+        split(16, 3, per_device=None, accumulation=None)
+    assert "use 2 of them" in caught.value.hint
+    assert "train.global_batch_size=18" in caught.value.hint
+
+
+def test_processes_are_counted_as_llamafactory_counts_them() -> None:
+    def world(**env: str) -> int:
+        return read_launch({"CUDA_VISIBLE_DEVICES": "", **env}).world
+
+    assert world() == 1
+    assert world(FORCE_TORCHRUN="1", NPROC_PER_NODE="4", NNODES="2") == 8
+    assert read_launch({"CUDA_VISIBLE_DEVICES": "", "USE_RAY": "1"}, ray_workers=6).world == 6
+    with pytest.raises(InputError, match="without torchrun"):
+        world(NPROC_PER_NODE="2")
+    with pytest.raises(InputError, match="no number"):
+        world(FORCE_TORCHRUN="1", NPROC_PER_NODE="gpu")
+
+
+@pytest.mark.parametrize(
+    ("model", "template"),
+    [
+        ("meta-llama/Meta-Llama-3-8B-Instruct", "llama3"),
+        ("Qwen/Qwen2-7B-Instruct", "qwen"),
+        ("Qwen/Qwen3-4B-Instruct-2507", "qwen3_nothink"),
+        ("Qwen/Qwen3-8B", "qwen3"),
+        ("google/gemma-2-9b-it", "gemma2"),
+        ("mistralai/Mistral-7B-Instruct-v0.3", "mistral"),
+        ("somebody/merged", None),
+    ],
+)
+def test_the_template_of_a_common_family_is_known(model: str, template: str | None) -> None:
+    assert propose_template(model) == template
+
+
+@pytest.mark.parametrize(
+    ("log", "status", "cause"),
+    [
+        ("step\ntorch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB", 1, "out of memory"),
+        ("RuntimeError: [enforce fail] DefaultCPUAllocator: can't allocate memory", 1, "out of memory"),
+        ("Killed", 137, "out of memory"),
+        ("safetensors_rust.SafetensorError: I/O error: No space left on device (os error 28)", 1, "the disk is full"),
+        ("ValueError: Template lama3 does not exist.", 1, "the template"),
+        ("OSError: We couldn't connect to 'https://huggingface.co'", 1, "cannot be read"),
+        ("torch.distributed.DistNetworkError: EADDRINUSE, address already in use", 1, "did not find each other"),
+        ("ValueError: nothing that lidr knows", 1, None),
+    ],
+)
+def test_the_likely_cause_of_a_failure_is_told_from_its_log(log: str, status: int, cause: str | None) -> None:
+    found = cause_of(log, status)
+    assert (found is None) if cause is None else (found is not None and cause in found.what)
+
+
+def test_a_half_written_checkpoint_is_removed_and_the_last_whole_one_counts(tmp_path: Path) -> None:
+    for step, text in ((2, "{}"), (10, "{}"), (12, '{"cut')):
+        (tmp_path / f"run/checkpoint-{step}").mkdir(parents=True)
+        (tmp_path / f"run/checkpoint-{step}/trainer_state.json").write_text(text)
+    (tmp_path / "run/checkpoint-14").mkdir()
+    assert sweep_checkpoints(tmp_path / "run") == "checkpoint-10"
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["checkpoint-10", "checkpoint-2"]
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/adapter_model.safetensors").write_text("of a training that did not end")
+    assert sweep_checkpoints(tmp_path / "other") is None
+    assert not (tmp_path / "other").exists()
+
+
+def test_parameters_are_counted_from_the_shape_alone() -> None:
+    known = {"llama3-8b": 8.030e9, "qwen2-7b": 7.615e9, "qwen3-4b": 4.022e9}
+    for family, count in known.items():
+        shape = shape_of(layers()["models"][family]["ARCHITECTURE"], family)
+        assert shape.parameters == pytest.approx(count, rel=1e-3)
+    with pytest.raises(InputError, match="mixture of experts"):
+        shape_of({**layers()["models"]["qwen3-4b"]["ARCHITECTURE"], "num_experts": 64}, "config.json")
+
+
+def test_what_needs_more_memory_is_planned_with_more() -> None:
+    shape = shape_of(layers()["models"]["llama3-8b"]["ARCHITECTURE"], "")
+
+    def total(method: str, zero: str = "", world: int = 1, **changes: int) -> int:
+        settings = {**compose(method, "instruction").settings, "gradient_accumulation_steps": 16, **changes}
+        return estimate(shape, settings, world=world, zero=zero).total
+
+    assert total("qlora") < total("lora") < total("full", "zero3", 8) < total("full", "zero2", 8) < total("full")
+    assert total("lora", cutoff_len=1024) < total("lora", cutoff_len=2048)
+    assert total("lora", lora_rank=8) < total("lora", lora_rank=64)
+    assert total("qlora") < 16 << 30
+    assert total("lora") < 24 << 30
+    assert total("full", "zero3", 8) < 80 << 30
+
+
+def test_plan_shows_what_fits_without_weights(tmp_path: Path, lidr: Lidr) -> None:
+    config = write_config(tmp_path, model_name_or_path="Qwen/Qwen2-7B-Instruct")
+    done = lidr("plan", config, "--gpus", "1x24")
+    assert done.returncode == 0, done.stderr
+    rows = {line.split()[0]: line for line in done.stdout.splitlines() if line[:1].islower()}
+    assert " yes " in rows["qlora"]
+    assert "7.6" in done.stdout
+    assert " no " in rows["full"]
+    assert all(len(line) <= 80 for line in rows.values())
+    assert parse_gpus("8x80")[0].memory == 80 << 30
+    assert lidr("plan", config, "--gpus", "many").returncode == 2
+
+
+def test_recipes_are_listed_and_copied_and_nothing_is_overwritten(tmp_path: Path, lidr: Lidr) -> None:
+    listed = lidr("recipes", "ls").stdout.splitlines()
+    assert len(listed) == len(list(recipes()))
+    name = "llama3-8b/instruction-full-round1"
+    assert any(line.startswith(name) for line in listed)
+    done = lidr("recipes", "cp", name, "mine/first.yaml")
+    assert done.returncode == 0, done.stderr
+    copied = yaml.safe_load((tmp_path / "mine/first.yaml").read_text())
+    assert json.loads((tmp_path / copied["deepspeed"]).read_text())["zero_optimization"]["stage"] == 3
+    again = lidr("recipes", "cp", name, "mine/first.yaml")
+    assert again.returncode == 2
+    assert "exists" in again.stderr
+    assert lidr("recipes", "cp", "no/such").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("train.learning_ratee=1", "did you mean learning_rate?"),
+        ("train.adapter_name_or_path=x", "a round starts from merged weights"),
+        ("train={method: qlora, deepspeed: zero3}", "QLoRA does not work under ZeRO-3"),
+        ("train={method: full, quantization_bit: 4}", "full training needs unquantised weights"),
+        ("train.output_dir=x", "set output_dir at the top"),
+        ("train={env: {WANDB_API_KEY: abc}}", "secrets come from"),
+    ],
+)
+def test_a_wrong_training_key_is_an_error_before_anything_is_loaded(
+    override: str, says: str, tmp_path: Path, lidr: Lidr
+) -> None:
+    for command in ("train", "build-pairs"):
+        done = lidr(command, write_config(tmp_path), override)
+        assert done.returncode == 2
+        assert says in done.stderr
+        assert "command line" in done.stderr
+        assert not (tmp_path / "run").exists()
+
+
+def test_training_without_a_dataset_or_an_environment_says_which_command_comes_first(
+    tmp_path: Path, lidr: Lidr
+) -> None:
+    nowhere = lidr("train", write_config(tmp_path), env={"LIDR_HOME": str(tmp_path)})
+    assert nowhere.returncode == 2
+    assert "lidr env create train" in nowhere.stderr
+    cli = tmp_path / "envs/train/bin/llamafactory-cli"
+    cli.parent.mkdir(parents=True)
+    for path in (cli, cli.with_name("python")):
+        path.write_text("#!/bin/sh\nexit 3\n")
+        path.chmod(0o755)
+    unbuilt = lidr("train", write_config(tmp_path), env={"LIDR_HOME": str(tmp_path)})
+    assert unbuilt.returncode == 2
+    assert "lidr build-pairs" in unbuilt.stderr
+
+
+def test_a_quantised_base_is_refused(tmp_path: Path, lidr: Lidr) -> None:
+    cli = tmp_path / "envs/train/bin/llamafactory-cli"
+    cli.parent.mkdir(parents=True)
+    for path in (cli, cli.with_name("python")):
+        path.touch(0o755)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/config.json").write_text('{"quantization_config": {"quant_method": "gptq"}}')
+    (tmp_path / "run/data").mkdir(parents=True)
+    (tmp_path / "run/data/demo.jsonl").write_text("{}\n")
+    done = lidr("train", write_config(tmp_path, model_name_or_path="model"), env={"LIDR_HOME": str(tmp_path)})
+    assert done.returncode == 2
+    assert "quantised (gptq)" in done.stderr
