@@ -1,10 +1,10 @@
-"""Peak memory of one real training step, in the train environment: prints a line `PEAK <json>`.
+"""`lidr plan` against the peak memory of one real training step: prints estimate, measurement and their ratio.
 
-    <train python> benchmarks/peak_memory.py TRAIN_YAML [KEY=VALUE …]
+    PYTHONPATH=. <train python> benchmarks/peak_memory.py TRAIN_YAML [KEY=VALUE …]
 
-On a GPU: `torch.cuda.max_memory_allocated` over the second step (the first has no optimizer state). On a CPU, where torch
-keeps no peak: the tensors that are alive when that step begins, plus the most that torch's memory profiler saw allocated
-above them.
+The estimate is for the length that the step's batch had. On a GPU the measurement is `torch.cuda.max_memory_allocated` over
+the second step (the first has no optimizer state). On a CPU, where torch keeps no peak: the tensors that are alive when that
+step begins, plus the most that torch's memory profiler saw allocated above them.
 """
 
 import gc
@@ -17,7 +17,9 @@ import torch
 import yaml
 from llamafactory.train.tuner import run_exp
 from torch.profiler import ProfilerActivity, profile
-from transformers import TrainerCallback
+from transformers import AutoConfig, TrainerCallback
+
+from lidr_plugin.memory import estimate, shape_of
 
 
 def alive() -> int:
@@ -27,7 +29,17 @@ def alive() -> int:
 
 
 class Peak(TrainerCallback):
-    """Measures the second step."""
+    """Measures the second step, and the longest rows that it saw."""
+
+    length = 0
+    peak = 0
+
+    def on_train_begin(self, args, state, control, model=None, **kwargs):
+        def look(module, positional, named):
+            if state.global_step == 1:
+                self.length = max(self.length, named["input_ids"].shape[1])
+
+        model.register_forward_pre_hook(look, with_kwargs=True)
 
     def on_step_begin(self, args, state, control, **kwargs):
         if state.global_step != 1:
@@ -44,15 +56,14 @@ class Peak(TrainerCallback):
         if state.global_step != 2:
             return
         if torch.cuda.is_available():
-            print("PEAK " + json.dumps({"peak": torch.cuda.max_memory_allocated()}))
+            self.peak = torch.cuda.max_memory_allocated()
             return
         self.profile.__exit__(None, None, None)
         with tempfile.TemporaryDirectory() as folder:
             self.profile.export_chrome_trace(f"{folder}/trace.json")
             events = json.loads(Path(f"{folder}/trace.json").read_text())["traceEvents"]
         seen = [e["args"] for e in events if e.get("name") == "[memory]" and e["args"].get("Device Type") == 0]
-        above = max(item["Total Allocated"] for item in seen)
-        print("PEAK " + json.dumps({"peak": self.before + above, "static": self.before}))
+        self.peak = self.before + max(item["Total Allocated"] for item in seen)
 
 
 def main(recipe: str, *overrides: str) -> None:
@@ -61,7 +72,21 @@ def main(recipe: str, *overrides: str) -> None:
         key, _, value = item.partition("=")
         settings[key] = yaml.safe_load(value)
     with tempfile.TemporaryDirectory() as folder:
-        run_exp(settings | {"output_dir": folder, "max_steps": 2, "plot_loss": False, "save_strategy": "no"}, [Peak()])
+        measured = Peak()
+        run_exp(
+            settings | {"output_dir": folder, "max_steps": 2, "plot_loss": False, "save_strategy": "no"}, [measured]
+        )
+    config = AutoConfig.from_pretrained(settings["model_name_or_path"])
+    expected = estimate(
+        shape_of(config.to_dict(), recipe),
+        settings | {"cutoff_len": measured.length},
+        world=1,
+        weight_bytes=config.dtype.itemsize,
+    ).total
+    print(
+        f"{settings['finetuning_type']}{' 4 bit' if settings.get('quantization_bit') else ''}, rows of {measured.length}: "
+        f"estimated {expected / 1e6:,.1f} MB, measured {measured.peak / 1e6:,.1f} MB, ratio {expected / measured.peak:.3f}"
+    )
 
 
 if __name__ == "__main__":
