@@ -14,6 +14,9 @@ def train(
     restart: Annotated[
         bool, typer.Option("--restart", help="Remove checkpoint/ and model/ of this run and begin anew.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, show the recipe, and train and write nothing.")
+    ] = False,
 ) -> None:
     """Train on what build-pairs made, through llamafactory-cli; merge the adapter; verify the result.
 
@@ -22,8 +25,14 @@ def train(
     from lidr_plugin import train as library
     from lidr_plugin.configfile import load
 
+    def say(line: str) -> None:
+        typer.echo(line, err=True)
+
     loaded = load(config, overrides or [])
-    done = library.train(loaded, restart=restart, say=lambda line: typer.echo(line, err=True))
+    if dry_run:
+        typer.echo(library.rehearse(loaded, say), nl=False)
+        return
+    done = library.train(loaded, restart=restart, say=say)
     if not done.state:
         typer.echo("trained as a further node; the first one keeps the result")
         return

@@ -65,6 +65,25 @@ def train(loaded: Loaded, *, restart: bool, say: Callable[[str], None]) -> Train
             raise RunError(f"{error.filename or run.path}: {error.strerror}", "is the disk full?") from None
 
 
+def rehearse(loaded: Loaded, say: Callable[[str], None]) -> str:
+    """Checks all that a training would meet, writes nothing, and returns the recipe.
+
+    Raises:
+        InputError: as the training itself would.
+    """
+    config, run = loaded.config, RunDir(Path(loaded.config.output_dir).expanduser())
+    python, launch = interpreter(config), launch_of(config)
+    settings = train_settings(config, run, launch, dataset=config.dataset_name)
+    _check(config, run, python, launch, settings)
+    verdict = Verdict(Script(python, "check", check_job(config, run, settings, []), launch.env).result(), settings)
+    if verdict.problem and not config.train.allow_template_mismatch:
+        raise verdict.problem
+    for line in verdict.lines(dropped=config.train.drop_over_cutoff):
+        say(line)
+    pairs = sum(1 for _ in rows_of(run, config.dataset_name))
+    return render(settings, config, launch, pairs=pairs, path=run.train_yaml)
+
+
 def _follow(config: Config, run: RunDir, python: Path, launch: Launch, settings: Settings) -> Trained:
     """A further node: it trains with the first, which checks, resumes, merges and keeps what comes of it."""
     files = run.of_node(launch.rank)
@@ -212,7 +231,8 @@ class _Training:
         jsonl.write_json(self.run.train_json, self.state)
 
     def _fit(self, settings: Settings, check: Script) -> None:
-        if kept := sweep_checkpoints(self.run.checkpoint):
+        kept = sweep_checkpoints(self.run.checkpoint)
+        if kept:
             self.say(f"going on from {kept}")
         pending = not self.config.train.drop_over_cutoff
 
@@ -223,9 +243,14 @@ class _Training:
                 self._judge(check, settings)
 
         files = self.run.train_yaml, self.run.train_log
-        result = fit(self.run, files, self.python, _environment(self.launch, settings), watch)
-        if pending:
-            self._judge(check, settings)
+        try:
+            result = fit(self.run, files, self.python, _environment(self.launch, settings), watch)
+            if pending:
+                self._judge(check, settings)
+        except InputError:
+            if kept is None:  # a refused training leaves nothing, however far it had come beside the check
+                shutil.rmtree(self.run.checkpoint, ignore_errors=True)
+            raise
         self._note(status="trained", result=result)
 
     def _merge(self, settings: Settings) -> None:

@@ -57,9 +57,9 @@ def same_data(run: Path, other: Path) -> Path:
     return other
 
 
-def losses(run: Path) -> list[float]:
+def losses(run: Path, folder: str = "checkpoint") -> list[float]:
     """The loss of every step that was logged."""
-    lines = (run / "checkpoint/trainer_log.jsonl").read_text().splitlines()
+    lines = (run / folder / "trainer_log.jsonl").read_text().splitlines()
     return [row["loss"] for row in map(json.loads, lines) if "loss" in row]
 
 
