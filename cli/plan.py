@@ -47,7 +47,7 @@ def plan(
     Console().print(table)
     lengths = ", ".join(dict.fromkeys(f"{row.method} {row.settings['cutoff_len']}" for row in found.rows))
     typer.echo(f"rows of cutoff_len tokens: {lengths}")
-    typer.echo("states: gradients and optimizer; batch: per device x accumulation x processes; disk in GB")
+    typer.echo("states: gradients and optimizer; batch: per device x accumulation x processes")
     hours = [f"{row.method} {row.sharding} {row.hours:.1f} h".replace("  ", " ") for row in found.rows if row.hours]
     if hours:
         typer.echo(f"time, by arithmetic at 30 % of the GPU's speed: {', '.join(hours)}")

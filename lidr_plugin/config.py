@@ -228,11 +228,6 @@ class Train(BaseModel):
                 problems.append(f"{key}: neither lidr nor LLaMA-Factory knows this key{nearest}")
         if self.llamafactory.get("quantization_bit") and self.method in ("full", "sft_baseline"):
             problems.append("quantization_bit: full training needs unquantised weights; set method: qlora")
-        if self.method == "qlora" and "zero3" in str(self.llamafactory.get("deepspeed") or ""):
-            problems.append(
-                "deepspeed: QLoRA does not work under ZeRO-3 (quantised weights cannot be sharded); leave deepspeed "
-                "out or use zero2, or take method: lora"
-            )
         secret = next(
             (name for name in self.env if name.upper().endswith(("KEY", "TOKEN", "SECRET", "PASSWORD"))), None
         )

@@ -1,5 +1,6 @@
 """Puts a recipe together from its layers (`recipes/layers.yaml`): LLaMA-Factory's keys with the paper's settings."""
 
+import json
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -123,7 +124,7 @@ def train_settings(config: Config, run: RunDir, launch: Launch, *, dataset: str)
     )
     settings |= {"per_device_train_batch_size": ways.per_device, "gradient_accumulation_steps": ways.accumulation}
     if isinstance(settings.get("deepspeed"), str):
-        settings["deepspeed"] = _deepspeed(settings["deepspeed"])
+        settings["deepspeed"] = _deepspeed(settings["deepspeed"], quantised=bool(settings.get("quantization_bit")))
     return {key: value for key, value in settings.items() if value is not None}
 
 
@@ -132,13 +133,21 @@ def _local(model: str) -> str:
     return str(path.absolute()) if path.is_dir() else model
 
 
-def _deepspeed(name: str) -> str:
+def _deepspeed(name: str, *, quantised: bool) -> str:
     shipped, path = deepspeed_file(name), Path(name).expanduser()
     if "/" not in name and shipped.is_file():
-        return str(shipped)
-    if not path.is_file():
+        path = shipped
+    try:
+        stage = json.loads(path.read_bytes())["zero_optimization"]["stage"]
+    except (OSError, ValueError, TypeError, KeyError):
         raise InputError(
-            f"train.deepspeed: {name}: no such file", "name a DeepSpeed JSON file, or zero2, zero3 or zero3_offload"
+            f"train.deepspeed: {name}: no DeepSpeed file with zero_optimization.stage",
+            "name a JSON file, or zero2, zero3 or zero3_offload",
+        ) from None
+    if quantised and stage == 3:
+        raise InputError(
+            f"train.deepspeed: {name}: QLoRA does not work under ZeRO-3: quantised weights cannot be sharded",
+            "leave deepspeed out or use zero2, or take train.method=lora",
         )
     return str(path.absolute())
 

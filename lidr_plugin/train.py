@@ -104,7 +104,7 @@ def _check(config: Config, run: RunDir, python: Path, launch: Launch, settings: 
     if not data.stat().st_size:
         raise InputError(f"{data}: no pairs", f"{run.rejected} has every candidate with its reason")
     cli = python.parent / "llamafactory-cli"
-    if launch.torchrun and " " in str(python.parent):
+    if (launch.torchrun or "deepspeed" in settings) and " " in str(python.parent):
         raise InputError(
             f"{cli}: several processes do not work from a path with spaces: LLaMA-Factory splits torchrun's command there",
             "set LIDR_HOME to a path without spaces and make the environment anew: lidr env create train",

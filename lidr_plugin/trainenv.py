@@ -121,7 +121,6 @@ def check_job(config: Config, run: RunDir, settings: Settings, rows: list[dict[s
         "dataset": str(dataset) if dataset.exists() else None,
         "rows": rows,
         "sample": _SAMPLE,
-        "ends": [],
     }
 
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lidr_plugin.batch import possible, split
+from lidr_plugin.doctor import conflict
 from lidr_plugin.errors import InputError
 from lidr_plugin.fit import cause_of, sweep_checkpoints
 from lidr_plugin.launch import read_launch
@@ -184,7 +185,6 @@ def test_recipes_are_listed_and_copied_and_nothing_is_overwritten(tmp_path: Path
     [
         ("train.learning_ratee=1", "did you mean learning_rate?"),
         ("train.adapter_name_or_path=x", "a round starts from merged weights"),
-        ("train={method: qlora, deepspeed: zero3}", "QLoRA does not work under ZeRO-3"),
         ("train={method: full, quantization_bit: 4}", "full training needs unquantised weights"),
         ("train.output_dir=x", "set output_dir at the top"),
         ("train={env: {WANDB_API_KEY: abc}}", "secrets come from"),
@@ -217,15 +217,56 @@ def test_training_without_a_dataset_or_an_environment_says_which_command_comes_f
     assert "lidr build-pairs" in unbuilt.stderr
 
 
-def test_a_quantised_base_is_refused(tmp_path: Path, lidr: Lidr) -> None:
-    cli = tmp_path / "envs/train/bin/llamafactory-cli"
-    cli.parent.mkdir(parents=True)
-    for path in (cli, cli.with_name("python")):
-        path.touch(0o755)
+@pytest.fixture
+def built(tmp_path: Path) -> dict[str, str]:
+    """A run with a dataset, and an environment whose LLaMA-Factory does nothing."""
+    return pretend(tmp_path, tmp_path)
+
+
+def pretend(folder: Path, home: Path) -> dict[str, str]:
+    bin_ = home / "envs/train/bin"
+    bin_.mkdir(parents=True)
+    for name in ("python", "llamafactory-cli"):
+        (bin_ / name).touch(0o755)
+    (folder / "run/data").mkdir(parents=True)
+    (folder / "run/data/demo.jsonl").write_text("{}\n")
+    return {"LIDR_HOME": str(home), "CUDA_VISIBLE_DEVICES": ""}
+
+
+@pytest.mark.parametrize("name", ["zero3", "own/stage3.json"])
+def test_qlora_under_zero3_is_refused_with_the_fix(
+    name: str, built: dict[str, str], tmp_path: Path, lidr: Lidr
+) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/stage3.json").write_text('{"zero_optimization": {"stage": 3}}')
+    done = lidr("train", write_config(tmp_path), f"train={{method: qlora, deepspeed: {name}}}", env=built)
+    assert done.returncode == 2
+    assert "QLoRA does not work under ZeRO-3" in done.stderr
+    assert "zero2" in done.stderr
+
+
+def test_several_processes_from_a_path_with_spaces_are_refused_with_the_reason(tmp_path: Path, lidr: Lidr) -> None:
+    env = pretend(tmp_path, tmp_path / "my home")
+    done = lidr("train", write_config(tmp_path), "train.env={FORCE_TORCHRUN: 1, NPROC_PER_NODE: 2}", env=env)
+    assert done.returncode == 2
+    assert "splits torchrun's command" in done.stderr
+
+
+def test_packages_that_do_not_go_together_are_recognised(tmp_path: Path) -> None:
+    site = tmp_path / "lib/python3.11/site-packages"
+    for package, version in (("torch", "2.15.0+cu132"), ("torchaudio", "2.11.0+cu130")):
+        (site / package).mkdir(parents=True)
+        (site / package / "version.py").write_text(f"__version__ = '{version}'\n")
+    assert "torch for cu132, torchaudio for cu130" in conflict(tmp_path, {"llamafactory": "0.9.5"})
+    assert conflict(tmp_path, {"vllm": "0.33.0"}) == ""
+    assert "two torches" in conflict(tmp_path, {"llamafactory": "0.9.5", "vllm": "0.33.0"})
+    (site / "torch/version.py").write_text("__version__ = '2.14.1+cu130'\n")
+    assert conflict(tmp_path, {"llamafactory": "0.9.5"}) == ""
+
+
+def test_a_quantised_base_is_refused(built: dict[str, str], tmp_path: Path, lidr: Lidr) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model/config.json").write_text('{"quantization_config": {"quant_method": "gptq"}}')
-    (tmp_path / "run/data").mkdir(parents=True)
-    (tmp_path / "run/data/demo.jsonl").write_text("{}\n")
-    done = lidr("train", write_config(tmp_path, model_name_or_path="model"), env={"LIDR_HOME": str(tmp_path)})
+    done = lidr("train", write_config(tmp_path, model_name_or_path="model"), env=built)
     assert done.returncode == 2
     assert "quantised (gptq)" in done.stderr

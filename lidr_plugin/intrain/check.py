@@ -95,7 +95,7 @@ class Checker:
         self.plain = AutoTokenizer.from_pretrained(job["model"], **load)
         self.tokenizer = AutoTokenizer.from_pretrained(job["model"], **load)
         self.template = get_template_and_fix_tokenizer(self.tokenizer, self.data)
-        self.ends = {self.tokenizer.eos_token_id, self.plain.eos_token_id, *job["ends"]} - {None}
+        self.ends = {self.tokenizer.eos_token_id, self.plain.eos_token_id} - {None}
 
     def differs(self, row: dict[str, str], template: Any, thinking: bool) -> tuple[str, int] | None:
         turns, system = conversation(row, row["chosen"])

@@ -9,12 +9,19 @@ import sys
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 
-def main(folder: str, dataset: str) -> None:
+def main(folder: str, dataset: str, method: str) -> None:
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    four = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.float32,
+    )
+    quantised = {"quantization_config": four} if method == "qlora" else {}
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **quantised).eval()
     values = []
     for line in Path(dataset).read_bytes().splitlines():
         row = json.loads(line)
