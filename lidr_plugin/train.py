@@ -25,7 +25,7 @@ from lidr_plugin.views import rows_of, trained_on, without
 
 _FREE = frozenset(
     "per_device_train_batch_size gradient_accumulation_steps use_cpu preprocessing_num_workers logging_steps save_steps "
-    "save_total_limit plot_loss report_to overwrite_cache deepspeed ddp_timeout dataloader_num_workers".split()
+    "save_total_limit plot_loss report_to overwrite_cache ddp_timeout dataloader_num_workers".split()
 )
 """Settings that may change while a training is under way: they do not change what is learnt."""
 _WORTH_SAYING = 0.25
@@ -162,11 +162,11 @@ class _Training:
         try:
             if self.config.train.drop_over_cutoff:
                 self._judge(check, settings)
-            self._write_recipe(settings)
             self._take_up(settings)
-            if self.state.get("status") == "done":
+            self._write_recipe(settings)
+            if self.state["status"] == "done" and self.run.model.exists():
                 return Trained(self.run, self.state, repeated=True)
-            if self.state.get("status") != "trained":
+            if self.state["status"] == "begun":
                 self._fit(settings, check)
         finally:
             check.end()
@@ -270,8 +270,7 @@ class _Training:
             )
             if settings["finetuning_type"] == "lora":
                 self.say(
-                    "  what keeps it: train.merge_dtype=float32 (twice the size; serve it with engine.args.dtype=float32), "
-                    f"or serve the base with the adapter: engine.args={{enable_lora: true, lora_modules: "
-                    f"policy={self.run.checkpoint.absolute()}}}"
+                    "  what keeps it: train.merge_dtype=float32 (twice the size; serve it with engine.args.dtype=float32), or "
+                    "serving the base with the adapter (docs/training.md has the keys)"
                 )
         self._note(status="done", merge=found)
