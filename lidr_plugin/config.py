@@ -249,6 +249,29 @@ _NOT_HERE = {
 """LLaMA-Factory's keys that have another place, or none."""
 
 
+class Eval(Section):
+    """What `lidr eval` measures, on prompts that were not trained on."""
+
+    models: dict[str, str] = {}
+    """Models to compare, each under a label: `{M0: Qwen/Qwen2-7B-Instruct, M1: runs/demo/model}`; for an `openai` server
+    the names that it serves. Empty: `model_name_or_path`, and the run's `model/` if training left one."""
+    mgsm: str | None = None
+    """Path of MGSM's questions, with `{language}` in it; JSONL with `query` and `response`. Null: not measured."""
+    prompts: str | None = None
+    """Path of held-out prompts, with `{language}` in it: language fidelity and the AlpacaEval export. Null: neither."""
+    limit: int | None = Field(default=None, ge=1)
+    """The first so many questions and prompts. Null: all."""
+    max_tokens: int = Field(default=1024, ge=1)
+    """New tokens of an answer at most. What else an answer depends on is as in `generation`."""
+
+    @model_validator(mode="after")
+    def _placeholders(self) -> "Eval":
+        for name, path in (("mgsm", self.mgsm), ("prompts", self.prompts)):
+            if path is not None and "{language}" not in path:
+                raise ValueError(f"{name}: needs {{language}} in its path, as mgsm/{{language}}.jsonl")
+        return self
+
+
 class Config(Section):
     """The whole of `lidr.yaml`. Keys that LLaMA-Factory has too bear its names."""
 
@@ -301,6 +324,8 @@ class Config(Section):
     """Name of the dataset in `data/dataset_info.json`."""
     train: Train = Train()
     """What becomes of the dataset."""
+    eval: Eval = Eval()
+    """What `lidr eval` measures."""
 
     @model_validator(mode="after")
     def _coherent(self) -> "Config":

@@ -1,0 +1,1 @@
+"""The benchmarks of `lidr eval`, one file each."""
