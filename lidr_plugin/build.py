@@ -50,7 +50,7 @@ class Plan:
 
     def __init__(self, loaded: Loaded) -> None:
         self.config = loaded.config
-        self.run = RunDir(Path(self.config.output_dir).expanduser())
+        self.run = RunDir.of(self.config.output_dir, self.config.store)
         read_info(self.run.dataset_info)
         self._check_output()
         _recipe(self.config, self.run, self.config.dataset_name)
@@ -59,6 +59,7 @@ class Plan:
             self._prompt_files(loaded),
             self.config.columns,
             by_row=self.config.join_on == "row",
+            skip=self.config.skip_prompts,
             limit=self.config.max_prompts,
         )
         try:

@@ -294,7 +294,12 @@ class Config(Section):
     join_on: Literal["id", "row"] = "id"
     """How rows of the languages are matched: by their ids, or by their place in the file."""
     max_prompts: int | None = Field(default=None, ge=1)
-    """The first so many prompts. Null: all."""
+    """The first so many prompts. Null: all. For `lidr iterate` so many in each round."""
+    skip_prompts: int = Field(default=0, ge=0)
+    """So many prompts at the beginning of the files are left out."""
+    rounds: int = Field(default=2, ge=1)
+    """`lidr iterate`: rounds of build, train and evaluate. Each has new prompts: those after the last round's, or with
+    `{round}` in the path of `prompts` a file of its own."""
     translate_prompts: bool = False
     """Languages without a prompt file get their prompts by translation from the dominant language."""
     task: Literal["instruction", "math"] = "instruction"
@@ -320,6 +325,8 @@ class Config(Section):
     """What a pair must pass."""
     output_dir: str = Field(default="runs/lidr", min_length=1)
     """The run's directory, relative to the working directory."""
+    store: str | None = None
+    """The file of all completions. Null: `completions.sqlite` in `output_dir`."""
     dataset_name: str = Field(default="lidr", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Name of the dataset in `data/dataset_info.json`."""
     train: Train = Train()

@@ -13,6 +13,7 @@ from lidr_plugin.engines import backend_of, build_engine
 from lidr_plugin.engines.identity import weights_of
 from lidr_plugin.errors import InputError, Interrupted, LidrError
 from lidr_plugin.evals import fidelity, mgsm
+from lidr_plugin.evals.intervals import Share
 from lidr_plugin.generate import Generator, Lane, Missing
 from lidr_plugin.langid import LanguageGate
 from lidr_plugin.progress import Display, Meter
@@ -54,12 +55,13 @@ def evaluate(loaded: Loaded) -> Evaluated:
         InputError: nothing is to be measured, or a file or a model is not there.
         RunError: a request failed for good; what was answered is kept.
     """
-    config, run = loaded.config, RunDir(Path(loaded.config.output_dir).expanduser())
+    config = loaded.config
+    run = RunDir.of(config.output_dir, config.store)
     benches = list(_benches(loaded))
     if not benches:
         raise InputError("eval: nothing to measure", "set eval.mgsm or eval.prompts, with {language} in the path")
     codes = [config.dominant_language, *config.languages]
-    gate, results, folder = LanguageGate(codes), {}, run.path / "eval"
+    gate, results, folder = LanguageGate(codes), {}, run.eval_results.parent
     models = models_of(config, run)
     weights = {label: _weights(config, model) for label, model in models.items()}
     with run.locked():
@@ -70,7 +72,7 @@ def evaluate(loaded: Loaded) -> Evaluated:
             except KeyboardInterrupt:
                 raise Interrupted("interrupted", "every answer is kept; the same command goes on from there") from None
             results[label] = _score(config, label, benches, answers, gate, folder)
-        jsonl.write_json(folder / "results.json", {"models": models, "weights": weights, "results": results})
+        jsonl.write_json(run.eval_results, {"models": models, "weights": weights, "results": results})
     return Evaluated(folder, results)
 
 
@@ -187,7 +189,7 @@ def _score(
 
 
 def _shares(result: Any) -> dict[str, Any]:
-    return {name: share.json() for name, share in result._asdict().items()}
+    return {name: x.json() if isinstance(x, Share) else x for name, x in result._asdict().items()}
 
 
 def _mgsm(

@@ -26,16 +26,26 @@ class PromptSet:
         files: language to prompt file; the first one is the dominant language's and fixes the order.
         columns: which columns hold what.
         by_row: whether rows are matched by their place in the file; else by id.
-        limit: the first so many prompts of the dominant file; None: all.
+        skip: so many prompts at the beginning of the dominant file are left out.
+        limit: so many prompts after them; None: all.
 
     Raises:
         InputError: with file and line of rows that are broken, empty, twice there or missing in a language.
     """
 
-    def __init__(self, files: Mapping[str, Path], columns: Columns, *, by_row: bool = False, limit: int | None = None):
+    def __init__(
+        self,
+        files: Mapping[str, Path],
+        columns: Columns,
+        *,
+        by_row: bool = False,
+        skip: int = 0,
+        limit: int | None = None,
+    ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="lidr-prompts-")
         self._db = sqlite3.connect(str(Path(self._folder.name) / "prompts.sqlite"), isolation_level=None)
         self._languages = list(files)
+        self._skip = skip
         self._limit = limit
         try:
             self._load(files, columns, by_row)
@@ -80,10 +90,8 @@ class PromptSet:
         counts = {}
         for index, (language, path) in enumerate(files.items()):
             rows = read_rows(path, columns, need_id=not by_row)
-            if index == 0:
-                rows = islice(rows, self._limit)
-            elif by_row:
-                rows = islice(rows, self._limit) if self._limit else rows
+            if index == 0 or by_row:
+                rows = islice(rows, self._skip, self._limit and self._skip + self._limit)
             counts[language] = self._load_file(index, path, rows, by_row)
         if by_row:
             self._check_counts(files, counts)
@@ -118,7 +126,7 @@ class PromptSet:
         self._db.executemany(
             "INSERT OR IGNORE INTO prompt VALUES (?, ?, ?, ?)",
             [
-                (at, str(at) if row.id is None else row.id, row.final_answer, row.line)
+                (at, str(self._skip + at) if row.id is None else row.id, row.final_answer, row.line)
                 for at, row in zip(places, batch, strict=True)
             ],
         )
@@ -134,7 +142,7 @@ class PromptSet:
     def _explain(self, index: int, path: Path, batch: list[Row]) -> None:
         """Says why rows of a batch did not go in: their id stands there already, or the dominant file has no such id.
 
-        With a limit, ids that the dominant file has further down are to be expected, and unknown ones are let pass.
+        With a part of the dominant file, ids of its other parts are to be expected, and unknown ones are let pass.
         """
         problems = []
         for row in batch:
@@ -142,7 +150,7 @@ class PromptSet:
                 "SELECT text.line FROM prompt JOIN text ON text.position = prompt.position AND language = ? WHERE id = ?",
                 [index, row.id],
             ).fetchone()
-            if first is None and self._limit is None:
+            if first is None and self._limit is None and not self._skip:
                 problems.append(f"{path}:{row.line}: id {row.id!r} is not in the dominant language's file")
             elif first is not None and first[0] != row.line:
                 problems.append(f"{path}:{row.line}: id {row.id!r} stands in line {first[0]} already")

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,12 @@ class RunDir:
     """The directory of a run (contract, section 4)."""
 
     path: Path
+    store_file: Path | None = None
+
+    @classmethod
+    def of(cls, output_dir: str, store: str | None) -> "RunDir":
+        """The run of a configuration's `output_dir` and `store`."""
+        return cls(Path(output_dir).expanduser(), Path(store).expanduser() if store else None)
 
     @property
     def config(self) -> Path:
@@ -25,7 +32,7 @@ class RunDir:
     @property
     def store(self) -> Path:
         """Every completion."""
-        return self.path / "completions.sqlite"
+        return self.store_file or self.path / "completions.sqlite"
 
     @property
     def data(self) -> Path:
@@ -77,6 +84,20 @@ class RunDir:
         """The training's state and result, for programs."""
         return self.path / "train.json"
 
+    def round(self, number: int) -> "RunDir":
+        """The directory of a round of `lidr iterate`, which shares this one's store."""
+        return RunDir(self.path / f"iter{number}", self.store)
+
+    @property
+    def iterate_json(self) -> Path:
+        """The state of `lidr iterate`."""
+        return self.path / "iterate.json"
+
+    @property
+    def eval_results(self) -> Path:
+        """What `lidr eval` measured."""
+        return self.path / "eval" / "results.json"
+
     def of_node(self, rank: int) -> tuple[Path, Path]:
         """Recipe and log of a training's further node, which may share this directory with the first."""
         return self.path / f"train-node{rank}.yaml", self.path / f"train-node{rank}.log"
@@ -95,6 +116,17 @@ class RunDir:
     def free_bytes(self) -> int:
         """Free space where the run's directory is or will be."""
         return shutil.disk_usage(self.nearest()).free
+
+    def wait_until_free(self, seconds: float) -> None:
+        """Waits so long at most for another process to leave the directory, as one does whose parent was killed."""
+        until = time.monotonic() + seconds
+        while (self.path / ".lock").exists() and time.monotonic() < until:
+            with (self.path / ".lock").open() as handle:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    return
+                except BlockingIOError:
+                    time.sleep(0.1)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -257,7 +257,7 @@ class _Training:
         self.say(f"merging into {self.run.model}" if settings["finetuning_type"] == "lora" else "verifying the result")
         script = Script(self.python, "merge", merge_job(self.config, self.run, settings), {})
         found = script.result()
-        part = self.run.model.with_name(".model.part")
+        part = self.run.model.with_name(".model.unproved")
         if found["broken"]:
             shutil.rmtree(part, ignore_errors=True)
             raise RunError(f"the trained model did not pass: {found['broken']}", f"{self.run.train_log} has the course")

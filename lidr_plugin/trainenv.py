@@ -136,7 +136,7 @@ def merge_job(config: Config, run: RunDir, settings: Settings) -> dict[str, Any]
         "revision": settings.get("model_revision", "main"),
         "trust_remote_code": config.trust_remote_code,
         "checkpoint": str(run.checkpoint.absolute()),
-        "target": str(run.model.absolute().with_name(".model.part")),
+        "target": str(run.model.absolute().with_name(".model.unproved")),
         "adapter": settings["finetuning_type"] == "lora",
         "dtype": config.train.merge_dtype,
         "probes": probes,

@@ -13,12 +13,16 @@ from lidr_plugin.langid import LanguageGate
 
 
 class Fidelity(NamedTuple):
-    """A language's result: responses and lines in the right language, endless repetition, answers cut at max_tokens."""
+    """A language's result: responses and lines in the right language, endless repetition, answers cut at max_tokens.
+
+    `characters` is the mean length of a response.
+    """
 
     response_level: Share
     line_level: Share
     degenerate: Share
     cut: Share
+    characters: float
 
 
 def lines_pass(text: str, language: str, gate: LanguageGate) -> bool:
@@ -34,4 +38,5 @@ def measure(texts: Sequence[str], language: str, gate: LanguageGate, *, cut: int
         line_level=Share(sum(bool(text) and lines_pass(text, language, gate) for text in texts), n),
         degenerate=Share(sum(map(is_degenerate, texts)), n),
         cut=Share(cut, n),
+        characters=sum(map(len, texts)) / n if n else 0.0,
     )

@@ -28,7 +28,7 @@ class FakeServer:
     def __init__(
         self,
         *,
-        served: str = "fake",
+        served: str | list[str] = "fake",
         delay: float = 0.0,
         jitter: float = 0.0,
         faults: dict[str, float] | None = None,
@@ -74,7 +74,8 @@ class FakeServer:
 
     async def _respond(self, path: str, body: bytes, writer: asyncio.StreamWriter) -> bool:
         if path.endswith("/models"):
-            return self._send(writer, 200, {"data": [{"id": self.served, "max_model_len": self.context}]})
+            names = [self.served] if isinstance(self.served, str) else self.served
+            return self._send(writer, 200, {"data": [{"id": name, "max_model_len": self.context} for name in names]})
         if path.endswith("/log"):
             return self._send(writer, 200, {"asked": self.asked, "answered": self.answered})
         request = json.loads(body)

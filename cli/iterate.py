@@ -1,0 +1,40 @@
+"""`lidr iterate`: rounds of build, train and evaluate."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Until(StrEnum):
+    """The last stage of every round."""
+
+    build = "build"
+    train = "train"
+    eval = "eval"
+
+
+def iterate(
+    config: Annotated[Path, typer.Argument(help="The configuration, as `lidr init` writes it.")],
+    overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Overrides: rounds=3")] = None,
+    until: Annotated[Until, typer.Option("--until", help="Stop every round after this stage.")] = Until.eval,
+    number: Annotated[int | None, typer.Option("--round", min=1, help="This round alone.")] = None,
+) -> None:
+    """Build, train and evaluate, round after round, each with new prompts and the last round's model.
+
+    Every stage is a process of its own. Interrupted or killed, the same command goes on; what is finished is not repeated.
+    A model that repeats itself, does not end or leaves its language stops the loop before it makes data.
+    """
+    from lidr_plugin import iterate as library
+    from lidr_plugin.configfile import load
+
+    given = overrides or []
+    loaded = load(config, given)
+    library.iterate(loaded, given, until=until.value, only=number, say=lambda line: typer.echo(line, err=True))
+    typer.echo(f"rounds   {loaded.config.output_dir}")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("iterate")(iterate)

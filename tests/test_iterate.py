@@ -1,0 +1,161 @@
+"""Rounds: the loop, its resumption, its gate."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lidr_plugin import gate
+from lidr_plugin.environments import python_of
+from lidr_plugin.evals.intervals import Share
+from tests.conftest import Lidr, files_of, prompts, write_config, write_prompts
+from tests.support.server import FakeServer, running
+from tests.support.trained import QUICK, SMALL, environment
+from tests.test_real import in_train
+
+TRAIN = {
+    **SMALL,
+    "method": "lora",
+    "learning_rate": 1.0e-3,
+    "warmup_ratio": 0.0,
+    "max_steps": 6,
+    "save_steps": 2,
+    "global_batch_size": 2,
+}
+
+
+def results(degenerate: int, cut: int, right: int, characters: float) -> dict[str, Any]:
+    shares = {"degenerate": degenerate, "cut": cut, "response_level": right}
+    return {"de": {**{name: Share(n, 100).json() for name, n in shares.items()}, "characters": characters}}
+
+
+def test_the_gate_stops_a_model_that_repeats_does_not_end_leaves_its_language_or_changes_its_length() -> None:
+    before = results(4, 5, 95, 300.0)
+    assert gate.problems(before, results(6, 9, 90, 250.0)) == []
+    for after, word in (
+        (results(40, 5, 95, 300.0), "repeat themselves"),
+        (results(4, 60, 95, 300.0), "do not end"),
+        (results(4, 5, 50, 300.0), "another language"),
+        (results(4, 5, 95, 90.0), "0.3 times as long"),
+    ):
+        (found,) = gate.problems(before, after)
+        assert found.startswith("de: ")
+        assert word in found
+    few = {"de": {**before["de"], "degenerate": Share(2, 6).json()}}
+    assert gate.problems(before, few) == [], "a few prompts decide nothing"
+
+
+def configured(folder: Path, url: str, model: Path | str) -> Path:
+    write_prompts(folder, prompts(14, ["en", "de"]))
+    return write_config(
+        folder,
+        model_name_or_path=str(model),
+        template="qwen3_nothink",
+        languages=["de"],
+        engine__base_url=url,
+        engine__concurrency=2,
+        max_prompts=4,
+        rounds=3,
+        train=TRAIN,
+        eval={"prompts": "prompts/{language}.jsonl", "limit": 2, "max_tokens": 64},
+    )
+
+
+def served(folder: Path, *names: str) -> list[str]:
+    return [*names, *(str(folder / f"run/iter{number}/model") for number in (1, 2, 3))]
+
+
+def test_rounds_need_new_prompts_and_models_of_their_own(tmp_path: Path, lidr: Lidr) -> None:
+    write_prompts(tmp_path, prompts(3))
+    same = lidr("iterate", write_config(tmp_path))
+    assert same.returncode == 2
+    assert "each round needs new prompts" in same.stderr
+    fixed = lidr("iterate", write_config(tmp_path), "max_prompts=1", "engine.model=fake")
+    assert fixed.returncode == 2
+    assert "rounds have a model each" in fixed.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_finished_stage_is_not_repeated_and_a_changed_setting_is_named(tmp_path: Path, lidr: Lidr) -> None:
+    server = FakeServer(served=served(tmp_path, "fake"))
+    with running(server) as url:
+        config = configured(tmp_path, url, "fake")
+        done = lidr("iterate", config, "--until", "build")
+        assert done.returncode == 0, done.stderr
+        asked = len(server.asked)
+        again = lidr("iterate", config, "--until", "build", "engine.concurrency=7", "train.learning_rate=1.0")
+        assert again.returncode == 0, again.stderr
+        assert "build was done before" in again.stderr
+        changed = lidr("iterate", config, "--until", "build", "filters.off_target=false")
+    assert len(server.asked) == asked
+    assert changed.returncode == 2
+    assert "filters.off_target: was True, is False" in changed.stderr
+    assert (tmp_path / "run/completions.sqlite").exists()
+    assert not (tmp_path / "run/iter1/completions.sqlite").exists()
+    assert not (tmp_path / "run/iter2").exists(), "without training there is no next round's model"
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    python = python_of("train")
+    if python is None:
+        pytest.skip("no train environment: lidr env create train")
+    folder = tmp_path_factory.mktemp("tiny")
+    in_train(python, "make_model", folder)
+    return folder
+
+
+def kill_when(config: Path, there: Callable[[], bool]) -> None:
+    """Starts the loop and ends it by `kill -9` as soon as something is there."""
+    command = [sys.executable, "-c", "from lidr_cli.main import main; main()", "iterate", str(config)]
+    child = subprocess.Popen(command, cwd=config.parent, env=environment(), stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 200
+    while not there():
+        assert child.poll() is None, f"it ended before it could be killed: {child.stderr and child.stderr.read()}"
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    if child.stderr:
+        child.stderr.close()
+
+
+def ended(run: Path) -> dict[str, Any]:
+    """What a finished loop leaves of each round."""
+    found: dict[str, Any] = {}
+    for number in (1, 2, 3):
+        folder = run / f"iter{number}"
+        found[f"{number} data"] = files_of(folder)
+        found[f"{number} model"] = (folder / "model/model.safetensors").read_bytes()
+        found[f"{number} eval"] = json.loads((folder / "eval/results.json").read_text())["results"]
+        state = json.loads((folder / "checkpoint/trainer_state.json").read_text())
+        found[f"{number} steps"] = [(row["step"], row["loss"]) for row in state["log_history"] if "loss" in row]
+    return found
+
+
+@pytest.mark.train
+def test_three_rounds_killed_in_every_stage_end_as_undisturbed_ones(tiny: Path, tmp_path: Path, lidr: Lidr) -> None:
+    calm, torn = tmp_path / "calm", tmp_path / "torn"
+    server = FakeServer(served=[*served(calm, str(tiny)), *served(torn)], delay=0.05)
+    with running(server) as url:
+        config = configured(calm, url, tiny)
+        done = lidr("iterate", config, timeout=600, env=QUICK)
+        assert done.returncode == 0, done.stderr
+        config, run = configured(torn, url, tiny), torn / "run"
+        kill_when(config, (run / "completions.sqlite-wal").exists)
+        kill_when(config, (run / "iter1/checkpoint/checkpoint-2/trainer_state.json").exists)
+        kill_when(config, (run / "iter2/.model.unproved").exists)
+        kill_when(config, (run / "iter2/eval").exists)
+        last = lidr("iterate", config, timeout=600, env=QUICK)
+        assert last.returncode == 0, last.stderr
+    assert "round 1: train was done before" in last.stderr
+    undisturbed, resumed = ended(calm / "run"), ended(run)
+    assert [name for name in undisturbed if undisturbed[name] != resumed[name]] == []
+    assert len({undisturbed[f"{number} model"] for number in (1, 2, 3)}) == 3
