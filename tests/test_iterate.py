@@ -128,11 +128,12 @@ def kill_when(config: Path, there: Callable[[], bool]) -> None:
 
 
 def ended(run: Path) -> dict[str, Any]:
-    """What a finished loop leaves of each round."""
+    """What a finished loop leaves of each round; its own place, which the dataset's card names, left out."""
+    here = str(run).encode()
     found: dict[str, Any] = {}
     for number in (1, 2, 3):
         folder = run / f"iter{number}"
-        found[f"{number} data"] = files_of(folder)
+        found[f"{number} data"] = {name: data.replace(here, b"") for name, data in files_of(folder).items()}
         found[f"{number} model"] = (folder / "model/model.safetensors").read_bytes()
         found[f"{number} eval"] = json.loads((folder / "eval/results.json").read_text())["results"]
         state = json.loads((folder / "checkpoint/trainer_state.json").read_text())
