@@ -92,9 +92,9 @@ def _check_rounds(config: Config) -> None:
 
 
 def _stages(config: Config, top: RunDir, given: list[str], *, until: str, only: int | None) -> Iterator[Stage]:
-    rounds = range(1, config.rounds + 1) if until != "build" or only else range(1, 2)
+    rounds = config.rounds if until != "build" else 1
     names = STAGES[: STAGES.index(until) + 1]
-    for number in rounds if only is None else (only,):
+    for number in range(1, rounds + 1) if only is None else (only,):
         run = top.round(number)
         model = str(top.round(number - 1).model.absolute()) if number > 1 else config.model_name_or_path
         skip = config.skip_prompts + (number - 1) * (config.max_prompts or 0)
@@ -124,7 +124,8 @@ def _settings(path: Path, stage: Stage) -> dict[str, Any]:
     config = load(path, stage.overrides).config.model_dump(mode="json")
     kept = {key: value for key, value in config.items() if key not in _SECTIONS.get(stage.name, ())}
     if stage.name == "train":
-        kept = {"train": config["train"], "model_name_or_path": config["model_name_or_path"]}
+        trained = {key: value for key, value in config["train"].items() if key not in ("env", "python")}
+        kept = {"train": trained, "model_name_or_path": config["model_name_or_path"]}
     return dict(_flat(kept))
 
 
