@@ -25,6 +25,7 @@ LAYERS = [
         "guard",
         "intrain",
         "recipes",
+        "gate",
     },
     {"configfile", "filters", "promptfiles", "store", "engines", "launch"},
     {"prompts", "generate", "pairs", "recipe", "dataset", "tally", "memory"},

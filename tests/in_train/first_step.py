@@ -21,7 +21,8 @@ def main(folder: str, dataset: str, method: str) -> None:
         bnb_4bit_compute_dtype=torch.float32,
     )
     quantised = {"quantization_config": four} if method == "qlora" else {}
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **quantised).eval()
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **quantised)
+    model.train()  # as in training: in evaluation bitsandbytes packs its weights for the CPU; there is no dropout here
     values = []
     for line in Path(dataset).read_bytes().splitlines():
         row = json.loads(line)
