@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from rich.console import Console
 from rich.live import Live
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 _BINS = 120
 _LINE_EVERY = 30.0
@@ -50,65 +50,15 @@ class Meter:
         self.timeline[place] += completion_tokens
 
 
-class Display:
-    """Shows prompts done, requests, tokens/s and the time left: a live bar on a terminal, else a line now and then.
+class _Bar:
+    """A live bar on a terminal; elsewhere nothing, so that a line can be printed now and then (`due`)."""
 
-    Args:
-        prompts: how many there are.
-        requests: how many they need at most, second tries aside.
-    """
-
-    def __init__(self, meter: Meter, prompts: int, requests: int) -> None:
-        self._meter = meter
-        self._prompts = prompts
-        self._requests = requests
-        self._console = Console(stderr=True)
-        self._next_line = time.monotonic() + _LINE_EVERY
-        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-        self._progress = Progress(*columns, TextColumn("{task.fields[numbers]}"), console=self._console, transient=True)
-        self._task = self._progress.add_task("pairs", total=1.0, numbers="")
+    def __init__(self, description: str, total: float | None, numbers: str, *columns: ProgressColumn) -> None:
+        shown = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), *columns)
+        numbers_column = TextColumn("{task.fields[numbers]}")
+        self._progress = Progress(*shown, numbers_column, console=Console(stderr=True), transient=True)
+        self._task = self._progress.add_task(description, total=total, numbers=numbers)
         self._live: Live | None = self._progress.live if sys.stderr.isatty() else None
-
-    def __enter__(self) -> Self:
-        if self._live:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live:
-            self._live.stop()
-
-    def update(self, done: int) -> None:
-        """`done` prompts are settled."""
-        now, meter = time.monotonic(), self._meter
-        numbers = f"{meter.generated} generated, {meter.reused} reused, {meter.failed} failed"
-        if meter.completion_tokens:
-            numbers += f", {meter.tokens_per_second:.0f} tokens/s"
-        # Prompts end in order, long after their first answers; so the work done is told by the requests.
-        share = max(done / self._prompts, min(0.99, (meter.generated + meter.reused) / self._requests))
-        if self._live:
-            self._progress.update(self._task, completed=share, numbers=f"{done}/{self._prompts} prompts, {numbers}")
-        elif now >= self._next_line:
-            self._next_line = now + _LINE_EVERY
-            left = f", about {meter.seconds / share * (1 - share):.0f} s left" if share else ""
-            print(f"{done}/{self._prompts} prompts, {numbers}{left}", file=sys.stderr, flush=True)
-
-
-class Steps:
-    """Shows a training's steps, loss, accuracy and the time left: a live bar on a terminal, else a line now and then."""
-
-    def __init__(self) -> None:
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[numbers]}"),
-        )
-        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._progress.add_task("train", total=None, numbers="loading")
-        self._live = self._progress.live if sys.stderr.isatty() else None
         self._next_line = 0.0
 
     def __enter__(self) -> Self:
@@ -122,6 +72,50 @@ class Steps:
         if self._live:
             self._live.stop()
 
+    def due(self) -> bool:
+        """Whether it is time for a line; then the next is due a while later."""
+        if time.monotonic() < self._next_line:
+            return False
+        self._next_line = time.monotonic() + _LINE_EVERY
+        return True
+
+
+class Display(_Bar):
+    """Shows prompts done, requests, tokens/s and the time left.
+
+    Args:
+        prompts: how many there are.
+        requests: how many they need at most, second tries aside.
+    """
+
+    def __init__(self, meter: Meter, prompts: int, requests: int) -> None:
+        super().__init__("pairs", 1.0, "", TimeRemainingColumn())
+        self._meter = meter
+        self._prompts = prompts
+        self._requests = requests
+        self.due()  # the first line after a while
+
+    def update(self, done: int) -> None:
+        """`done` prompts are settled."""
+        meter = self._meter
+        numbers = f"{meter.generated} generated, {meter.reused} reused, {meter.failed} failed"
+        if meter.completion_tokens:
+            numbers += f", {meter.tokens_per_second:.0f} tokens/s"
+        # Prompts end in order, long after their first answers; so the work done is told by the requests.
+        share = max(done / self._prompts, min(0.99, (meter.generated + meter.reused) / self._requests))
+        if self._live:
+            self._progress.update(self._task, completed=share, numbers=f"{done}/{self._prompts} prompts, {numbers}")
+        elif self.due():
+            left = f", about {meter.seconds / share * (1 - share):.0f} s left" if share else ""
+            print(f"{done}/{self._prompts} prompts, {numbers}{left}", file=sys.stderr, flush=True)
+
+
+class Steps(_Bar):
+    """Shows a training's steps, loss, accuracy and the time left."""
+
+    def __init__(self) -> None:
+        super().__init__("train", None, "loading")
+
     def update(self, line: Mapping[str, Any]) -> None:
         """A line of LLaMA-Factory's `trainer_log.jsonl`."""
         step, steps = line.get("current_steps", 0), line.get("total_steps", 0)
@@ -131,6 +125,5 @@ class Steps:
         text = f"step {step}/{steps}, " + ", ".join(numbers)
         if self._live:
             self._progress.update(self._task, total=steps or None, completed=step, numbers=text)
-        elif time.monotonic() >= self._next_line or step == steps:
-            self._next_line = time.monotonic() + _LINE_EVERY
+        elif self.due() or step == steps:
             print(text, file=sys.stderr, flush=True)

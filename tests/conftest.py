@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from lidr_plugin.environments import python_of
+
 LANGUAGES = ("en", "de", "es", "fr")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -21,6 +23,25 @@ def shared() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip("../shared/data is not there: no real prompts to read")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def train_python() -> Path:
+    """The interpreter that has LLaMA-Factory."""
+    python = python_of("train")
+    if python is None:
+        pytest.skip("no train environment: lidr env create train")
+    return python
+
+
+@pytest.fixture(scope="session")
+def tiny(train_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random chat model, in a folder whose path has a space."""
+    from tests.support.trained import in_train
+
+    folder = tmp_path_factory.mktemp("tiny model")
+    in_train(train_python, "make_model", folder)
+    return folder
 
 
 def prompts(count: int, languages: Sequence[str] = LANGUAGES) -> list[dict[str, str]]:

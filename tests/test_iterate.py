@@ -13,12 +13,10 @@ from typing import Any
 import pytest
 
 from lidr_plugin import gate
-from lidr_plugin.environments import python_of
 from lidr_plugin.evals.intervals import Share
 from tests.conftest import Lidr, files_of, prompts, write_config, write_prompts
 from tests.support.server import FakeServer, running
 from tests.support.trained import QUICK, SMALL, environment
-from tests.test_real import in_train
 
 TRAIN = {
     **SMALL,
@@ -100,16 +98,6 @@ def test_a_finished_stage_is_not_repeated_and_a_changed_setting_is_named(tmp_pat
     assert (tmp_path / "run/completions.sqlite").exists()
     assert not (tmp_path / "run/iter1/completions.sqlite").exists()
     assert not (tmp_path / "run/iter2").exists(), "without training there is no next round's model"
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    python = python_of("train")
-    if python is None:
-        pytest.skip("no train environment: lidr env create train")
-    folder = tmp_path_factory.mktemp("tiny")
-    in_train(python, "make_model", folder)
-    return folder
 
 
 def kill_when(config: Path, there: Callable[[], bool]) -> None:

@@ -4,41 +4,15 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from lidr_plugin.environments import home, python_of
 from tests.conftest import Lidr, prompts, rows_of, write_config, write_prompts
 from tests.support.server import FakeServer, running
+from tests.support.trained import in_train
 
-ROOT = Path(__file__).resolve().parents[1]
 CHECKPOINT = Path(os.environ.get("LIDR_TEST_MODEL") or home() / "test-model")
-
-
-@pytest.fixture(scope="module")
-def train_python() -> Path:
-    python = python_of("train")
-    if python is None:
-        pytest.skip("no train environment: lidr env create train")
-    return python
-
-
-@pytest.fixture(scope="module")
-def tiny_model(train_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tiny")
-    in_train(train_python, "make_model", folder)
-    return folder
-
-
-def in_train(python: Path, script: str, *arguments: str | Path) -> Any:
-    """Runs a script of tests/in_train and returns what it found."""
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
-    command = [str(python), "-m", f"tests.in_train.{script}", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=ROOT, timeout=600, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    found = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")]
-    return json.loads(found[-1][6:]) if found else None
 
 
 def assert_loads(python: Path, model: Path, run: Path, name: str, system: str = "") -> None:
@@ -62,7 +36,7 @@ def assert_loads(python: Path, model: Path, run: Path, name: str, system: str = 
 @pytest.mark.train
 @pytest.mark.parametrize("system", ["", "Be brief.\nAlways."])
 def test_llamafactory_reads_back_what_was_written(
-    system: str, train_python: Path, tiny_model: Path, tmp_path: Path, lidr: Lidr
+    system: str, train_python: Path, tiny: Path, tmp_path: Path, lidr: Lidr
 ) -> None:
     rows = prompts(40)
     for number in range(10):
@@ -71,12 +45,12 @@ def test_llamafactory_reads_back_what_was_written(
     with running(FakeServer()) as url:
         done = lidr("build-pairs", write_config(tmp_path, engine__base_url=url, generation__system=system or None))
     assert done.returncode == 0, done.stderr
-    assert_loads(train_python, tiny_model, tmp_path / "run", "demo", system)
+    assert_loads(train_python, tiny, tmp_path / "run", "demo", system)
 
 
 @pytest.mark.train
-def test_the_transformers_engine_gives_in_batches_what_it_gives_alone(train_python: Path, tiny_model: Path) -> None:
-    found = in_train(train_python, "generate", tiny_model)
+def test_the_transformers_engine_gives_in_batches_what_it_gives_alone(train_python: Path, tiny: Path) -> None:
+    found = in_train(train_python, "generate", tiny)
     assert found["same"]
     assert found["differ"], "the prefill changes the answer"
     assert "/no/such/model" in found["refused"]

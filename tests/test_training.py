@@ -14,29 +14,25 @@ import pytest
 
 from lidr_plugin.environments import llamafactory_names, python_of
 from tests.conftest import Lidr, rows_of
-from tests.support.trained import QUICK, SMALL, build, environment, losses, recipe, same_data, state, train
-from tests.test_real import CHECKPOINT, in_train
+from tests.support.trained import (
+    QUICK,
+    ROOT,
+    SMALL,
+    build,
+    environment,
+    in_train,
+    losses,
+    recipe,
+    same_data,
+    state,
+    train,
+)
+from tests.test_real import CHECKPOINT
 
 pytestmark = pytest.mark.train
-ROOT = Path(__file__).resolve().parents[1]
 TWO_RANKS = {"FORCE_TORCHRUN": 1, "NPROC_PER_NODE": 2, "DS_ACCELERATOR": "cpu"}
 ONE_RANK = {"FORCE_TORCHRUN": 1, "NPROC_PER_NODE": 1, "DS_ACCELERATOR": "cpu"}
 LOUD = {"learning_rate": 1.0e-3, "warmup_ratio": 0.0, "max_steps": 2, "global_batch_size": 4}
-
-
-@pytest.fixture(scope="module")
-def train_python() -> Path:
-    python = python_of("train")
-    if python is None:
-        pytest.skip("no train environment: lidr env create train")
-    return python
-
-
-@pytest.fixture(scope="module")
-def tiny(train_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tiny model")
-    in_train(train_python, "make_model", folder)
-    return folder
 
 
 def test_lidr_knows_the_keys_and_templates_of_the_installed_llamafactory(train_python: Path) -> None:

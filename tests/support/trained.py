@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import yaml
 from tests.conftest import Lidr, prompts, write_config, write_prompts
 from tests.support.server import FakeServer, running
 
+ROOT = Path(__file__).resolve().parents[2]
 QUICK = {
     "OMP_NUM_THREADS": "1",
     "CUDA_VISIBLE_DEVICES": "",
@@ -20,6 +22,16 @@ QUICK = {
 """The environment of a training of a tiny model: one thread each, for the tests run side by side."""
 
 SMALL: dict[str, Any] = {"cutoff_len": 512, "preprocessing_num_workers": 1, "plot_loss": False}
+
+
+def in_train(python: Path, script: str, *arguments: str | Path) -> Any:
+    """Runs a script of tests/in_train and returns what it found."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+    command = [str(python), "-m", f"tests.in_train.{script}", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=ROOT, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")]
+    return json.loads(found[-1][6:]) if found else None
 
 
 def build(folder: Path, lidr: Lidr, model: Path, count: int = 12) -> Path:
