@@ -131,7 +131,7 @@ def _check_disk(run: RunDir, model: Mapping[str, Any], settings: Settings) -> No
         return
     if run.free_bytes() < needed:
         raise RunError(
-            f"output_dir: {run.path}: {run.free_bytes() >> 30} GB free, and this training needs about {needed >> 30} GB",
+            f"output_dir: {run.path}: {run.free_bytes() >> 20:,} MB free, and this training needs about {needed >> 20:,} MB",
             "free some space, set another output_dir, or keep fewer checkpoints: train.save_total_limit=1",
         )
 
