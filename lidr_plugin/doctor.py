@@ -122,7 +122,7 @@ def _template(model: str, template: str | None) -> Finding:
         fix = f"template: {proposed}" if proposed else "set template to LLaMA-Factory's name for this model"
         return Finding("note", "template", "not set; training needs it", fix)
     if template not in llamafactory_names("templates"):
-        near = difflib.get_close_matches(proposed or template, llamafactory_names("templates"), 1, 0.3)
+        near = difflib.get_close_matches(proposed or template, llamafactory_names("templates"), 1, 0.0)
         return Finding("wrong", "template", f"{template}: LLaMA-Factory has none of this name", f"template: {near[0]}")
     if proposed and template != proposed:
         return Finding("note", "template", f"{template}; by its name the model's is {proposed}")
