@@ -1,14 +1,37 @@
 """`lidr eval`: models side by side, on what they were not trained on."""
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 _COLUMNS = {
-    "mgsm": ("accuracy", "accuracy_in_language", "off_target", "cut"),
-    "prompts": ("response_level", "line_level", "degenerate", "cut"),
+    "mgsm": {
+        "accuracy": "accuracy",
+        "accuracy_in_language": "in its\nlanguage",
+        "off_target": "off\ntarget",
+        "cut": "cut",
+    },
+    "prompts": {
+        "response_level": "right\nlanguage",
+        "line_level": "in every\nline",
+        "degenerate": "endless\nrepetition",
+        "cut": "cut",
+    },
 }
+_VERDICTS = {
+    "win": "win",
+    "tie": "tie",
+    "lose": "lose",
+    "win_rate": "win\nrate",
+    "consistent": "orders\nagree",
+    "first_position": "for the\nfirst placed",
+}
+"""The results that are shown, by their names in results.json, and their heads."""
 
 
 def evaluate(
@@ -17,34 +40,50 @@ def evaluate(
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Overrides: eval.limit=50")
     ] = None,
 ) -> None:
-    """MGSM and language fidelity of one model or several, with 95 % intervals, and an export for alpaca_eval.
+    """MGSM, language fidelity and a judge's verdicts on one model or several, with 95 % intervals, and an export for alpaca_eval.
 
     All answers go through the run's store: interrupted, the same command goes on, and nothing is asked twice.
     """
     from rich.console import Console
-    from rich.table import Table
 
     from lidr_plugin import evaluate as library
     from lidr_plugin.configfile import load
 
     done = library.evaluate(load(config, overrides or []))
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)
     for bench, columns in _COLUMNS.items():
-        if not any(bench in found for found in done.results.values()):
-            continue
-        table = Table(title=f"{bench}: percent, with 95 % intervals", title_justify="left", box=None, pad_edge=False)
-        for name in ("", "model", *columns):
-            table.add_column(name.replace("_", " "), justify="left" if name in ("", "model") else "right")
-        for label, found in done.results.items():
-            for code, shares in found[bench].items():
-                cells = (shares[name] for name in columns)
-                table.add_row(
-                    code,
-                    label,
-                    *(f"{100 * s['share']:.1f} ({100 * s['low']:.0f}-{100 * s['high']:.0f})" for s in cells),
-                )
-        console.print(table)
+        rows = {label: found[bench] for label, found in done.results.items() if bench in found}
+        if rows:
+            console.print(_table(f"{bench}: percent, with 95 % intervals", columns, rows))
+    if versus := done.head_to_head:
+        title = f"against {versus['against']}, judged by {versus['judge']} in both orders: percent, with 95 % intervals"
+        console.print(_table(title, _VERDICTS, versus["results"]))
+        if versus["cost"]:
+            typer.echo(f"the judge cost {versus['cost']:g}")
+        if not versus["complete"]:
+            typer.echo(
+                "eval.judge.max_cost was reached, and not every pair was judged; with a higher one the same command goes on"
+            )
     typer.echo(f"answers and results: {done.folder}")
+
+
+def _table(title: str, columns: dict[str, str], rows: dict[str, Any]) -> "Table":
+    """Rows by model and language; a share with its interval, another number as it is."""
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for head in ("", "model", *columns.values()):
+        table.add_column(head, justify="left" if head in ("", "model") else "right")
+    for label, by_language in rows.items():
+        for code, result in by_language.items():
+            table.add_row(code, label, *(_cell(result[name]) for name in columns))
+    return table
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{100 * value:.1f}"
+    return f"{100 * value['share']:.1f} ({100 * value['low']:.0f}-{100 * value['high']:.0f})"
 
 
 def register(app: typer.Typer) -> None:

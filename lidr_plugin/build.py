@@ -90,7 +90,7 @@ class Plan:
             dominant=config.dominant_language,
             languages=config.languages,
             weights=weights,
-            translator=weights_of(translator, _name(translator), "main") if translator else weights,
+            translator=weights_of(translator, translator.name, "main") if translator else weights,
             response=Sampling(temperature=drawn.temperature, max_tokens=drawn.max_tokens, **common),
             translation=Sampling(temperature=translated.temperature, max_tokens=translated.max_tokens, **common),
             system=drawn.system,
@@ -155,7 +155,7 @@ class Plan:
         config, translator = self.config, self.config.translation.engine
         lanes = {self.method.weights: self._lane(config.engine, config.model_name_or_path, config.model_revision)}
         if translator:
-            lanes[self.method.translator] = self._lane(translator, _name(translator), "main", "translator.log")
+            lanes[self.method.translator] = self._lane(translator, translator.name, "main", "translator.log")
         return lanes
 
     def _lane(self, engine: Engine, model: str, revision: str, log: str = "vllm.log") -> Lane:
@@ -168,10 +168,6 @@ class Plan:
             max_tokens=max(self.config.generation.max_tokens, self.config.translation.max_tokens),
         )
         return Lane(built, engine.concurrency, engine.max_failures)
-
-
-def _name(translator: Any) -> str:
-    return str(translator.model_name_or_path or translator.model)
 
 
 def _recogniser(loaded: Loaded) -> Any:

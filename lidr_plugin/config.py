@@ -111,17 +111,22 @@ class Engine(Section):
         return self
 
 
-class Translator(Engine):
-    """Another model or service for the translations; the keys are those of `engine`."""
+class OtherModel(Engine):
+    """Another model or service than the one that is asked and trained; the keys are those of `engine`."""
 
     model_name_or_path: str | None = None
-    """Hub id or directory of the translator. Null: `model`."""
+    """Hub id or directory of the model. Null: `model`."""
 
     @model_validator(mode="after")
-    def _named(self) -> "Translator":
+    def _named(self) -> "OtherModel":
         if not (self.model_name_or_path or self.model):
-            raise ValueError("a translator needs a model (openai) or a model_name_or_path")
+            raise ValueError("another model needs its name: model (openai) or model_name_or_path")
         return self
+
+    @property
+    def name(self) -> str:
+        """The model, as a Hub id, a directory or a served name."""
+        return str(self.model_name_or_path or self.model)
 
 
 class Generation(Section):
@@ -154,7 +159,7 @@ class Translation(Section):
     """Further tries for a translation that is missing, empty or cut; they ask more plainly and in smaller parts."""
     template: str | None = None
     """The request's wording, with `{language}` (the target's English name) and `{text}`. Null: lidr's own."""
-    engine: Translator | None = None
+    engine: OtherModel | None = None
     """Another translator. Null: the model translates itself."""
 
     @model_validator(mode="after")
@@ -249,6 +254,25 @@ _NOT_HERE = {
 """LLaMA-Factory's keys that have another place, or none."""
 
 
+class Judge(OtherModel):
+    """Who compares answers. Prices are the service's, in any currency, for a million tokens; its thinking is off."""
+
+    max_tokens: int = Field(default=8, ge=1)
+    """New tokens of a verdict at most; one letter is asked for."""
+    prompt_price: Number = Field(default=0.0, ge=0)
+    """Price of a million prompt tokens."""
+    completion_price: Number = Field(default=0.0, ge=0)
+    """Price of a million completion tokens."""
+    max_cost: Number | None = Field(default=None, gt=0)
+    """What all verdicts of this evaluation may cost, those in the store included. Null: no cap."""
+
+    @model_validator(mode="after")
+    def _priced(self) -> "Judge":
+        if self.max_cost is not None and not (self.prompt_price or self.completion_price):
+            raise ValueError("max_cost needs prompt_price and completion_price: lidr knows no price list")
+        return self
+
+
 class Eval(Section):
     """What `lidr eval` measures, on prompts that were not trained on."""
 
@@ -258,7 +282,10 @@ class Eval(Section):
     mgsm: str | None = None
     """Path of MGSM's questions, with `{language}` in it; JSONL with `query` and `response`. Null: not measured."""
     prompts: str | None = None
-    """Path of held-out prompts, with `{language}` in it: language fidelity and the AlpacaEval export. Null: neither."""
+    """Path of held-out prompts, with `{language}` in it: language fidelity, the AlpacaEval export, and with a judge
+    head-to-head comparisons. Null: none of them."""
+    judge: Judge | None = None
+    """Who compares each model's answers with those of the first one, and for `lidr probe` chosen with rejected. Null: nobody."""
     limit: int | None = Field(default=None, ge=1)
     """The first so many questions and prompts. Null: all."""
     max_tokens: int = Field(default=1024, ge=1)

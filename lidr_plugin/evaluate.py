@@ -7,40 +7,32 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lidr_plugin import chat, jsonl
+from lidr_plugin.asking import ask
 from lidr_plugin.config import Columns, Config
 from lidr_plugin.configfile import Loaded
 from lidr_plugin.engines import backend_of, build_engine
 from lidr_plugin.engines.identity import weights_of
-from lidr_plugin.errors import InputError, Interrupted, LidrError
+from lidr_plugin.errors import InputError, Interrupted
 from lidr_plugin.evals import fidelity, mgsm
-from lidr_plugin.evals.intervals import Share
-from lidr_plugin.generate import Generator, Lane, Missing
+from lidr_plugin.evals.intervals import shares
+from lidr_plugin.generate import Lane
 from lidr_plugin.langid import LanguageGate
-from lidr_plugin.progress import Display, Meter
 from lidr_plugin.prompts import PromptSet
-from lidr_plugin.records import Completion, Failure, Request, Sampling
+from lidr_plugin.records import Completion, Request, Sampling
 from lidr_plugin.rundir import RunDir
 from lidr_plugin.store import Store
+from lidr_plugin.versus import Asked, Said, head_to_head
 
 _MGSM_COLUMNS = Columns(instruction="query", final_answer="response")
 
 
-class Asked(NamedTuple):
-    """One question in one language, as it is sent."""
-
-    id: str
-    language: str
-    instruction: str
-    sent: str
-    expected: str
-
-
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """Where the results are, and what they are: model label, then benchmark, then language."""
+    """Where the results are, and what they are: model label, then benchmark, then language; and the judge's."""
 
     folder: Path
     results: dict[str, Any]
+    head_to_head: dict[str, Any] | None
 
 
 class _Bench(NamedTuple):
@@ -64,16 +56,21 @@ def evaluate(loaded: Loaded) -> Evaluated:
     gate, results, folder = LanguageGate(codes), {}, run.eval_results.parent
     models = models_of(config, run)
     weights = {label: _weights(config, model) for label, model in models.items()}
-    with run.locked():
-        for label, model in models.items():
-            questions = [asked for bench in benches for asked in bench.questions]
-            try:
-                answers = asyncio.run(_ask(config, run, model, weights[label], questions))
-            except KeyboardInterrupt:
-                raise Interrupted("interrupted", "every answer is kept; the same command goes on from there") from None
-            results[label] = _score(config, label, benches, answers, gate, folder)
-        jsonl.write_json(run.eval_results, {"models": models, "weights": weights, "results": results})
-    return Evaluated(folder, results)
+    questions = [asked for bench in benches for asked in bench.questions]
+    said: dict[str, Sequence[Said]] = {}
+    with run.locked(), Store(run.store) as store:
+        try:
+            for label, model in models.items():
+                requests = _requests(config, weights[label], questions)
+                found = asyncio.run(ask(store, _lane(config, run, model), requests))
+                said[label] = _said(config, benches, [answer for answer in found if answer is not None])
+                results[label] = _score(label, said[label], gate, folder)
+            versus = head_to_head(config, run, store, said) if config.eval.judge else None
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted", "every answer is kept; the same command goes on from there") from None
+        measured = {"models": models, "weights": weights, "results": results}
+        jsonl.write_json(run.eval_results, {**measured, "head_to_head": versus} if versus else measured)
+    return Evaluated(folder, results, versus)
 
 
 def models_of(config: Config, run: RunDir) -> dict[str, str]:
@@ -113,7 +110,7 @@ def _read(loaded: Loaded, pattern: str, codes: Sequence[str], columns: Columns, 
                 yield Asked(prompt.id, code, text.joined, text.joined, prompt.final_answer or "")
 
 
-async def _ask(config: Config, run: RunDir, model: str, weights: str, questions: Sequence[Asked]) -> list[Completion]:
+def _requests(config: Config, weights: str, questions: Sequence[Asked]) -> list[Request]:
     drawn = config.generation
     sampling = Sampling(
         temperature=drawn.temperature,
@@ -123,12 +120,15 @@ async def _ask(config: Config, run: RunDir, model: str, weights: str, questions:
         seed=drawn.seed,
         thinking=drawn.thinking,
     )
-    requests = [
+    return [
         chat.response_request(
             asked.sent, weights=weights, sampling=sampling, system=drawn.system, row=f"{asked.id} [{asked.language}]"
         )
         for asked in questions
     ]
+
+
+def _lane(config: Config, run: RunDir, model: str) -> Lane:
     engine = config.engine.model_copy(update={"model": model})
     built = build_engine(
         engine,
@@ -138,74 +138,40 @@ async def _ask(config: Config, run: RunDir, model: str, weights: str, questions:
         log=run.path / "vllm.log",
         max_tokens=config.eval.max_tokens,
     )
-    lane, meter = Lane(built, engine.concurrency, 0), Meter()
-    with Store(run.store) as store, Display(meter, len(requests), len(requests)) as display:
-        generator = Generator(store, {weights: lane}, meter)
-        try:
-            return await _answers(generator, requests, meter, display)
-        finally:
-            await generator.close()
+    return Lane(built, engine.concurrency, 0)
 
 
-async def _answers(
-    generator: Generator, requests: Sequence[Request], meter: Meter, display: Display
-) -> list[Completion]:
-    """In the order of the requests; what is in the store is not asked."""
-    found = generator.stored(requests)
-
-    async def one(item: Completion | Missing) -> Completion:
-        answer = await generator.complete(item) if isinstance(item, Missing) else item
-        assert not isinstance(answer, Failure), "a lane without allowed failures raises"
-        display.update(meter.generated + meter.reused)
-        return answer
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(item)) for item in found]
-    except* LidrError as errors:
-        raise errors.exceptions[0] from None
-    return [task.result() for task in tasks]
+def _said(config: Config, benches: Sequence[_Bench], answers: Sequence[Completion]) -> list[Said]:
+    """The answers beside their questions, in the order of the benchmarks."""
+    thinking = config.generation.thinking
+    questions = [(bench.name, asked) for bench in benches for asked in bench.questions]
+    return [
+        Said(bench, asked, chat.without_thoughts(answer.text, thinking=thinking), answer.finish_reason == "length")
+        for (bench, asked), answer in zip(questions, answers, strict=True)
+    ]
 
 
-def _score(
-    config: Config,
-    label: str,
-    benches: Sequence[_Bench],
-    answers: Sequence[Completion],
-    gate: LanguageGate,
-    folder: Path,
-) -> dict[str, Any]:
-    """Scores in the order of the questions, and writes what they were scored on."""
-    remaining, found = iter(answers), {}
-    for bench in benches:
-        by_language: dict[str, list[tuple[Asked, str, bool]]] = {}
-        for asked in bench.questions:
-            completion = next(remaining)
-            text = chat.without_thoughts(completion.text, thinking=config.generation.thinking)
-            by_language.setdefault(asked.language, []).append((asked, text, completion.finish_reason == "length"))
-        score = _mgsm if bench.name == "mgsm" else _fidelity
-        found[bench.name] = {code: score(label, code, rows, gate, folder) for code, rows in by_language.items()}
-    return found
+def _score(label: str, said: Sequence[Said], gate: LanguageGate, folder: Path) -> dict[str, Any]:
+    """The scores by benchmark and language; also writes what they were scored on."""
+    rows: dict[str, dict[str, list[Said]]] = {}
+    for item in said:
+        rows.setdefault(item.bench, {}).setdefault(item.asked.language, []).append(item)
+    scorers = {"mgsm": _mgsm, "prompts": _fidelity}
+    return {
+        bench: {code: scorers[bench](label, code, items, gate, folder) for code, items in by_language.items()}
+        for bench, by_language in rows.items()
+    }
 
 
-def _shares(result: Any) -> dict[str, Any]:
-    return {name: x.json() if isinstance(x, Share) else x for name, x in result._asdict().items()}
-
-
-def _mgsm(
-    label: str, language: str, rows: Sequence[tuple[Asked, str, bool]], gate: LanguageGate, folder: Path
-) -> Mapping[str, Any]:
-    items = [mgsm.judge(asked.id, text, asked.expected, language, gate, cut=cut) for asked, text, cut in rows]
+def _mgsm(label: str, language: str, rows: Sequence[Said], gate: LanguageGate, folder: Path) -> Mapping[str, Any]:
+    items = [mgsm.judge(x.asked.id, x.text, x.asked.expected, language, gate, cut=x.cut) for x in rows]
     with jsonl.replacing(folder / f"{label}.mgsm.{language}.jsonl") as file:
         file.writelines(jsonl.dump_line(item._asdict()) for item in items)
-    return _shares(mgsm.score(items))
+    return shares(mgsm.score(items))
 
 
-def _fidelity(
-    label: str, language: str, rows: Sequence[tuple[Asked, str, bool]], gate: LanguageGate, folder: Path
-) -> Mapping[str, Any]:
+def _fidelity(label: str, language: str, rows: Sequence[Said], gate: LanguageGate, folder: Path) -> Mapping[str, Any]:
     """Also writes the answers as `alpaca_eval` reads them: a JSON list of instruction, output, generator."""
-    outputs = [{"instruction": asked.instruction, "output": text, "generator": label} for asked, text, _ in rows]
+    outputs = [{"instruction": x.asked.instruction, "output": x.text, "generator": label} for x in rows]
     jsonl.write_json(folder / f"{label}.alpaca_eval.{language}.json", outputs)
-    texts = [text for _, text, _ in rows]
-    return _shares(fidelity.measure(texts, language, gate, cut=sum(cut for _, _, cut in rows)))
+    return shares(fidelity.measure([x.text for x in rows], language, gate, cut=sum(x.cut for x in rows)))

@@ -17,9 +17,11 @@ def request_json(request: Request) -> bytes:
     """The canonical JSON of a request; its SHA-256 is the request's key.
 
     In it: weights, messages, prefill, every sampling field, sample index. Left out: server addresses, timeouts,
-    retries, concurrency, batch size, the row's name; none of them may change an answer.
+    retries, concurrency, batch size, the row's name; none of them may change an answer. `top_logprobs` is in it where it
+    is wanted.
     """
     sampling = request.sampling
+    further = {"top_logprobs": request.top_logprobs} if request.top_logprobs else {}
     return orjson.dumps(
         {
             "max_tokens": sampling.max_tokens,
@@ -30,6 +32,7 @@ def request_json(request: Request) -> bytes:
             "seed": sampling.seed,
             "temperature": sampling.temperature,
             "thinking": sampling.thinking,
+            **further,
             "top_p": sampling.top_p,
             "weights": request.weights,
         }

@@ -55,6 +55,7 @@ class Request(NamedTuple):
         weights: the identity of the weights that answer.
         prefill: the beginning of the assistant's turn, which the answer does not repeat.
         sample: the index among several samples of the same request.
+        top_logprobs: how many of the likeliest first tokens are wanted with their log-probabilities; 0: none.
         row: where the request comes from, for messages (`alpagasus-7 [en->de]`).
     """
 
@@ -63,6 +64,7 @@ class Request(NamedTuple):
     sampling: Sampling
     prefill: str = ""
     sample: int = 0
+    top_logprobs: int = 0
     row: str = ""
 
 
@@ -72,6 +74,7 @@ class Completion(NamedTuple):
     Attributes:
         finish_reason: `stop` or `length` (the answer was cut at `max_tokens`).
         prefilled: whether the server continued the prefill; if not, the answer stands alone.
+        first_token: the likeliest first tokens and their log-probabilities; None if they were not asked for, or not given.
     """
 
     text: str
@@ -79,6 +82,7 @@ class Completion(NamedTuple):
     prompt_tokens: int
     completion_tokens: int
     prefilled: bool = False
+    first_token: tuple[tuple[str, float], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

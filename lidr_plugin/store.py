@@ -23,10 +23,11 @@ _MIGRATIONS = (
         request TEXT NOT NULL
     );
     """,
+    "ALTER TABLE completion ADD COLUMN first_token TEXT;",
 )
 """Applied in order; `PRAGMA user_version` counts those that a file has had."""
 
-_COLUMNS = "text, finish_reason, prompt_tokens, completion_tokens, prefilled"
+_COLUMNS = "text, finish_reason, prompt_tokens, completion_tokens, prefilled, first_token"
 _ASKED_AT_ONCE = 500
 
 
@@ -104,7 +105,7 @@ class Store:
                 part = keys[start : start + _ASKED_AT_ONCE]
                 marks = ",".join("?" * len(part))
                 for row in self._db.execute(f"SELECT {_COLUMNS}, key FROM completion WHERE key IN ({marks})", part):
-                    found[row[5]] = Completion(row[0], row[1], row[2], row[3], bool(row[4]))
+                    found[row[6]] = _completion(row)
         except sqlite3.Error as error:
             raise self._converted(error) from None
         return found
@@ -120,6 +121,7 @@ class Store:
                 c.completion_tokens,
                 c.prefilled,
                 request.decode(),
+                orjson.dumps(c.first_token).decode() if c.first_token else None,
             )
             for request, c in entries
         )
@@ -127,7 +129,7 @@ class Store:
             self._db.execute("BEGIN IMMEDIATE")
             before = self._db.total_changes
             try:
-                self._db.executemany("INSERT OR IGNORE INTO completion VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+                self._db.executemany("INSERT OR IGNORE INTO completion VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
             except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
@@ -141,7 +143,7 @@ class Store:
     def entries(self) -> Iterator[Entry]:
         """Every completion, ordered by key."""
         for row in self._db.execute(f"SELECT {_COLUMNS}, request FROM completion ORDER BY key"):
-            yield Entry(row[5].encode(), Completion(row[0], row[1], row[2], row[3], bool(row[4])))
+            yield Entry(row[6].encode(), _completion(row))
 
     def verify(self) -> list[str]:
         """What is wrong with the file: SQLite's own check, and every row whose key is not its request's."""
@@ -157,9 +159,16 @@ class Store:
         return damage + wrong
 
 
+def _completion(row: Sequence[Any]) -> Completion:
+    """A row whose first columns are `_COLUMNS`."""
+    tokens = tuple((token, value) for token, value in orjson.loads(row[5])) if row[5] else None
+    return Completion(row[0], row[1], row[2], row[3], bool(row[4]), tokens)
+
+
 def entry_json(entry: Entry) -> dict[str, Any]:
     """An entry as one object of an exported JSONL file."""
     c = entry.completion
+    further = {"first_token": c.first_token} if c.first_token else {}
     return {
         "request": orjson.loads(entry.request),
         "text": c.text,
@@ -167,6 +176,7 @@ def entry_json(entry: Entry) -> dict[str, Any]:
         "prompt_tokens": c.prompt_tokens,
         "completion_tokens": c.completion_tokens,
         "prefilled": c.prefilled,
+        **further,
     }
 
 
@@ -181,6 +191,8 @@ def read_entries(path: Path) -> Iterator[Entry]:
             try:
                 item = orjson.loads(line)
                 request = orjson.dumps(item.pop("request"), option=orjson.OPT_SORT_KEYS)
+                if tokens := item.pop("first_token", None):
+                    item["first_token"] = tuple((token, value) for token, value in tokens)
                 yield Entry(request, Completion(**item))
             except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
                 raise InputError(f"{path}:{number}: not a line of `lidr store export`") from None

@@ -9,12 +9,13 @@ import pytest
 from lidr_plugin.errors import InputError, StoreError
 from lidr_plugin.hashing import fingerprint, key_of, request_json
 from lidr_plugin.records import Completion, Message, Request, Sampling
-from lidr_plugin.store import Entry, Store, entry_json, read_entries
+from lidr_plugin.store import _MIGRATIONS, Entry, Store, entry_json, read_entries
 from tests.conftest import Lidr
 
 SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=10, repetition_penalty=1.1, seed=42, thinking=False)
 REQUEST = Request("w", (Message("user", "hello"),), SAMPLING)
 ANSWER = Completion("hi ✓", "stop", 3, 2, True)
+VERDICT = Completion("A", "stop", 9, 1, first_token=(("A", -0.25), (" B", -1.5)))
 
 CHANGES = {
     "weights": REQUEST._replace(weights="w2"),
@@ -23,6 +24,7 @@ CHANGES = {
     "messages: number": REQUEST._replace(messages=(Message("user", "hello"),) * 2),
     "prefill": REQUEST._replace(prefill="<"),
     "sample": REQUEST._replace(sample=1),
+    "top_logprobs": REQUEST._replace(top_logprobs=20),
     "temperature": REQUEST._replace(sampling=replace(SAMPLING, temperature=0.1)),
     "top_p": REQUEST._replace(sampling=replace(SAMPLING, top_p=0.9)),
     "max_tokens": REQUEST._replace(sampling=replace(SAMPLING, max_tokens=11)),
@@ -57,6 +59,19 @@ def test_what_was_put_is_found_and_what_is_there_stays(tmp_path: Path) -> None:
         assert len(store) == 1
 
 
+def test_a_store_of_the_first_format_is_brought_up_to_date(tmp_path: Path) -> None:
+    db = sqlite3.connect(tmp_path / "s.sqlite")
+    db.executescript(f"BEGIN; {_MIGRATIONS[0]} PRAGMA user_version = 1; COMMIT;")
+    text = request_json(REQUEST)
+    db.execute("INSERT INTO completion VALUES (?, 'hi ✓', 'stop', 3, 2, 1, ?)", (key_of(text), text.decode()))
+    db.commit()
+    db.close()
+    with pytest.raises(StoreError, match="older format"):
+        Store(tmp_path / "s.sqlite", read_only=True)
+    with Store(tmp_path / "s.sqlite") as store:
+        assert store.get_many([key_of(text)]) == {key_of(text): ANSWER}
+
+
 def test_a_changed_row_is_found_by_verify(tmp_path: Path, lidr: Lidr) -> None:
     path = tmp_path / "completions.sqlite"
     with Store(path) as store:
@@ -74,6 +89,7 @@ def test_a_changed_row_is_found_by_verify(tmp_path: Path, lidr: Lidr) -> None:
 def test_export_and_import_give_the_same_store(tmp_path: Path, lidr: Lidr) -> None:
     with Store(tmp_path / "completions.sqlite") as store:
         store.put_many([Entry(request_json(request), ANSWER) for request in [REQUEST, *CHANGES.values()]])
+        store.put_many([Entry(request_json(REQUEST._replace(top_logprobs=2)), VERDICT)])
         entries = list(store.entries())
     assert lidr("store", "export", tmp_path, tmp_path / "out.jsonl").returncode == 0
     assert list(read_entries(tmp_path / "out.jsonl")) == entries

@@ -26,6 +26,7 @@ class _Server:
     busy: int = 0
     takes_prefill: bool | None = None
     takes_template_kwargs: bool | None = None
+    gives_logprobs: bool = True
 
 
 class _Refused(Exception):
@@ -173,10 +174,13 @@ class OpenAI:
         while True:
             prefill = bool(request.prefill) and server.takes_prefill is not False
             kwargs = server.takes_template_kwargs is not False
+            logprobs = request.top_logprobs > 0 and server.gives_logprobs
             try:
-                completion = await self._post(server, self._body(request, prefill, kwargs), request, prefill)
+                completion = await self._post(server, self._body(request, prefill, kwargs, logprobs), request, prefill)
             except _Refused as error:
-                if kwargs and server.takes_template_kwargs is None and "chat_template_kwargs" in error.text:
+                if logprobs and "logprobs" in error.text:
+                    server.gives_logprobs = False
+                elif kwargs and server.takes_template_kwargs is None and "chat_template_kwargs" in error.text:
                     server.takes_template_kwargs = False
                 elif prefill and server.takes_prefill is None:
                     server.takes_prefill = False
@@ -187,7 +191,7 @@ class OpenAI:
                 server.takes_prefill = True
             return completion
 
-    def _body(self, request: Request, prefill: bool, template_kwargs: bool) -> dict[str, Any]:
+    def _body(self, request: Request, prefill: bool, template_kwargs: bool, logprobs: bool) -> dict[str, Any]:
         sampling = request.sampling
         messages = [{"role": message.role, "content": message.content} for message in request.messages]
         body: dict[str, Any] = {
@@ -200,6 +204,8 @@ class OpenAI:
         }
         if sampling.repetition_penalty != 1.0:
             body["repetition_penalty"] = sampling.repetition_penalty
+        if logprobs:
+            body |= {"logprobs": True, "top_logprobs": request.top_logprobs}
         if template_kwargs:
             body["chat_template_kwargs"] = {"enable_thinking": sampling.thinking}
         if prefill:
@@ -234,11 +240,19 @@ class OpenAI:
                 prompt_tokens=int(usage.get("prompt_tokens") or 0),
                 completion_tokens=int(usage.get("completion_tokens") or 0),
                 prefilled=prefill,
+                first_token=_first_token(choice) if request.top_logprobs else None,
             )
             text.encode()
         except (ValueError, KeyError, TypeError, IndexError, AttributeError):
             raise _Passing("the answer is not a chat completion") from None
         return completion
+
+
+def _first_token(choice: dict[str, Any]) -> tuple[tuple[str, float], ...] | None:
+    """The likeliest first tokens of an answer, where the server gives them."""
+    content = (choice.get("logprobs") or {}).get("content") or []
+    tops = content[0].get("top_logprobs") if content else None
+    return tuple((str(item["token"]), float(item["logprob"])) for item in tops) if tops else None
 
 
 def _retry_after(value: str | None) -> float | None:

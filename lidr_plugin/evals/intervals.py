@@ -1,7 +1,7 @@
 """Shares with their 95 % intervals."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _Z = 1.959964
 
@@ -32,3 +32,8 @@ class Share(NamedTuple):
         """For programs."""
         low, high = self.interval
         return {"hits": self.hits, "total": self.total, "share": self.value, "low": low, "high": high}
+
+
+def shares(result: Any) -> dict[str, Any]:
+    """A named tuple of results for programs: shares with their intervals, other values as they are."""
+    return {name: value.json() if isinstance(value, Share) else value for name, value in result._asdict().items()}

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.support import model
@@ -23,6 +23,8 @@ class FakeServer:
     Attributes:
         asked: bodies of all chat requests, in order of arrival.
         answered: the user turns of those that got a whole answer.
+        script: for a request's body the choice of its answer, or None: `model.answer` has it.
+        refuses: a field of the request that is answered with 400.
     """
 
     def __init__(
@@ -43,6 +45,8 @@ class FakeServer:
         self.takes_prefill = takes_prefill
         self.retry_after = retry_after
         self.context = context
+        self.script: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda _: None
+        self.refuses = ""
         self.asked: list[dict[str, Any]] = []
         self.answered: list[str] = []
         self.in_flight = 0
@@ -109,6 +113,14 @@ class FakeServer:
             await asyncio.sleep(30)
         if not self.takes_prefill and request["messages"][-1]["role"] == "assistant":
             return self._send(writer, 400, {"error": {"message": "the last message must be the user's"}})
+        if self.refuses and self.refuses in request:
+            return self._send(writer, 400, {"error": {"message": f"{self.refuses} is not supported"}})
+        scripted = self.script(request)
+        if scripted is not None:
+            usage = {"prompt_tokens": len(text.split()), "completion_tokens": 1}
+            self._send(writer, 200, {"choices": [{"index": 0, "finish_reason": "stop", **scripted}], "usage": usage})
+            await writer.drain()
+            return True
         answer, finish = model.answer(request["messages"])
         if not self.takes_prefill and "<sentence>" in text:
             answer = "<translated>\n" + answer

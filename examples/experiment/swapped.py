@@ -1,0 +1,39 @@
+"""The control of the experiment: a run's pairs with chosen and rejected swapped in about half of them, at random.
+
+    python swapped.py runs/lidr runs/swapped
+
+What a training on these pairs gains cannot come from the language imbalance: their texts are the same, the direction is noise.
+"""
+
+import random
+import sys
+from pathlib import Path
+
+import orjson
+
+from lidr_plugin import dataset, jsonl
+from lidr_plugin.rundir import RunDir
+
+_SEED = 42
+
+
+def swap(source: RunDir, target: RunDir, name: str) -> int:
+    """Writes the control's dataset with its entry, and returns how many pairs were swapped."""
+    drawn, swapped = random.Random(_SEED), 0
+    with source.dataset(name).open("rb") as rows, jsonl.replacing(target.dataset(name)) as file:
+        for row in map(orjson.loads, rows):
+            if drawn.random() < 0.5:
+                swapped += 1
+                row["chosen"], row["rejected"] = row["rejected"], row["chosen"]
+                row["chosen_source"], row["rejected_source"] = row["rejected_source"], row["chosen_source"]
+            file.write(jsonl.dump_line(row))
+    info = dataset.read_info(target.dataset_info)
+    jsonl.write_json(target.dataset_info, {**dataset.read_info(source.dataset_info), **info})
+    return swapped
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    count = swap(RunDir(Path(sys.argv[1])), RunDir(Path(sys.argv[2])), "lidr")
+    print(f"{count} pairs swapped")
