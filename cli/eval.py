@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lidr_plugin.evals.intervals import percent
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -83,7 +85,7 @@ def _table(title: str, columns: dict[str, str], rows: dict[str, Any]) -> "Table"
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{100 * value:.1f}"
-    return f"{100 * value['share']:.1f} ({100 * value['low']:.0f}-{100 * value['high']:.0f})"
+    return percent(value)
 
 
 def register(app: typer.Typer) -> None:

@@ -71,39 +71,44 @@ class Budget:
 async def ask(
     store: Store, lane: Lane, requests: Sequence[Request], *, budget: Budget | None = None
 ) -> list[Completion | None]:
+    """The answers of one engine, which is opened if anything is missing and closed at the end; see `answers`."""
+    meter = Meter()
+    generator = Generator(store, {request.weights: lane for request in requests[:1]}, meter)
+    try:
+        return await answers(generator, meter, requests, budget=budget)
+    finally:
+        await generator.close()
+
+
+async def answers(
+    generator: Generator, meter: Meter, requests: Sequence[Request], *, budget: Budget | None = None
+) -> list[Completion | None]:
     """The answers in the order of the requests; what is in the store is not asked. None: the budget had no room for it.
 
     Raises:
         RunError: a request failed for good; what was answered is kept.
     """
-    meter = Meter()
-    generator = Generator(store, {request.weights: lane for request in requests[:1]}, meter)
-    with Display(meter, len(requests), max(1, len(requests))) as display:
-        found = generator.stored(requests)
-        for item in found:
-            if budget and isinstance(item, Completion):
-                budget.count(item)
+    found = generator.stored(requests)
+    for item in found:
+        if budget and isinstance(item, Completion):
+            budget.count(item)
 
-        async def send(item: Missing) -> Completion:
-            answer = await generator.complete(item)
-            assert not isinstance(answer, Failure), "a lane without allowed failures raises"
-            return answer
+    async def send(item: Missing) -> Completion:
+        answer = await generator.complete(item)
+        assert not isinstance(answer, Failure), "a lane without allowed failures raises"
+        return answer
 
-        async def one(item: Completion | Missing) -> Completion | None:
-            if isinstance(item, Completion):
-                return item
-            if budget is None:
-                answer: Completion | None = await send(item)
-            else:
-                answer = await budget.pay(item.request, lambda: send(item))
-            display.update(meter.generated + meter.reused)
-            return answer
+    async def one(item: Completion | Missing) -> Completion | None:
+        if isinstance(item, Completion):
+            return item
+        answer = await (budget.pay(item.request, lambda: send(item)) if budget else send(item))
+        display.update(meter.generated + meter.reused)
+        return answer
 
+    with Display(meter, max(1, len(requests)), max(1, len(requests))) as display:
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(one(item)) for item in found]
         except* LidrError as errors:
             raise errors.exceptions[0] from None
-        finally:
-            await generator.close()
     return [task.result() for task in tasks]

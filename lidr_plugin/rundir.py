@@ -94,6 +94,11 @@ class RunDir:
         return self.path / "iterate.json"
 
     @property
+    def probe_json(self) -> Path:
+        """What `lidr probe` measured."""
+        return self.path / "probe.json"
+
+    @property
     def eval_results(self) -> Path:
         """What `lidr eval` measured."""
         return self.path / "eval" / "results.json"

@@ -32,7 +32,7 @@ LAYERS = [
     {"pipeline", "report", "views", "asking"},
     {"evals"},
     {"build", "trainenv", "parity", "plan", "versus"},
-    {"evaluate"},
+    {"evaluate", "probe"},
     {"fit"},
     {"train"},
     {"doctor", "iterate"},

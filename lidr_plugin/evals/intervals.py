@@ -1,6 +1,7 @@
 """Shares with their 95 % intervals."""
 
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 _Z = 1.959964
@@ -37,3 +38,8 @@ class Share(NamedTuple):
 def shares(result: Any) -> dict[str, Any]:
     """A named tuple of results for programs: shares with their intervals, other values as they are."""
     return {name: value.json() if isinstance(value, Share) else value for name, value in result._asdict().items()}
+
+
+def percent(share: Mapping[str, float]) -> str:
+    """A share as `Share.json` gives it, in percent with its interval: `93.3 (79-98)`."""
+    return f"{100 * share['share']:.1f} ({100 * share['low']:.0f}-{100 * share['high']:.0f})"

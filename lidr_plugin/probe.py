@@ -1,0 +1,162 @@
+"""Measures the imbalance on a sample of the prompts, before anything is trained: the whole of `lidr probe`, as one call."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lidr_plugin import chat, jsonl
+from lidr_plugin.asking import answers
+from lidr_plugin.build import Plan
+from lidr_plugin.configfile import Loaded
+from lidr_plugin.errors import InputError, Interrupted
+from lidr_plugin.evals import judge
+from lidr_plugin.evals.imbalance import Heard, crossing_of, dominant_of, responses_of, signal_of, whole
+from lidr_plugin.evals.intervals import shares
+from lidr_plugin.generate import Generator
+from lidr_plugin.langid import LanguageGate
+from lidr_plugin.pipeline import Work, run
+from lidr_plugin.progress import Display, Meter
+from lidr_plugin.records import Candidate, Request, Settled
+from lidr_plugin.rundir import RunDir
+from lidr_plugin.store import Store
+from lidr_plugin.versus import Bench, Graded, Pair
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What a sample says; `found` is the content of `probe.json`."""
+
+    run: RunDir
+    found: dict[str, Any]
+
+
+def probe(loaded: Loaded, *, sample: int) -> Probed:
+    """Asks a sample of the prompts, evenly spread, in every language and translates the answers both ways and back.
+
+    All goes through the run's store: `lidr build-pairs` finds the answers there.
+
+    Raises:
+        InputError: something is wrong with the input, or every prompt of the sample asks for a translation.
+        RunError: a request failed for good; what was answered is kept.
+    """
+    with Plan(loaded) as plan, plan.run.locked(), Store(plan.run.store) as store:
+        try:
+            found = _measure(plan, store, sample)
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted", "every answer is kept; the same command goes on from there") from None
+        jsonl.write_json(plan.run.probe_json, found)
+        return Probed(plan.run, found)
+
+
+def _measure(plan: Plan, store: Store, sample: int) -> dict[str, Any]:
+    config, settled = plan.config, list[Settled]()
+    heard, backs = asyncio.run(_hear(plan, store, sample, settled))
+    if not heard:
+        raise InputError("prompts: every prompt of the sample asks for a translation", "sample more: --sample")
+    codes = [config.dominant_language, *config.languages]
+    gate = LanguageGate(codes)
+    pairs = [pair for item in settled for pair in item.pairs]
+    judged, grades = _judged(plan, store, pairs, heard)
+    responses = {
+        code: responses_of([x.answers[code] for x in heard], code, gate, grades.get(code, [])) for code in codes
+    }
+    crossings = {
+        code: crossing_of(heard, backs.get(code, []), code, config.dominant_language, gate) for code in config.languages
+    }
+    return {
+        "prompts": len(heard),
+        "responses": {code: shares(value) for code, value in responses.items()},
+        "against_dominant": {code: shares(value) for code, value in crossings.items()},
+        "judged": {code: shares(judge.outcome(items)) for code, items in judged.items()},
+        "dominant": dominant_of(responses),
+        "signal": signal_of(pairs, 2 * len(config.languages) * len(heard), judged, gate),
+    }
+
+
+def _works(plan: Plan, sample: int) -> Iterator[Work]:
+    """Evenly spread over the prompts; prompts that ask for a translation say nothing about the language of an answer."""
+    method = replace(plan.method, dominant_pairs="all", translation_prompts="drop")
+    total = len(plan.prompts)
+    wanted = {number * total // min(sample, total) for number in range(min(sample, total))}
+    chosen = (prompt for place, prompt in enumerate(plan.prompts) if place in wanted)
+    return (Work(replace(prompt, position=place), method) for place, prompt in enumerate(chosen))
+
+
+async def _hear(
+    plan: Plan, store: Store, sample: int, settled: list[Settled]
+) -> tuple[list[Heard], dict[str, list[tuple[str, str]]]]:
+    """All texts of the sample; and by language the dominant answers beside what came back of them."""
+    meter, config = Meter(), plan.config
+    generator = Generator(store, plan.lanes(), meter)
+    works = list(_works(plan, sample))
+    requests = 3 * len(works) * (1 + len(config.languages))
+    try:
+        with Display(meter, len(works), requests) as display:
+
+            def emit(item: Settled) -> None:
+                settled.append(item)
+                display.update(len(settled))
+
+            await run(iter(works), generator, emit, config.engine.concurrency)
+        heard = [texts for item in settled if (texts := _texts(item, config.dominant_language))]
+        there = [(code, x) for x in heard for code in config.languages if whole(x.outward.get(code))]
+        came = await answers(generator, meter, [_back(plan, x, code) for code, x in there])
+    finally:
+        await generator.close()
+    backs: dict[str, list[tuple[str, str]]] = {}
+    for (code, x), answer in zip(there, came, strict=True):
+        if answer is not None:
+            text = chat.parse_translation(answer, x.outward[code].text, thinking=config.generation.thinking).text
+            backs.setdefault(code, []).append((x.answers[config.dominant_language].text, text))
+    return heard, backs
+
+
+def _texts(settled: Settled, dominant: str) -> Heard | None:
+    """What a prompt's candidates hold; None if it was dropped or a request failed."""
+    heard = Heard("", {}, {}, {}, {})
+    for item in (*settled.pairs, *(rejection.candidate for rejection in settled.rejections)):
+        other = item.rejected_source.removeprefix("translation:").partition("->")[0]
+        if item.language == dominant:
+            heard.inward[other] = item.rejected
+        else:
+            heard.outward[item.language] = item.chosen
+            heard.answers[item.language] = item.rejected
+        heard.answers[dominant] = item.source
+        heard.prompts[item.language] = item.prompt.joined
+        heard = heard._replace(id=item.id)
+    return heard if heard.prompts.get(dominant) and not any(x.failed for x in heard.answers.values()) else None
+
+
+def _back(plan: Plan, heard: Heard, code: str) -> Request:
+    method = plan.method
+    return chat.translation_request(
+        heard.outward[code].text,
+        method.dominant,
+        weights=method.translator,
+        sampling=method.translation,
+        template=method.template,
+        attempt=0,
+        row=f"{heard.id} [{method.dominant}->{code}->{method.dominant}]",
+    )
+
+
+def _judged(
+    plan: Plan, store: Store, pairs: Sequence[Candidate], heard: Sequence[Heard]
+) -> tuple[dict[str, list[judge.Judged]], dict[str, list[int]]]:
+    """By language the verdicts on chosen against rejected, and the grades of the answers; none without a judge."""
+    if plan.config.eval.judge is None:
+        return {}, {}
+    bench = Bench(plan.config, plan.config.eval.judge, plan.run, store)
+    contests = [Pair(x.id, x.language, x.prompt.joined, x.chosen.text, x.rejected.text) for x in pairs]
+    texts = [(code, Graded(x.id, x.prompts[code], x.answers[code].text)) for x in heard for code in x.answers]
+    verdicts, marks = asyncio.run(bench.work(contests, [text for _, text in texts]))
+    judged: dict[str, list[judge.Judged]] = {}
+    for contest, verdict in zip(contests, verdicts, strict=True):
+        if verdict is not None:
+            judged.setdefault(contest.language, []).append(verdict)
+    grades: dict[str, list[int]] = {}
+    for (code, _), mark in zip(texts, marks, strict=True):
+        if mark is not None:
+            grades.setdefault(code, []).append(mark)
+    return judged, grades

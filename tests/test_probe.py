@@ -1,0 +1,136 @@
+"""`lidr probe`: the imbalance of models whose imbalance is known."""
+
+import json
+import random
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sacrebleu.metrics import CHRF
+
+from lidr_plugin.evals.chrf import chrf
+from tests.conftest import Lidr, prompts, write_config, write_prompts
+from tests.support.model import prose
+from tests.support.server import FakeServer, running
+
+_NAMES = {"English": "en", "German": "de", "Spanish": "es", "French": "fr"}
+
+
+def test_chrf_is_sacrebleus() -> None:
+    drawn = random.Random(1)
+    reference = CHRF()
+    cases = [
+        ("", "text"),
+        ("text", ""),
+        ("a", "b"),
+        ("abc", "abc"),
+        ("  a b\nc ", "abc"),
+        ("das ist gut", "das ist es"),
+    ]
+    cases += [
+        (
+            prose(drawn.choice(["en", "de"]), drawn.randrange(99), drawn.randrange(1, 30)),
+            prose("en", drawn.randrange(99), 20),
+        )
+        for _ in range(200)
+    ]
+    for hypothesis, text in cases:
+        assert 100 * chrf(hypothesis, text) == pytest.approx(
+            reference.sentence_score(hypothesis, [text]).score, abs=1e-6
+        )
+
+
+def model(body: dict[str, Any]) -> dict[str, Any]:
+    """Says prose in the prompt's language, but every second German answer is English. Its translations keep everything.
+
+    As a judge it prefers English-born texts, which are marked by their seed below 500, and grades by language.
+    """
+    user = body["messages"][0]["content"]
+    if "Reply with one letter" in user:
+        born = [int(re.findall(r"\((\d+)\)", part)[0]) for part in user.split("[Answer ")[1:]]
+        return {"message": {"content": "A" if born[0] < 500 else "B"}}
+    if "Reply with the grade" in user:
+        return {"message": {"content": {"en": "9", "de": "4"}.get(user.split("[")[2][:2], "6")}}
+    if target := re.search(r"into (\w+)\.", user):
+        seed = int(re.findall(r"\((\d+)\)", user)[0])
+        return {"message": {"content": prose(_NAMES[target[1]], seed, 14) + "\n</translated>"}}
+    found = re.search(r"\[(..)\] Tell me about boat number (\d+)", user)
+    assert found
+    code, number = found[1], int(found[2])
+    seed = number if code == "en" else 1000 + number
+    return {"message": {"content": prose("en" if code == "de" and number % 2 else code, seed, 14)}}
+
+
+@pytest.mark.parametrize("judged", [False, True])
+def test_a_known_imbalance_is_measured_exactly(tmp_path: Path, lidr: Lidr, judged: bool) -> None:
+    write_prompts(tmp_path, prompts(20))
+    server = FakeServer(served=["fake", "judge"])
+    server.script = model
+    with running(server) as url:
+        extra = {"eval": {"judge": {"base_url": url, "model": "judge"}}} if judged else {}
+        config = write_config(tmp_path, engine__base_url=url, **extra)
+        done = lidr("probe", config)
+        assert done.returncode == 0, done.stderr
+        asked = len(server.asked)
+        again = lidr("probe", config)
+        assert again.stdout == done.stdout
+        assert len(server.asked) == asked, "nothing is asked twice"
+    found = json.loads((tmp_path / "run/probe.json").read_text())
+    assert found["prompts"] == 20
+    assert found["responses"]["de"]["off_target"]["hits"] == 10
+    assert found["responses"]["de"]["sound"]["hits"] == 10
+    assert found["responses"]["en"]["sound"]["hits"] == found["responses"]["fr"]["sound"]["hits"] == 20
+    for code in ("de", "es", "fr"):
+        crossing = found["against_dominant"][code]
+        assert (crossing["round_trip"], crossing["round_trips"]) == (pytest.approx(1.0), 20)
+        assert crossing["usable_from"]["hits"] == crossing["usable_into"]["total"] + 10 * (code == "de") == 20
+    signal = found["signal"]
+    if judged:
+        assert found["dominant"]["by"] == "grade"
+        assert found["dominant"]["scores"] == {"en": 9.0, "de": 4.0, "es": 6.0, "fr": 6.0}
+        assert found["dominant"]["clear"]
+        assert {code: x["win"]["share"] for code, x in found["judged"].items()} == dict.fromkeys(
+            ("en", "de", "es", "fr"), 1.0
+        )
+        assert (signal["kind"], signal["share"], signal["worth_it"]) == ("judge", 1.0, True)
+        assert "dominant by the judge's grades: en" in done.stdout
+    else:
+        # 120 candidates; in German 10 rejected texts are English, and so in English nothing is wrong with any.
+        assert (signal["kind"], signal["hits"], signal["total"]) == ("visible", 10, 120)
+        assert "dominant by the share of sound answers: en, not clearly" in done.stdout
+
+
+def test_the_sample_is_spread_and_build_pairs_finds_its_answers(tmp_path: Path, lidr: Lidr) -> None:
+    write_prompts(tmp_path, prompts(30))
+    server = FakeServer()
+    server.script = model
+    with running(server) as url:
+        config = write_config(tmp_path, engine__base_url=url, dominant_pairs="all")
+        assert lidr("probe", config, "--sample", "5").returncode == 0
+        responses = [body for body in server.asked if "into" not in body["messages"][0]["content"]]
+        numbers = {int(re.findall(r"number (\d+)", body["messages"][0]["content"])[0]) for body in responses}
+        assert numbers == {0, 6, 12, 18, 24}
+        done = lidr("build-pairs", config)
+        assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "run/report.json").read_text())
+    assert report["completions"]["reused"] == 5 * (4 + 3 + 3)
+
+
+def test_a_model_without_an_imbalance_is_said_to_have_none(tmp_path: Path, lidr: Lidr) -> None:
+    write_prompts(tmp_path, prompts(8, ("en", "es", "fr")))
+    server = FakeServer()
+    server.script = model
+    with running(server) as url:
+        done = lidr("probe", write_config(tmp_path, engine__base_url=url, languages=["es", "fr"]))
+    assert "there is little to learn that can be seen" in done.stdout
+    assert json.loads((tmp_path / "run/probe.json").read_text())["signal"]["worth_it"] is False
+
+
+def test_probe_refuses_bad_input_and_writes_nothing(tmp_path: Path, lidr: Lidr) -> None:
+    write_prompts(tmp_path, prompts(3))
+    assert lidr("probe", write_config(tmp_path, languages=["de", "pt"])).returncode == 2
+    assert not (tmp_path / "run").exists()
+    dead = lidr("probe", write_config(tmp_path))
+    assert dead.returncode == 1
+    assert "no server answers" in dead.stderr
