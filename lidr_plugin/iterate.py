@@ -11,12 +11,17 @@ from lidr_plugin import gate, jsonl
 from lidr_plugin.config import Config
 from lidr_plugin.configfile import Loaded, load
 from lidr_plugin.errors import InputError, Interrupted, RunError
+from lidr_plugin.evals.intervals import percent
 from lidr_plugin.rundir import RunDir
 from lidr_plugin.trainenv import guarded
 
-STAGES = ("build", "train", "eval")
-_COMMANDS = {"build": "build-pairs", "train": "train", "eval": "eval"}
-_SECTIONS = {"build": frozenset({"train", "eval", "rounds"}), "eval": frozenset({"train", "rounds"})}
+STAGES = ("build", "probe", "train", "eval")
+_COMMANDS = {"build": "build-pairs", "probe": "probe", "train": "train", "eval": "eval"}
+_SECTIONS = {
+    "build": frozenset({"train", "eval", "rounds"}),
+    "probe": frozenset({"train", "eval", "rounds"}),
+    "eval": frozenset({"train", "rounds"}),
+}
 """What does not touch a stage's result. Training has its own comparison, in `lidr train`."""
 _NOT_RESULTS = frozenset(
     "backend concurrency timeout max_retries max_failures base_url api_key_env python args startup_timeout device dtype "
@@ -49,7 +54,7 @@ def iterate(
 
     Args:
         overrides: those that `loaded` was read with; they are handed on to every stage.
-        until: the last stage of every round: `build`, `train` or `eval`. Without `train` there is no next round.
+        until: the last stage of every round: one of `STAGES`. Without `train` there is no next round.
         only: this round alone.
 
     Raises:
@@ -72,6 +77,8 @@ def iterate(
                 _run(loaded.path, stage)
                 state[stage.key] = settings
                 jsonl.write_json(top.iterate_json, state)
+            if stage.name == "probe":
+                _saturation(top, stage.round, say)
             if stage.name == "eval":
                 _gate(top, stage.round)
     return state
@@ -126,6 +133,8 @@ def _settings(path: Path, stage: Stage) -> dict[str, Any]:
     if stage.name == "train":
         trained = {key: value for key, value in config["train"].items() if key not in ("env", "python")}
         kept = {"train": trained, "model_name_or_path": config["model_name_or_path"]}
+    if stage.name == "probe":
+        kept["judge"] = config["eval"]["judge"]
     return dict(_flat(kept))
 
 
@@ -133,7 +142,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
     for key, value in values.items():
         if isinstance(value, dict) and value:
             yield from _flat(value, f"{prefix}{key}.")
-        elif not (prefix.endswith("engine.") and key in _NOT_RESULTS):
+        elif not (prefix.endswith(("engine.", "judge.")) and key in _NOT_RESULTS):
             yield f"{prefix}{key}", value
 
 
@@ -163,6 +172,19 @@ def _run(path: Path, stage: Stage) -> None:
     if status:
         error = InputError if status == 2 else RunError
         raise error(f"round {stage.round}: {stage.name} ended with status {status}", "mended, the same command goes on")
+
+
+def _saturation(top: RunDir, number: int, say: Callable[[str], None]) -> None:
+    """Says when the round has little left to learn from; whether it is trained all the same is the user's choice."""
+    signal = json.loads(top.round(number).probe_json.read_bytes())["signal"]
+    if signal["kind"] == "judge":
+        what = f"the judge prefers chosen in {percent(signal)} % of the pairs it decides"
+    else:
+        what = f"in {percent(signal)} % of the candidates the imbalance shows without a judge"
+    say(f"round {number}: reward signal: {what}; a round is worth it from {100 * signal['threshold']:.0f} % on")
+    if not signal["worth_it"]:
+        more = "" if signal["kind"] == "judge" else "; eval.judge would see what cannot be seen so"
+        say(f"round {number}: the signal is used up: another round is not worth it (Ctrl-C stops here){more}")
 
 
 def _gate(top: RunDir, number: int) -> None:

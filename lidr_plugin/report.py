@@ -31,7 +31,7 @@ REASONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Segment:
+class Segment:
     """A part of a bar: its share of the bar in percent, its count, its name and its colour class."""
 
     share: float
@@ -74,7 +74,7 @@ def page(report: dict[str, Any], config: Config, tally: Tally, meter: Meter) -> 
         codes=codes,
         names={code: languages.name_of(code) for code in codes},
         direction={code: "rtl" if languages.base(code) in languages.RIGHT_TO_LEFT else "ltr" for code in codes},
-        bars={code: _bar(report, code) for code in codes},
+        bars={code: bar(report, code) for code in codes},
         reasons=[(reason.value, text, f"r{n}") for n, (reason, text) in enumerate(REASONS.items())],
         lengths={code: _lengths(*tally.lengths[code]) for code in codes if code in tally.lengths},
         length_ticks=[(round(n / 24 * _WIDTH, 1), f"{bin_edge(n):,}") for n in range(0, 24, 6)],
@@ -85,12 +85,13 @@ def page(report: dict[str, Any], config: Config, tally: Tally, meter: Meter) -> 
     )
 
 
-def _bar(report: dict[str, Any], code: str) -> list[_Segment]:
+def bar(report: dict[str, Any], code: str) -> list[Segment]:
+    """A language's candidates as parts of a bar: the pairs, then each reason."""
     total = report["candidates"][code]
     parts = [("pairs", report["pairs"][code], "kept")]
     for number, reason in enumerate(REASONS):
         parts.append((reason.value, report["rejected"].get(reason.value, {}).get(code, 0), f"r{number}"))
-    return [_Segment(100 * count / total, count, name, colour) for name, count, colour in parts if count]
+    return [Segment(100 * count / total, count, name, colour) for name, count, colour in parts if count]
 
 
 def _lengths(chosen: list[int], rejected: list[int]) -> dict[str, str]:

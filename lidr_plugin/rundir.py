@@ -103,6 +103,10 @@ class RunDir:
         """What `lidr eval` measured."""
         return self.path / "eval" / "results.json"
 
+    def overview(self, kind: str) -> Path:
+        """The page over the whole run, as `html`, `md` or `json`."""
+        return self.path / f"overview.{kind}"
+
     def of_node(self, rank: int) -> tuple[Path, Path]:
         """Recipe and log of a training's further node, which may share this directory with the first."""
         return self.path / f"train-node{rank}.yaml", self.path / f"train-node{rank}.log"

@@ -32,7 +32,7 @@ LAYERS = [
     {"pipeline", "report", "views", "asking"},
     {"evals"},
     {"build", "trainenv", "parity", "plan", "versus"},
-    {"evaluate", "probe"},
+    {"evaluate", "probe", "overview"},
     {"fit"},
     {"train"},
     {"doctor", "iterate"},

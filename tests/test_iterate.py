@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
-from lidr_plugin import gate
+from lidr_plugin import gate, iterate
 from lidr_plugin.evals.intervals import Share
+from lidr_plugin.jsonl import write_json
+from lidr_plugin.rundir import RunDir
 from tests.conftest import Lidr, files_of, prompts, write_config, write_prompts
 from tests.support.server import FakeServer, running
 from tests.support.trained import QUICK, SMALL, environment
@@ -100,6 +102,21 @@ def test_a_finished_stage_is_not_repeated_and_a_changed_setting_is_named(tmp_pat
     assert not (tmp_path / "run/iter2").exists(), "without training there is no next round's model"
 
 
+def test_a_round_with_little_left_to_learn_is_said_to_be_one(tmp_path: Path) -> None:
+    top, lines = RunDir(tmp_path), list[str]()
+    for number, kind, hits in ((1, "judge", 70), (2, "judge", 53), (3, "visible", 1)):
+        threshold = 0.55 if kind == "judge" else 0.02
+        found = {"kind": kind, **Share(hits, 100).json(), "threshold": threshold, "worth_it": hits / 100 >= threshold}
+        write_json(top.round(number).probe_json, {"signal": found})
+        iterate._saturation(top, number, lines.append)
+    assert [line for line in lines if "not worth it" in line] == [
+        "round 2: the signal is used up: another round is not worth it (Ctrl-C stops here)",
+        "round 3: the signal is used up: another round is not worth it (Ctrl-C stops here); "
+        "eval.judge would see what cannot be seen so",
+    ]
+    assert "prefers chosen in 70.0 (60-78) %" in lines[0]
+
+
 def kill_when(config: Path, there: Callable[[], bool]) -> None:
     """Starts the loop and ends it by `kill -9` as soon as something is there."""
     command = [sys.executable, "-c", "from lidr_cli.main import main; main()", "iterate", str(config)]
@@ -123,6 +140,7 @@ def ended(run: Path) -> dict[str, Any]:
         folder = run / f"iter{number}"
         found[f"{number} data"] = {name: data.replace(here, b"") for name, data in files_of(folder).items()}
         found[f"{number} model"] = (folder / "model/model.safetensors").read_bytes()
+        found[f"{number} probe"] = (folder / "probe.json").read_bytes()
         found[f"{number} eval"] = json.loads((folder / "eval/results.json").read_text())["results"]
         state = json.loads((folder / "checkpoint/trainer_state.json").read_text())
         found[f"{number} steps"] = [(row["step"], row["loss"]) for row in state["log_history"] if "loss" in row]
@@ -145,6 +163,7 @@ def test_three_rounds_killed_in_every_stage_end_as_undisturbed_ones(tiny: Path, 
         last = lidr("iterate", config, timeout=600, env=QUICK)
         assert last.returncode == 0, last.stderr
     assert "round 1: train was done before" in last.stderr
+    assert last.stderr.count("reward signal: in ") == 3
     undisturbed, resumed = ended(calm / "run"), ended(run)
     assert [name for name in undisturbed if undisturbed[name] != resumed[name]] == []
     assert len({undisturbed[f"{number} model"] for number in (1, 2, 3)}) == 3
