@@ -2,8 +2,6 @@
 
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from lidr_plugin.records import Candidate, Passage, PromptText, Reason, Rejectio
 from lidr_plugin.report import write_report
 from lidr_plugin.rundir import RunDir
 from lidr_plugin.tally import Tally
+from tests.support.browser import measured
 from tests.test_filters import SAMPLES
 
 VALUES = {"model_name_or_path": "m", "languages": ["ar", "ja", "de"], "prompts": "{language}.jsonl"}
@@ -49,30 +48,6 @@ def page(tmp_path: Path) -> Path:
     return run.report_html
 
 
-def chromium(page: Path, *arguments: str) -> str:
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("no Chromium: apt-get install chromium")
-    command = [
-        browser,
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--virtual-time-budget=3000",
-        f"--user-data-dir={page.parent / 'profile'}",
-        *arguments,
-        page.as_uri(),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
-
-
 def test_the_page_is_one_file_and_loads_nothing(page: Path) -> None:
     text = page.read_text()
     assert not re.search(r'(src|href)="', text)
@@ -83,28 +58,15 @@ def test_the_page_is_one_file_and_loads_nothing(page: Path) -> None:
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_it_opens_in_a_browser_without_overflow_and_shows_all_of_it(page: Path, width: int) -> None:
-    probe = (
-        "<script>addEventListener('load', () => document.body.dataset.probe = JSON.stringify({"
-        "wide: document.documentElement.scrollWidth, view: innerWidth, title: document.title,"
+    found = measured(
+        page,
+        width,
+        "{wide: document.documentElement.scrollWidth, view: innerWidth, title: document.title,"
         "bars: [...document.querySelectorAll('.bar')].map(b => Math.round([...b.children]"
         ".reduce((s, c) => s + c.getBoundingClientRect().width, 0) / b.getBoundingClientRect().width * 100)),"
         "arabic: getComputedStyle(document.querySelector('[lang=ar]')).direction,"
-        "pairs: document.querySelectorAll('details').length}))</script>"
+        "pairs: document.querySelectorAll('details').length}",
     )
-    probed = page.with_name("probed.html")
-    frame = f'<iframe id="f" width="{width}" height="900" srcdoc=""></iframe>'
-    inner = page.read_text().replace("</body>", probe + "</body>")
-    quoted = json.dumps(inner).replace("</", "<\\/")
-    script = (
-        f"<script>const f = document.getElementById('f'); f.srcdoc = {quoted};"
-        "f.addEventListener('load', () => setTimeout(() => "
-        "document.body.dataset.found = f.contentDocument.body.dataset.probe, 300))</script>"
-    )
-    probed.write_text(f"<!doctype html><body>{frame}{script}</body>")
-    dom = chromium(probed, "--dump-dom")
-    match = re.search(r'data-found="([^"]*)"', dom)
-    assert match, dom[:500]
-    found = json.loads(match[1].replace("&quot;", '"'))
     assert found["title"] == "lidr: lidr"
     assert found["wide"] <= found["view"] == width
     assert found["arabic"] == "rtl"

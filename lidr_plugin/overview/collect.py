@@ -36,7 +36,7 @@ def collect(top: RunDir) -> dict[str, Any]:
             identity = {"path": found["models"].get(label), "weights": found["weights"].get(label)}
             models[label] = {**identity, **results}
     return {
-        "run": str(top.path),
+        "run": top.path.absolute().name,
         "lidr": __version__,
         "rounds": rounds,
         "models": models,
