@@ -66,6 +66,10 @@ def evaluate(
             typer.echo(
                 "eval.judge.max_cost was reached, and not every pair was judged; with a higher one the same command goes on"
             )
+    if tasks := {label: found["lm_eval"] for label, found in done.results.items() if "lm_eval" in found}:
+        console.print(_tasks(tasks))
+    for line in done.skipped:
+        typer.echo(f"lm-eval: {line}")
     typer.echo(f"answers and results: {done.folder}")
 
 
@@ -79,6 +83,20 @@ def _table(title: str, columns: dict[str, str], rows: dict[str, Any]) -> "Table"
     for label, by_language in rows.items():
         for code, result in by_language.items():
             table.add_row(code, label, *(_cell(result[name]) for name in columns))
+    return table
+
+
+def _tasks(found: dict[str, Any]) -> "Table":
+    """lm-eval's metrics by task and model, in percent with their standard errors."""
+    from rich.table import Table
+
+    table = Table(title="lm-eval: percent, with standard errors", title_justify="left", box=None, pad_edge=False)
+    for head in ("task", "metric", *found):
+        table.add_column(head, justify="left" if head in ("task", "metric") else "right")
+    for task, metrics in next(iter(found.values())).items():
+        for metric in metrics:
+            values = (results[task][metric] for results in found.values())
+            table.add_row(task, metric, *(f"{100 * x['value']:.1f} ± {100 * (x['stderr'] or 0):.1f}" for x in values))
     return table
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from lidr_plugin import __version__, chat, jsonl
-from lidr_plugin.config import Config, Engine
+from lidr_plugin.config import Config
+from lidr_plugin.config_engine import Engine
 from lidr_plugin.configfile import Loaded
 from lidr_plugin.dataset import card, merge_entry, pair_json, read_info, rejection_json
 from lidr_plugin.engines import build_engine

@@ -3,18 +3,13 @@
 import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from lidr_plugin import languages
+from lidr_plugin.config_engine import Engine, Number, OtherModel, Section
+from lidr_plugin.config_eval import Eval
 from lidr_plugin.environments import llamafactory_names
-
-
-class Section(BaseModel):
-    """What all sections share: frozen, no unknown keys, a docstring under each key."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, strict=True)
 
 
 def _check_language(code: Any) -> Any:
@@ -28,26 +23,7 @@ def _check_language(code: Any) -> Any:
     return code
 
 
-def _check_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{url!r} is no http(s) address; write http://127.0.0.1:8000/v1")
-    if parts.username or parts.password:
-        raise ValueError("credentials do not belong in the address: export the key and name it in api_key_env")
-    return url
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _as_float(value: Any) -> Any:
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
 Language = Annotated[str, BeforeValidator(_check_language)]
-Url = Annotated[str, AfterValidator(_check_url)]
-Number = Annotated[float, BeforeValidator(_as_float)]
 
 
 class Columns(Section):
@@ -61,72 +37,6 @@ class Columns(Section):
     """Column of the prompt's second part; LLaMA-Factory joins the two with a line break. May be absent."""
     final_answer: str = "final_answer"
     """Column of the right answer (a number), for `task: math`. May be absent."""
-
-
-class Engine(Section):
-    """Who answers the requests."""
-
-    backend: Literal["vllm", "openai", "transformers"] | None = None
-    """`openai`: any compatible server; `vllm`: a server that lidr starts and stops; `transformers`: in this process.
-    Null: `openai` if there is a `base_url`, else `vllm` if it is installed, else `transformers`."""
-    concurrency: int = Field(default=256, ge=1)
-    """Requests in flight at once."""
-    timeout: Number = Field(default=600.0, gt=0)
-    """Seconds for one request."""
-    max_retries: int = Field(default=5, ge=0)
-    """Further tries after a connection error, a timeout, a 429 or a 5xx."""
-    max_failures: int = Field(default=0, ge=0)
-    """Requests that may fail for good before the run does."""
-    weights: str | None = None
-    """Identity of the weights in completion keys. Null: a directory's fingerprint, a Hub id's revision, and for
-    `openai` the served model's name."""
-    base_url: Annotated[list[Url], BeforeValidator(_as_list)] = []
-    """openai: one address or several, over which requests are spread (`http://127.0.0.1:8000/v1`)."""
-    model: str | None = None
-    """openai: the served model's name. Null: `model_name_or_path`."""
-    api_key_env: str = "OPENAI_API_KEY"
-    """openai: the environment variable that holds the key. The key itself is written nowhere."""
-    python: str | None = None
-    """vllm: the interpreter that has vLLM. Null: that of `lidr env create vllm`, else the one lidr runs in."""
-    args: dict[str, Any] = {}
-    """vllm: arguments of its server, `{tensor_parallel_size: 8}` for `--tensor-parallel-size 8`."""
-    startup_timeout: Number = Field(default=1800.0, gt=0)
-    """vllm: seconds until the server must be healthy."""
-    device: str | None = None
-    """transformers: `cuda`, `cuda:1`, `mps` or `cpu`. Null: a GPU where there is one."""
-    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
-    """transformers: the type of the weights; `auto` is the checkpoint's own."""
-    batch_size: int = Field(default=16, ge=1)
-    """transformers: texts generated together."""
-
-    @model_validator(mode="after")
-    def _coherent(self) -> "Engine":
-        if self.backend == "openai" and not self.base_url:
-            raise ValueError("backend openai needs a base_url, for instance http://127.0.0.1:8000/v1")
-        if self.backend in ("vllm", "transformers") and self.base_url:
-            raise ValueError(f"base_url belongs to backend openai, not {self.backend}")
-        secret = next((name for name in self.args if "key" in name.lower() or name.lower() == "token"), None)
-        if secret:
-            raise ValueError(f"args.{secret}: secrets come from the environment, as VLLM_API_KEY or HF_TOKEN")
-        return self
-
-
-class OtherModel(Engine):
-    """Another model or service than the one that is asked and trained; the keys are those of `engine`."""
-
-    model_name_or_path: str | None = None
-    """Hub id or directory of the model. Null: `model`."""
-
-    @model_validator(mode="after")
-    def _named(self) -> "OtherModel":
-        if not (self.model_name_or_path or self.model):
-            raise ValueError("another model needs its name: model (openai) or model_name_or_path")
-        return self
-
-    @property
-    def name(self) -> str:
-        """The model, as a Hub id, a directory or a served name."""
-        return str(self.model_name_or_path or self.model)
 
 
 class Generation(Section):
@@ -252,51 +162,6 @@ _NOT_HERE = {
     "create_new_adapter": "a round starts from merged weights; there is no adapter to add one to",
 }
 """LLaMA-Factory's keys that have another place, or none."""
-
-
-class Judge(OtherModel):
-    """Who compares answers. Prices are the service's, in any currency, for a million tokens; its thinking is off."""
-
-    max_tokens: int = Field(default=8, ge=1)
-    """New tokens of a verdict at most; one letter is asked for."""
-    prompt_price: Number = Field(default=0.0, ge=0)
-    """Price of a million prompt tokens."""
-    completion_price: Number = Field(default=0.0, ge=0)
-    """Price of a million completion tokens."""
-    max_cost: Number | None = Field(default=None, gt=0)
-    """What all verdicts of this evaluation may cost, those in the store included. Null: no cap."""
-
-    @model_validator(mode="after")
-    def _priced(self) -> "Judge":
-        if self.max_cost is not None and not (self.prompt_price or self.completion_price):
-            raise ValueError("max_cost needs prompt_price and completion_price: lidr knows no price list")
-        return self
-
-
-class Eval(Section):
-    """What `lidr eval` measures, on prompts that were not trained on."""
-
-    models: dict[str, str] = {}
-    """Models to compare, each under a label: `{M0: Qwen/Qwen2-7B-Instruct, M1: runs/demo/model}`; for an `openai` server
-    the names that it serves. Empty: `model_name_or_path`, and the run's `model/` if training left one."""
-    mgsm: str | None = None
-    """Path of MGSM's questions, with `{language}` in it; JSONL with `query` and `response`. Null: not measured."""
-    prompts: str | None = None
-    """Path of held-out prompts, with `{language}` in it: language fidelity, the AlpacaEval export, and with a judge
-    head-to-head comparisons. Null: none of them."""
-    judge: Judge | None = None
-    """Who compares each model's answers with those of the first one, and for `lidr probe` chosen with rejected. Null: nobody."""
-    limit: int | None = Field(default=None, ge=1)
-    """The first so many questions and prompts. Null: all."""
-    max_tokens: int = Field(default=1024, ge=1)
-    """New tokens of an answer at most. What else an answer depends on is as in `generation`."""
-
-    @model_validator(mode="after")
-    def _placeholders(self) -> "Eval":
-        for name, path in (("mgsm", self.mgsm), ("prompts", self.prompts)):
-            if path is not None and "{language}" not in path:
-                raise ValueError(f"{name}: needs {{language}} in its path, as mgsm/{{language}}.jsonl")
-        return self
 
 
 class Config(Section):

@@ -16,6 +16,7 @@ from lidr_plugin.errors import InputError, Interrupted
 from lidr_plugin.evals import fidelity, mgsm
 from lidr_plugin.evals.intervals import shares
 from lidr_plugin.generate import Lane
+from lidr_plugin.harness import lm_eval_of
 from lidr_plugin.langid import LanguageGate
 from lidr_plugin.prompts import PromptSet
 from lidr_plugin.records import Completion, Request, Sampling
@@ -28,11 +29,15 @@ _MGSM_COLUMNS = Columns(instruction="query", final_answer="response")
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """Where the results are, and what they are: model label, then benchmark, then language; and the judge's."""
+    """Where the results are, and what they are: model label, then benchmark, then language; and the judge's.
+
+    `skipped`: families of lm-eval that have no task in a language.
+    """
 
     folder: Path
     results: dict[str, Any]
     head_to_head: dict[str, Any] | None
+    skipped: list[str]
 
 
 class _Bench(NamedTuple):
@@ -50,8 +55,11 @@ def evaluate(loaded: Loaded) -> Evaluated:
     config = loaded.config
     run = RunDir.of(config.output_dir, config.store)
     benches = list(_benches(loaded))
-    if not benches:
-        raise InputError("eval: nothing to measure", "set eval.mgsm or eval.prompts, with {language} in the path")
+    harness = lm_eval_of(loaded, (run.eval_results.parent / "lm_eval").absolute())
+    if not benches and not harness:
+        raise InputError(
+            "eval: nothing to measure", "set eval.mgsm or eval.prompts, with {language} in the path, or eval.lm_eval"
+        )
     codes = [config.dominant_language, *config.languages]
     gate, results, folder = LanguageGate(codes), {}, run.eval_results.parent
     models = models_of(config, run)
@@ -62,15 +70,17 @@ def evaluate(loaded: Loaded) -> Evaluated:
         try:
             for label, model in models.items():
                 requests = _requests(config, weights[label], questions)
-                found = asyncio.run(ask(store, _lane(config, run, model), requests))
+                found = asyncio.run(ask(store, _lane(config, run, model), requests)) if requests else []
                 said[label] = _said(config, benches, [answer for answer in found if answer is not None])
                 results[label] = _score(label, said[label], gate, folder)
-            versus = head_to_head(config, run, store, said) if config.eval.judge else None
+                if harness:
+                    results[label]["lm_eval"] = harness.run(label, model, weights[label])
+            versus = head_to_head(config, run, store, said) if config.eval.judge and config.eval.prompts else None
         except KeyboardInterrupt:
             raise Interrupted("interrupted", "every answer is kept; the same command goes on from there") from None
         measured = {"models": models, "weights": weights, "results": results}
         jsonl.write_json(run.eval_results, {**measured, "head_to_head": versus} if versus else measured)
-    return Evaluated(folder, results, versus)
+    return Evaluated(folder, results, versus, harness.tasks.skipped if harness else [])
 
 
 def models_of(config: Config, run: RunDir) -> dict[str, str]:

@@ -113,7 +113,7 @@ def _stages(config: Config, top: RunDir, given: list[str], *, until: str, only: 
             "skip_prompts": config.skip_prompts if "{round}" in config.prompts else skip,
         }
         for name in names:
-            if name == "eval" and not (config.eval.mgsm or config.eval.prompts):
+            if name == "eval" and not (config.eval.mgsm or config.eval.prompts or config.eval.lm_eval):
                 continue
             extra = {"eval.models": _models(config, top, number)} if name == "eval" else {}
             written = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in {**common, **extra}.items()]

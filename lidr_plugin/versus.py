@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from lidr_plugin import jsonl
 from lidr_plugin.asking import Budget, ask
-from lidr_plugin.config import Config, Judge
+from lidr_plugin.config import Config
+from lidr_plugin.config_eval import Judge
 from lidr_plugin.engines import build_engine
 from lidr_plugin.engines.identity import weights_of
 from lidr_plugin.evals import judge

@@ -35,6 +35,15 @@ def train_python() -> Path:
 
 
 @pytest.fixture(scope="session")
+def eval_python() -> Path:
+    """The interpreter that has the lm-evaluation-harness."""
+    python = python_of("eval")
+    if python is None:
+        pytest.skip("no eval environment: lidr env create eval")
+    return python
+
+
+@pytest.fixture(scope="session")
 def tiny(train_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny random chat model, in a folder whose path has a space."""
     from tests.support.trained import in_train

@@ -10,7 +10,7 @@ from lidr_plugin.errors import EngineError
 from lidr_plugin.records import Completion, Request
 
 if TYPE_CHECKING:
-    from lidr_plugin.config import Engine as EngineConfig
+    from lidr_plugin.config_engine import Engine as EngineConfig
 
 
 class Engine(Protocol):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx
 
-from lidr_plugin.config import Engine
+from lidr_plugin.config_engine import Engine
 from lidr_plugin.engines import backend_of
 from lidr_plugin.errors import InputError
 from lidr_plugin.hashing import fingerprint

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from lidr_plugin.config import Engine
+from lidr_plugin.config_engine import Engine
 from lidr_plugin.engines.openai import OpenAI
 from lidr_plugin.environments import python_of
 from lidr_plugin.errors import EngineError

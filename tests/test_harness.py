@@ -1,0 +1,144 @@
+"""The lm-evaluation-harness: its tasks by language, a real run, and its scorer against ours on the same outputs."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from lidr_plugin import harness
+from tests.conftest import Lidr, rows_of, write_config
+from tests.support.server import FakeServer, running
+
+
+def test_a_family_is_run_in_the_languages_that_it_has() -> None:
+    found = harness.tasks_of(
+        ["m_mmlu", "arc", "truthfulqa", "belebele", "mgsm", "xnli_{language}", "wikitext"], ["en", "de", "ja"]
+    )
+    assert found.names == [
+        *("m_mmlu_en", "m_mmlu_de", "arc_challenge", "arc_de", "truthfulqa_mc1", "truthfulqa_de_mc1"),
+        *(
+            "belebele_eng_Latn",
+            "belebele_deu_Latn",
+            "belebele_jpn_Jpan",
+            "lidr_mgsm_en",
+            "lidr_mgsm_de",
+            "lidr_mgsm_ja",
+        ),
+        *("xnli_en", "xnli_de", "xnli_ja", "wikitext"),
+    ]
+    assert found.skipped == [f"{name}: not in Japanese" for name in ("m_mmlu", "arc", "truthfulqa")]
+
+
+def test_the_families_tasks_are_those_of_the_real_harness(eval_python: Path) -> None:
+    (package,) = eval_python.parents[1].glob("lib/python3*/site-packages/lm_eval/tasks")
+    there = {path.stem for path in package.rglob("*.yaml")}
+    codes = sorted({*harness._OKAPI, *harness._BELEBELE})
+    wanted = harness.tasks_of(["m_mmlu", "arc", "hellaswag", "truthfulqa", "belebele"], codes).names
+    assert len(wanted) > 150
+    assert [name for name in wanted if name not in there] == []
+
+
+class Case(NamedTuple):
+    """An answer, what is right, and who says that it is; where the two differ, why."""
+
+    answer: str
+    expected: str
+    ours: bool
+    theirs: bool
+    why: str = ""
+
+
+CASES = [
+    Case("16 - 7 = 9\n9 * 2 = 18\nAnswer: 18", "18", ours=True, theirs=True),
+    Case("Answer: 18.", "18", ours=True, theirs=True),
+    Case("The answer is 18.", "18", ours=True, theirs=True),
+    Case("Answer: $18", "18", ours=True, theirs=True),
+    Case("Answer: **18** dollars", "18", ours=True, theirs=True),
+    Case("Answer: 5", "5", ours=True, theirs=True),
+    Case("Answer: -3", "-3", ours=True, theirs=True),
+    Case("Answer: 3", "-3", ours=False, theirs=True, why="punctuation is taken away, the sign too"),
+    Case("Answer: 70,000", "70000", ours=True, theirs=True),
+    Case("Antwort: 1.000", "1000", ours=True, theirs=True),
+    Case("First 12, then 30", "12", ours=False, theirs=False),
+    Case("I cannot say.", "7", ours=False, theirs=False),
+    Case("Answer: 18\n\nI took 2 steps.", "18", ours=True, theirs=False, why="a number after the answer's line"),
+    Case("Answer: 18.0", "18", ours=True, theirs=False, why="numbers are compared as text: 18.0 becomes 180"),
+    Case("Answer: 18.5", "185", ours=False, theirs=True, why="numbers are compared as text: 18.5 becomes 185"),
+    Case("Answer: 1 000", "1000", ours=True, theirs=False, why="a space between thousands"),
+    Case("Answer: ১৮", "18", ours=True, theirs=False, why="native digits"),
+    Case("Answer: 18 ...", "18", ours=True, theirs=False, why="points alone match its pattern"),
+]
+
+
+def answers(body: dict[str, Any]) -> dict[str, Any]:
+    number = int(str(body["messages"]).partition("case number ")[2].partition("?")[0])
+    return {"message": {"role": "assistant", "content": CASES[number].answer}}
+
+
+def write_case(folder: Path, url: str) -> Path:
+    (folder / "mgsm").mkdir()
+    for code in ("en", "de"):
+        rows = [{"query": f"What is case number {n}?", "response": x.expected} for n, x in enumerate(CASES)]
+        (folder / f"mgsm/{code}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    tasks = {
+        "tasks": ["mgsm", "arc"],
+        "model": "local-chat-completions",
+        "model_args": {"base_url": f"{url}/chat/completions", "max_retries": 1},
+        "args": {"apply_chat_template": True},
+    }
+    return write_config(
+        folder,
+        languages=["de"],
+        engine__base_url=url,
+        eval={"models": {"M0": "fake"}, "mgsm": "mgsm/{language}.jsonl", "lm_eval": {**tasks, "tasks": ["mgsm"]}},
+    )
+
+
+@pytest.mark.eval
+def test_our_scorer_agrees_with_flexible_extract_but_for_what_is_listed(
+    tmp_path: Path, lidr: Lidr, eval_python: Path
+) -> None:
+    server = FakeServer()
+    server.script = answers
+    with running(server) as url:
+        config = write_case(tmp_path, url)
+        done = lidr("eval", config, timeout=300)
+        assert done.returncode == 0, done.stderr
+        asked = len(server.asked)
+        assert lidr("eval", config, timeout=300).stdout == done.stdout
+        assert len(server.asked) == asked, "neither is repeated"
+    folder = tmp_path / "run/eval"
+    for code in ("en", "de"):
+        ours = [item["correct"] for item in rows_of(folder / f"M0.mgsm.{code}.jsonl")]
+        (path,) = (folder / "lm_eval/M0").rglob(f"samples_lidr_mgsm_{code}_*.jsonl")
+        samples = sorted(rows_of(path), key=lambda row: row["doc_id"])
+        assert [sample["resps"][0][0] for sample in samples] == [x.answer for x in CASES], "the same outputs"
+        theirs = [sample["exact_match"] == 1.0 for sample in samples]
+        wanted = [x._replace(answer=x.answer.replace("Answer", "Antwort")) for x in CASES] if code == "de" else CASES
+        assert theirs == [x.theirs for x in wanted]
+        if code == "en":  # in German the word before the answer is another
+            assert ours == [x.ours for x in CASES]
+            assert [x.answer for x, a, b in zip(CASES, ours, theirs, strict=True) if a != b] == [
+                x.answer for x in CASES if x.why
+            ]
+    found = json.loads((folder / "results.json").read_text())["results"]["M0"]["lm_eval"]
+    value = found["lidr_mgsm_en"]["exact_match (flexible-extract)"]["value"]
+    assert value == pytest.approx(sum(x.theirs for x in CASES) / len(CASES))
+    assert "lidr_mgsm_en" in done.stdout
+
+
+def test_what_the_harness_needs_is_said_before_anything_is_asked(tmp_path: Path, lidr: Lidr) -> None:
+    config = write_config(tmp_path, languages=["de"], eval={"lm_eval": {"tasks": ["mgsm"], "python": "/none"}})
+    without = lidr("eval", config)
+    assert without.returncode == 2
+    assert "mgsm needs eval.mgsm" in without.stderr
+    none = lidr("eval", config, 'eval.lm_eval.tasks=["arc"]', 'languages=["ja"]', "dominant_language=sw")
+    assert none.returncode == 2
+    assert "arc: not in Swahili; arc: not in Japanese" in none.stderr
+    absent = lidr(
+        "eval", config, 'eval.lm_eval.tasks=["wikitext"]', "eval.lm_eval.python=null", env={"LIDR_HOME": str(tmp_path)}
+    )
+    assert absent.returncode == 2
+    assert "lidr env create eval" in absent.stderr
+    assert not (tmp_path / "run").exists()
