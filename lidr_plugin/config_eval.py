@@ -51,7 +51,8 @@ class Eval(Section):
     """Models to compare, each under a label: `{M0: Qwen/Qwen2-7B-Instruct, M1: runs/demo/model}`; for an `openai` server
     the names that it serves. Empty: `model_name_or_path`, and the run's `model/` if training left one."""
     mgsm: str | None = None
-    """Path of MGSM's questions, with `{language}` in it; JSONL with `query` and `response`. Null: not measured."""
+    """Path of MGSM's questions, with `{language}` in it; JSONL with `query` and `response`. Or `hub:juletxara/mgsm`: they are
+    loaded once from the Hub. Null: not measured."""
     prompts: str | None = None
     """Path of held-out prompts, with `{language}` in it: language fidelity, the AlpacaEval export, and with a judge
     head-to-head comparisons. Null: none of them."""
@@ -67,6 +68,6 @@ class Eval(Section):
     @model_validator(mode="after")
     def _placeholders(self) -> "Eval":
         for name, path in (("mgsm", self.mgsm), ("prompts", self.prompts)):
-            if path is not None and "{language}" not in path:
+            if path is not None and "{language}" not in path and not (name == "mgsm" and path.startswith("hub:")):
                 raise ValueError(f"{name}: needs {{language}} in its path, as mgsm/{{language}}.jsonl")
         return self

@@ -13,7 +13,7 @@ from lidr_plugin.configfile import Loaded
 from lidr_plugin.engines import backend_of, build_engine
 from lidr_plugin.engines.identity import weights_of
 from lidr_plugin.errors import InputError, Interrupted
-from lidr_plugin.evals import fidelity, mgsm
+from lidr_plugin.evals import fidelity, hub, mgsm
 from lidr_plugin.evals.intervals import shares
 from lidr_plugin.generate import Lane
 from lidr_plugin.harness import lm_eval_of
@@ -54,8 +54,9 @@ def evaluate(loaded: Loaded) -> Evaluated:
     """
     config = loaded.config
     run = RunDir.of(config.output_dir, config.store)
-    benches = list(_benches(loaded))
-    harness = lm_eval_of(loaded, (run.eval_results.parent / "lm_eval").absolute())
+    mgsm_files = _mgsm_files(loaded)
+    benches = list(_benches(loaded, mgsm_files))
+    harness = lm_eval_of(loaded, mgsm_files, (run.eval_results.parent / "lm_eval").absolute())
     if not benches and not harness:
         raise InputError(
             "eval: nothing to measure", "set eval.mgsm or eval.prompts, with {language} in the path, or eval.lm_eval"
@@ -99,12 +100,23 @@ def _weights(config: Config, model: str) -> str:
     return weights_of(engine, model, config.model_revision)
 
 
-def _benches(loaded: Loaded) -> Iterator[_Bench]:
+def _mgsm_files(loaded: Loaded) -> str | None:
+    """The path of MGSM's questions, with `{language}` in it; loaded from the Hub where the configuration wants it so."""
+    wanted, config = loaded.config.eval.mgsm, loaded.config
+    if wanted is None:
+        return None
+    if wanted.startswith(hub.PREFIX):
+        codes = [code for code in (config.dominant_language, *config.languages) if code in mgsm.LANGUAGES]
+        return hub.fetch(wanted.removeprefix(hub.PREFIX), codes)
+    return str((loaded.folder / wanted).absolute())
+
+
+def _benches(loaded: Loaded, mgsm_files: str | None) -> Iterator[_Bench]:
     config = loaded.config
     codes = [config.dominant_language, *config.languages]
-    if config.eval.mgsm:
+    if mgsm_files:
         known = [code for code in codes if code in mgsm.LANGUAGES]
-        rows = _read(loaded, config.eval.mgsm, known, _MGSM_COLUMNS, by_row=True)
+        rows = _read(loaded, mgsm_files, known, _MGSM_COLUMNS, by_row=True)
         yield _Bench("mgsm", [row._replace(sent=mgsm.question(row.sent, row.language)) for row in rows])
     if config.eval.prompts:
         yield _Bench("prompts", list(_read(loaded, config.eval.prompts, codes, config.columns, by_row=False)))

@@ -122,10 +122,11 @@ class Harness:
         InputError: there is no environment, or no task in any language of the run.
     """
 
-    def __init__(self, loaded: Loaded, wanted: LmEval, folder: Path) -> None:
+    def __init__(self, loaded: Loaded, wanted: LmEval, mgsm_files: str | None, folder: Path) -> None:
         config = loaded.config
         self._config = config
         self._wanted = wanted
+        self._mgsm_files = mgsm_files
         self._folder = folder
         self._base = loaded.folder
         self._codes = [config.dominant_language, *config.languages]
@@ -135,7 +136,7 @@ class Harness:
             raise InputError(
                 f"eval.lm_eval.tasks: {'; '.join(self.tasks.skipped)}", "`lm-eval ls tasks` lists them all"
             )
-        if "mgsm" in wanted.tasks and config.eval.mgsm is None:
+        if "mgsm" in wanted.tasks and mgsm_files is None:
             raise InputError(
                 "eval.lm_eval.tasks: mgsm needs eval.mgsm", "or name a task of lm-eval: mgsm_native_cot_{language}"
             )
@@ -179,7 +180,7 @@ class Harness:
             "tasks": self.tasks.names,
             "model_name": model,
             "weights": weights,
-            "mgsm": self._config.eval.mgsm,
+            "mgsm": self._mgsm_files,
         }
 
     def _command(self, model: str, output: Path) -> list[str]:
@@ -188,11 +189,9 @@ class Harness:
         arguments = {**named, **wanted.model_args}
         included = self._folder / "tasks"
         included.mkdir(parents=True, exist_ok=True)
-        if "mgsm" in wanted.tasks and self._config.eval.mgsm:
-            known = [languages.base(code) for code in self._codes if languages.base(code) in mgsm.LANGUAGES]
-            write_mgsm_tasks(
-                included, str((self._base / self._config.eval.mgsm).absolute()), known, self._config.eval.max_tokens
-            )
+        if "mgsm" in wanted.tasks and self._mgsm_files:
+            known = [code for code in map(languages.base, self._codes) if code in mgsm.LANGUAGES]
+            write_mgsm_tasks(included, self._mgsm_files, known, self._config.eval.max_tokens)
         paths = [included] + ([(self._base / wanted.include_path).absolute()] if wanted.include_path else [])
         return [
             *(str(self._python), "-m", "lm_eval", "run", "--model", wanted.model),
@@ -240,7 +239,7 @@ def _metrics(results: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, di
     return found
 
 
-def lm_eval_of(loaded: Loaded, folder: Path) -> Harness | None:
+def lm_eval_of(loaded: Loaded, mgsm_files: str | None, folder: Path) -> Harness | None:
     """The harness as the configuration wants it; None if it does not."""
     config: Config = loaded.config
-    return Harness(loaded, config.eval.lm_eval, folder) if config.eval.lm_eval else None
+    return Harness(loaded, config.eval.lm_eval, mgsm_files, folder) if config.eval.lm_eval else None

@@ -1,6 +1,9 @@
 """MGSM, language fidelity, intervals, and `lidr eval` as a whole."""
 
 import json
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -118,3 +121,31 @@ def test_eval_says_what_is_missing_before_anything_is_asked(tmp_path: Path, lidr
     without = lidr("eval", write_config(tmp_path, eval={"mgsm": "mgsm.jsonl"}))
     assert "needs {language}" in without.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_mgsm_comes_from_the_hub_once(tmp_path: Path, lidr: Lidr) -> None:
+    hub = tmp_path / "hub/datasets/juletxara/mgsm/resolve/main"
+    hub.mkdir(parents=True)
+    for code in ("en", "de"):
+        (hub / f"mgsm_{code}.tsv").write_text(f'[{code}] He said "two". And two?\t4\n[{code}] And 500 more?\t1,000\n')
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "hub"))
+    files = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=files.serve_forever, daemon=True).start()
+    home = {"LIDR_HOME": str(tmp_path / "home")}
+    with running(FakeServer()) as url:
+        config = write_config(
+            tmp_path,
+            languages=["de"],
+            engine__base_url=url,
+            eval={"models": {"M0": "fake"}, "mgsm": "hub:juletxara/mgsm"},
+        )
+        done = lidr("eval", config, env={**home, "HF_ENDPOINT": f"http://127.0.0.1:{files.server_port}"})
+        files.shutdown()
+        files.server_close()
+        assert done.returncode == 0, done.stderr
+        again = lidr("eval", config, env={**home, "HF_ENDPOINT": "http://127.0.0.1:9"})
+        assert again.stdout == done.stdout
+        other = lidr("eval", config, 'languages=["fr"]', env={**home, "HF_ENDPOINT": "http://127.0.0.1:9"})
+    assert [item["expected"] for item in rows_of(tmp_path / "run/eval/M0.mgsm.de.jsonl")] == ["4", "1,000"]
+    assert other.returncode == 2
+    assert "mgsm_fr.tsv could not be loaded" in other.stderr

@@ -38,6 +38,7 @@ def page(found: dict[str, Any]) -> str:
         direction={code: "rtl" if languages.base(code) in languages.RIGHT_TO_LEFT else "ltr" for code in codes},
         benches=_benches(found),
         dots=_dots(found, codes),
+        tasks=_tasks(found),
         bars=[(x["round"], {code: bar(x["build"], code) for code in x["build"]["candidates"]}) for x in _built(found)],
         reasons=[(reason.value, text, f"r{n}") for n, (reason, text) in enumerate(REASONS.items())],
         curves=[(x["round"], list(_plots(x["training"]))) for x in found["rounds"] if x["training"]],
@@ -61,6 +62,13 @@ def _codes(found: dict[str, Any]) -> list[str]:
 
 def _benches(found: dict[str, Any]) -> list[tuple[str, dict[str, str]]]:
     return [(name, heads) for name, heads in _SHARES.items() if any(name in x for x in found["models"].values())]
+
+
+def _tasks(found: dict[str, Any]) -> list[tuple[str, str, list[dict[str, float | None] | None]]]:
+    """lm-eval's tasks: task, metric, and each model's value and standard error."""
+    results = [model.get("lm_eval", {}) for model in found["models"].values()]
+    names = dict.fromkeys((task, metric) for one in results for task, metrics in one.items() for metric in metrics)
+    return [(task, metric, [one.get(task, {}).get(metric) for one in results]) for task, metric in names]
 
 
 def _dots(found: dict[str, Any], codes: Sequence[str]) -> list[tuple[str, list[tuple[str, list[tuple[str, Any]]]]]]:
@@ -106,6 +114,12 @@ def _plots(training: dict[str, Any]) -> Iterator[dict[str, Any]]:
         }
 
 
+def _with_error(value: dict[str, float | None] | None) -> str:
+    if value is None:
+        return ""
+    return f"{100 * (value['value'] or 0):.1f} ± {100 * (value['stderr'] or 0):.1f}"
+
+
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [" | ".join(row) for row in [heads, ["---"] * len(heads), *rows]]
     return "\n".join(f"| {line} |" for line in lines)
@@ -122,6 +136,9 @@ def markdown(found: dict[str, Any]) -> str:
             if (result := model.get(bench, {}).get(code))
         ]
         parts += [f"## {bench}: percent, with 95 % intervals", _table(["", "model", *heads.values()], rows)]
+    if tasks := _tasks(found):
+        rows = [[task, metric, *(_with_error(value) for value in values)] for task, metric, values in tasks]
+        parts += ["## lm-eval: percent, with standard errors", _table(["task", "metric", *found["models"]], rows)]
     for versus in found["head_to_head"]:
         names = ("win", "tie", "lose", "consistent", "first_position")
         rows = [
