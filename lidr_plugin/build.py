@@ -14,7 +14,7 @@ from lidr_plugin.configfile import Loaded
 from lidr_plugin.dataset import card, merge_entry, pair_json, read_info, rejection_json
 from lidr_plugin.engines import build_engine
 from lidr_plugin.engines.identity import weights_of
-from lidr_plugin.errors import EngineError, InputError, Interrupted, RunError
+from lidr_plugin.errors import EngineError, InputError, RunError
 from lidr_plugin.filters import build_filters
 from lidr_plugin.generate import Generator, Lane
 from lidr_plugin.launch import Launch
@@ -192,18 +192,11 @@ def build_pairs(loaded: Loaded) -> Built:
     """
     with Plan(loaded) as plan:
         lanes = plan.lanes()
-        with plan.run.locked():
+        with plan.run.at_work("every finished completion is kept; the same command goes on from there"):
             jsonl.sweep(plan.run.path)
             jsonl.sweep(plan.run.data)
-            try:
-                with Store(plan.run.store) as store:
-                    return _build(plan, store, lanes)
-            except KeyboardInterrupt:
-                kept = "every finished completion is kept; the same command goes on from there"
-                raise Interrupted("interrupted", kept) from None
-            except OSError as error:
-                hint = "free some space and start again; every finished completion is kept"
-                raise RunError(f"{error.filename or plan.run.path}: {error.strerror}", hint) from None
+            with Store(plan.run.store) as store:
+                return _build(plan, store, lanes)
 
 
 def _build(plan: Plan, store: Store, lanes: dict[str, Lane]) -> Built:

@@ -12,7 +12,7 @@ from lidr_plugin.config import Columns, Config
 from lidr_plugin.configfile import Loaded
 from lidr_plugin.engines import backend_of, build_engine
 from lidr_plugin.engines.identity import weights_of
-from lidr_plugin.errors import InputError, Interrupted
+from lidr_plugin.errors import InputError
 from lidr_plugin.evals import fidelity, hub, mgsm
 from lidr_plugin.evals.intervals import shares
 from lidr_plugin.generate import Lane
@@ -67,18 +67,15 @@ def evaluate(loaded: Loaded) -> Evaluated:
     weights = {label: _weights(config, model) for label, model in models.items()}
     questions = [asked for bench in benches for asked in bench.questions]
     said: dict[str, Sequence[Said]] = {}
-    with run.locked(), Store(run.store) as store:
-        try:
-            for label, model in models.items():
-                requests = _requests(config, weights[label], questions)
-                found = asyncio.run(ask(store, _lane(config, run, model), requests)) if requests else []
-                said[label] = _said(config, benches, [answer for answer in found if answer is not None])
-                results[label] = _score(label, said[label], gate, folder)
-                if harness:
-                    results[label]["lm_eval"] = harness.run(label, model, weights[label])
-            versus = head_to_head(config, run, store, said) if config.eval.judge and config.eval.prompts else None
-        except KeyboardInterrupt:
-            raise Interrupted("interrupted", "every answer is kept; the same command goes on from there") from None
+    with run.at_work("every answer is kept; the same command goes on from there"), Store(run.store) as store:
+        for label, model in models.items():
+            requests = _requests(config, weights[label], questions)
+            found = asyncio.run(ask(store, _lane(config, run, model), requests)) if requests else []
+            said[label] = _said(config, benches, [answer for answer in found if answer is not None])
+            results[label] = _score(label, said[label], gate, folder)
+            if harness:
+                results[label]["lm_eval"] = harness.run(label, model, weights[label])
+        versus = head_to_head(config, run, store, said) if config.eval.judge and config.eval.prompts else None
         measured = {"models": models, "weights": weights, "results": results}
         jsonl.write_json(run.eval_results, {**measured, "head_to_head": versus} if versus else measured)
     return Evaluated(folder, results, versus, harness.tasks.skipped if harness else [])

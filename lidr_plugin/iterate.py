@@ -75,8 +75,13 @@ def iterate(
                 say(f"round {stage.round}: {stage.name}")
                 top.round(stage.round).wait_until_free(_PATIENCE)
                 _run(loaded.path, stage)
-                state[stage.key] = settings
-                jsonl.write_json(top.iterate_json, state)
+                if stage.name == "eval" and _unjudged(top, stage.round):
+                    say(
+                        f"round {stage.round}: the judge's max_cost was reached; with a higher one eval is taken up again"
+                    )
+                else:
+                    state[stage.key] = settings
+                    jsonl.write_json(top.iterate_json, state)
             if stage.name == "probe":
                 _saturation(top, stage.round, say)
             if stage.name == "eval":
@@ -172,6 +177,12 @@ def _run(path: Path, stage: Stage) -> None:
     if status:
         error = InputError if status == 2 else RunError
         raise error(f"round {stage.round}: {stage.name} ended with status {status}", "mended, the same command goes on")
+
+
+def _unjudged(top: RunDir, number: int) -> bool:
+    """Whether the cap on the judge's cost left pairs without a verdict."""
+    found = json.loads(top.round(number).eval_results.read_bytes()).get("head_to_head")
+    return bool(found) and not found["complete"]
 
 
 def _saturation(top: RunDir, number: int, say: Callable[[str], None]) -> None:

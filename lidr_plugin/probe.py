@@ -9,7 +9,7 @@ from lidr_plugin import chat, jsonl
 from lidr_plugin.asking import answers
 from lidr_plugin.build import Plan
 from lidr_plugin.configfile import Loaded
-from lidr_plugin.errors import InputError, Interrupted
+from lidr_plugin.errors import InputError
 from lidr_plugin.evals import judge
 from lidr_plugin.evals.imbalance import Heard, crossing_of, dominant_of, responses_of, signal_of, whole
 from lidr_plugin.evals.intervals import shares
@@ -40,11 +40,9 @@ def probe(loaded: Loaded, *, sample: int) -> Probed:
         InputError: something is wrong with the input, or every prompt of the sample asks for a translation.
         RunError: a request failed for good; what was answered is kept.
     """
-    with Plan(loaded) as plan, plan.run.locked(), Store(plan.run.store) as store:
-        try:
-            found = _measure(plan, store, sample)
-        except KeyboardInterrupt:
-            raise Interrupted("interrupted", "every answer is kept; the same command goes on from there") from None
+    kept = "every answer is kept; the same command goes on from there"
+    with Plan(loaded) as plan, plan.run.at_work(kept), Store(plan.run.store) as store:
+        found = _measure(plan, store, sample)
         jsonl.write_json(plan.run.probe_json, found)
         return Probed(plan.run, found)
 

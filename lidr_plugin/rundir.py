@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lidr_plugin.errors import RunError
+from lidr_plugin.errors import Interrupted, RunError
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,3 +162,20 @@ class RunDir:
             yield
         finally:
             os.close(handle)
+
+    @contextmanager
+    def at_work(self, kept: str) -> Iterator[None]:
+        """Holds the directory while a stage works there, and says what is kept where it is interrupted or the disk fails.
+
+        Raises:
+            Interrupted: Ctrl-C.
+            RunError: another process holds the directory, or a file cannot be written.
+        """
+        with self.locked():
+            try:
+                yield
+            except KeyboardInterrupt:
+                raise Interrupted("interrupted", kept) from None
+            except OSError as error:
+                hint = f"is the disk full, or not yours? {kept}"
+                raise RunError(f"{error.filename or self.path}: {error.strerror}", hint) from None

@@ -12,7 +12,7 @@ from typing import Any
 from lidr_plugin import jsonl
 from lidr_plugin.config import Config
 from lidr_plugin.configfile import Loaded
-from lidr_plugin.errors import InputError, Interrupted, RunError
+from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.fit import fit, sweep_checkpoints
 from lidr_plugin.launch import Launch
 from lidr_plugin.memory import shape_of
@@ -54,15 +54,10 @@ def train(loaded: Loaded, *, restart: bool, say: Callable[[str], None]) -> Train
     _check(config, run, python, launch, settings)
     if launch.rank:
         return _follow(config, run, python, launch, settings)
-    with run.locked():
+    with run.at_work("the same command goes on from the last checkpoint"):
         jsonl.sweep(run.path)
         jsonl.sweep(run.data)
-        try:
-            return _Training(config, run, python, launch, say).go(settings, restart=restart)
-        except KeyboardInterrupt:
-            raise Interrupted("interrupted", "the same command goes on from the last checkpoint") from None
-        except OSError as error:
-            raise RunError(f"{error.filename or run.path}: {error.strerror}", "is the disk full?") from None
+        return _Training(config, run, python, launch, say).go(settings, restart=restart)
 
 
 def rehearse(loaded: Loaded, say: Callable[[str], None]) -> str:

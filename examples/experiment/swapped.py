@@ -6,6 +6,7 @@ What a training on these pairs gains cannot come from the language imbalance: th
 """
 
 import random
+import shutil
 import sys
 from pathlib import Path
 
@@ -18,7 +19,7 @@ _SEED = 42
 
 
 def swap(source: RunDir, target: RunDir, name: str) -> int:
-    """Writes the control's dataset with its entry, and returns how many pairs were swapped."""
+    """Writes the control's dataset, with the other datasets of the run as they are; returns how many pairs were swapped."""
     drawn, swapped = random.Random(_SEED), 0
     with source.dataset(name).open("rb") as rows, jsonl.replacing(target.dataset(name)) as file:
         for row in map(orjson.loads, rows):
@@ -27,8 +28,10 @@ def swap(source: RunDir, target: RunDir, name: str) -> int:
                 row["chosen"], row["rejected"] = row["rejected"], row["chosen"]
                 row["chosen_source"], row["rejected_source"] = row["rejected_source"], row["chosen_source"]
             file.write(jsonl.dump_line(row))
-    info = dataset.read_info(target.dataset_info)
-    jsonl.write_json(target.dataset_info, {**dataset.read_info(source.dataset_info), **info})
+    for other in source.data.glob("*.jsonl"):
+        if other != source.dataset(name):
+            shutil.copy(other, target.data)
+    jsonl.write_json(target.dataset_info, dataset.read_info(source.dataset_info))
     return swapped
 
 

@@ -1,0 +1,43 @@
+"""The examples that are not run as a whole: their configurations load, and their scripts do what they say."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+
+from lidr_plugin.configfile import load
+from lidr_plugin.dataset import merge_entry, read_info
+from lidr_plugin.jsonl import dump_line
+from lidr_plugin.rundir import RunDir
+
+EXPERIMENT = Path(__file__).resolve().parents[1] / "examples/experiment"
+
+
+def test_the_experiments_configuration_loads() -> None:
+    config = load(EXPERIMENT / "lidr.yaml", []).config
+    assert list(config.eval.models) == ["M0", "M1", "SFT", "swapped"]
+
+
+def test_the_control_swaps_about_half_of_the_pairs_and_keeps_every_text(tmp_path: Path) -> None:
+    source, target = RunDir(tmp_path / "a"), RunDir(tmp_path / "b")
+    rows = [
+        {"id": str(n), "chosen": f"good {n}", "rejected": f"bad {n}", "chosen_source": "t", "rejected_source": "r"}
+        for n in range(200)
+    ]
+    source.data.mkdir(parents=True)
+    source.dataset("lidr").write_bytes(b"".join(map(dump_line, rows)))
+    merge_entry(source.dataset_info, "lidr", system=False)
+    merge_entry(source.dataset_info, "heldout", system=False)
+    source.dataset("heldout").write_bytes(dump_line(rows[0]))
+    command = [sys.executable, str(EXPERIMENT / "swapped.py"), str(source.path), str(target.path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = [orjson.loads(line) for line in target.dataset("lidr").read_bytes().splitlines()]
+    swapped = [row for row in found if row["chosen"].startswith("bad")]
+    assert 70 < len(swapped) < 130
+    assert done.stdout == f"{len(swapped)} pairs swapped\n"
+    for before, after in zip(rows, found, strict=True):
+        assert {before["chosen"], before["rejected"]} == {after["chosen"], after["rejected"]}
+        assert (after["chosen_source"] == "t") is after["chosen"].startswith("good")
+    assert read_info(target.dataset_info) == read_info(source.dataset_info)
+    assert target.dataset("heldout").read_bytes() == source.dataset("heldout").read_bytes()
