@@ -132,6 +132,8 @@ class Harness:
         self._codes = [config.dominant_language, *config.languages]
         self._python = _interpreter(wanted)
         self.tasks = tasks_of(wanted.tasks, self._codes)
+        if wanted.include_path and not (loaded.folder / wanted.include_path).is_dir():
+            raise InputError(f"eval.lm_eval.include_path: {loaded.folder / wanted.include_path}: no such folder")
         if not self.tasks.names:
             raise InputError(
                 f"eval.lm_eval.tasks: {'; '.join(self.tasks.skipped)}", "`lm-eval ls tasks` lists them all"
@@ -183,21 +185,28 @@ class Harness:
             "mgsm": self._mgsm_files,
         }
 
+    def _include(self) -> list[str]:
+        """The folder of further tasks. lm-eval takes one alone: where MGSM comes to the user's own, they are copied beside it."""
+        own = (self._base / self._wanted.include_path).absolute() if self._wanted.include_path else None
+        if "mgsm" not in self._wanted.tasks or self._mgsm_files is None:
+            return ["--include_path", str(own)] if own else []
+        folder = self._folder / "tasks"
+        shutil.rmtree(folder, ignore_errors=True)
+        if own:
+            shutil.copytree(own, folder)
+        known = [code for code in map(languages.base, self._codes) if code in mgsm.LANGUAGES]
+        write_mgsm_tasks(folder, self._mgsm_files, known, self._config.eval.max_tokens)
+        return ["--include_path", str(folder)]
+
     def _command(self, model: str, output: Path) -> list[str]:
         wanted = self._wanted
         named = {"pretrained" if wanted.model in ("hf", "vllm", "sglang") else "model": model}
         arguments = {**named, **wanted.model_args}
-        included = self._folder / "tasks"
-        included.mkdir(parents=True, exist_ok=True)
-        if "mgsm" in wanted.tasks and self._mgsm_files:
-            known = [code for code in map(languages.base, self._codes) if code in mgsm.LANGUAGES]
-            write_mgsm_tasks(included, self._mgsm_files, known, self._config.eval.max_tokens)
-        paths = [included] + ([(self._base / wanted.include_path).absolute()] if wanted.include_path else [])
         return [
             *(str(self._python), "-m", "lm_eval", "run", "--model", wanted.model),
             *("--model_args", ",".join(f"{key}={value}" for key, value in arguments.items())),
             *("--tasks", ",".join(self.tasks.names)),
-            *("--include_path", os.pathsep.join(map(str, paths))),
+            *self._include(),
             *("--output_path", str(output), "--log_samples"),
             *(word for key, value in wanted.args.items() for word in _flag(key, value)),
             *(["--trust_remote_code"] if self._config.trust_remote_code else []),

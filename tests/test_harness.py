@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import yaml
 
 from lidr_plugin import harness
 from tests.conftest import Lidr, rows_of, write_config
@@ -142,3 +143,44 @@ def test_what_the_harness_needs_is_said_before_anything_is_asked(tmp_path: Path,
     assert absent.returncode == 2
     assert "lidr env create eval" in absent.stderr
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.eval
+@pytest.mark.train
+def test_a_model_on_disk_is_measured_on_tasks_of_ones_own(
+    tmp_path: Path, lidr: Lidr, eval_python: Path, tiny: Path
+) -> None:
+    rows = [{"question": f"{n} + 1 =", "right": n % 2} for n in range(8)]
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    task = {
+        "task": "own_choice_de",
+        "dataset_path": "json",
+        "dataset_kwargs": {"data_files": {"test": str(tmp_path / "own/data.jsonl")}},
+        "test_split": "test",
+        "output_type": "multiple_choice",
+        "doc_to_text": "{{question}}",
+        "doc_to_choice": ["one", "two"],
+        "doc_to_target": "{{right}}",
+        "metric_list": [{"metric": "acc"}],
+    }
+    (tmp_path / "own/own_choice_de.yaml").write_text(yaml.safe_dump(task))
+    wanted = {
+        "tasks": ["own_choice_{language}"],
+        "include_path": "own",
+        "model_args": {"dtype": "float32"},
+        "args": {"device": "cpu", "batch_size": 4},
+    }
+    changes = {"dominant_language": "de", "languages": ["en"]}
+    config = write_config(
+        tmp_path, eval={"models": {"M0": str(tiny), "again": str(tiny)}, "lm_eval": wanted}, **changes
+    )
+    only_german = 'eval.lm_eval.tasks=["own_choice_de"]'
+    done = lidr("eval", config, only_german, timeout=300)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "run/eval/results.json").read_text())["results"]
+    assert found["M0"] == found["again"]
+    assert found["M0"]["lm_eval"]["own_choice_de"]["acc"]["value"] in {n / 8 for n in range(9)}
+    wrong = lidr("eval", config, timeout=300)
+    assert wrong.returncode == 1
+    assert "own_choice_en" in wrong.stderr
