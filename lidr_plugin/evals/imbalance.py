@@ -90,7 +90,9 @@ def crossing_of(
     heard: Sequence[Heard], backs: Sequence[tuple[str, str]], code: str, dominant: str, gate: LanguageGate
 ) -> Crossing:
     outward = [x.outward[code] for x in heard if _sound(x.answers[dominant], dominant, gate)]
-    inward = [x.inward[code] for x in heard if _sound(x.answers[code], code, gate)]
+    # Where the dominant answer is cut or empty no pair can come of it, and this translation was not asked for.
+    asked = [x for x in heard if whole(x.answers[dominant])]
+    inward = [x.inward[code] for x in asked if _sound(x.answers[code], code, gate)]
     lengths = {name: sum(len(x.answers[name].text) for x in heard) for name in (code, dominant)}
     return Crossing(
         length_ratio=lengths[code] / max(1, lengths[dominant]),
@@ -131,7 +133,7 @@ def signal_of(
 ) -> dict[str, Any]:
     """How much there is to learn from: the judge's reward accuracy over all pairs, or what can be seen without one.
 
-    Reward accuracy (paper, section 5): of the pairs that the judge decides those in which it prefers chosen. Without a judge:
+    The paper's reward accuracy: of the pairs that the judge decides those in which it prefers chosen. Without a judge:
     of all candidates those that became a pair whose rejected text is visibly flawed.
     """
     decided = [item.outcome for items in judged.values() for item in items if item.outcome != "tie"]
