@@ -56,6 +56,9 @@ class Eval(Section):
     prompts: str | None = None
     """Path of held-out prompts, with `{language}` in it: language fidelity, the AlpacaEval export, and with a judge
     head-to-head comparisons. Null: none of them."""
+    outputs: dict[str, str] = Field(default={})
+    """Answers to `prompts` that others gave, each under a label: paths with `{language}` of JSON lists of `instruction` and
+    `output`, as AlpacaEval has them. They are measured and judged beside the models."""
     judge: Judge | None = None
     """Who compares each model's answers with those of the first one, and for `lidr probe` chosen with rejected. Null: nobody."""
     lm_eval: LmEval | None = None
@@ -67,7 +70,12 @@ class Eval(Section):
 
     @model_validator(mode="after")
     def _placeholders(self) -> "Eval":
-        for name, path in (("mgsm", self.mgsm), ("prompts", self.prompts)):
+        if self.outputs and not self.prompts:
+            raise ValueError("outputs: needs the prompts that they answer: set prompts")
+        if both := sorted(set(self.models) & set(self.outputs)):
+            raise ValueError(f"outputs: {', '.join(both)} is a label in models too")
+        outputs = ((f"outputs.{label}", path) for label, path in self.outputs.items())
+        for name, path in (("mgsm", self.mgsm), ("prompts", self.prompts), *outputs):
             if path is not None and "{language}" not in path and not (name == "mgsm" and path.startswith("hub:")):
                 raise ValueError(f"{name}: needs {{language}} in its path, as mgsm/{{language}}.jsonl")
         return self

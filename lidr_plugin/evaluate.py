@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import orjson
+
 from lidr_plugin import chat, jsonl
 from lidr_plugin.asking import ask
 from lidr_plugin.config import Columns, Config
@@ -61,6 +63,7 @@ def evaluate(loaded: Loaded) -> Evaluated:
         raise InputError(
             "eval: nothing to measure", "set eval.mgsm or eval.prompts, with {language} in the path, or eval.lm_eval"
         )
+    outputs = {label: _outputs(loaded, path, benches) for label, path in config.eval.outputs.items()}
     codes = [config.dominant_language, *config.languages]
     gate, results, folder = LanguageGate(codes), {}, run.eval_results.parent
     models = models_of(config, run)
@@ -75,10 +78,36 @@ def evaluate(loaded: Loaded) -> Evaluated:
             results[label] = _score(label, said[label], gate, folder)
             if harness:
                 results[label]["lm_eval"] = harness.run(label, model, weights[label])
-        versus = head_to_head(config, run, store, said) if config.eval.judge and config.eval.prompts else None
+        for label, items in outputs.items():
+            results[label] = _score(label, items, gate, folder)
+        versus = (
+            head_to_head(config, run, store, {**said, **outputs}) if config.eval.judge and config.eval.prompts else None
+        )
         measured = {"models": models, "weights": weights, "results": results}
         jsonl.write_json(run.eval_results, {**measured, "head_to_head": versus} if versus else measured)
     return Evaluated(folder, results, versus, harness.tasks.skipped if harness else [])
+
+
+def _outputs(loaded: Loaded, pattern: str, benches: Sequence[_Bench]) -> list[Said]:
+    """Answers from files, in the order of the prompts.
+
+    Raises:
+        InputError: a file is not there, is no list of instructions and outputs, or lacks a prompt.
+    """
+    asked = [question for bench in benches if bench.name == "prompts" for question in bench.questions]
+    found: dict[tuple[str, str], str] = {}
+    for code in dict.fromkeys(question.language for question in asked):
+        path = loaded.folder / pattern.replace("{language}", code)
+        try:
+            for row in orjson.loads(path.read_bytes()):
+                found[code, row["instruction"]] = str(row["output"])
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise InputError(f"eval.outputs: {path}: no JSON list of instruction and output ({error})") from None
+    lacking = [x for x in asked if (x.language, x.instruction) not in found]
+    if lacking:
+        where = f"{lacking[0].id} [{lacking[0].language}]"
+        raise InputError(f"eval.outputs: {pattern}: {len(lacking)} prompts have no output, the first is {where}")
+    return [Said("prompts", x, found[x.language, x.instruction], cut=False) for x in asked]
 
 
 def models_of(config: Config, run: RunDir) -> dict[str, str]:

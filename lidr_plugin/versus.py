@@ -115,12 +115,12 @@ def head_to_head(config: Config, run: RunDir, store: Store, said: Mapping[str, S
     """Each model's answers to `eval.prompts` against the first model's, by language; writes the verdicts beside them."""
     assert config.eval.judge is not None
     bench = Bench(config, config.eval.judge, run, store)
-    (baseline, known), *others = said.items()
+    answered = {label: [x for x in items if x.bench == "prompts"] for label, items in said.items()}
+    (baseline, known), *others = answered.items()
     pairs = {
         label: [
             Pair(new.asked.id, new.asked.language, new.asked.instruction, new.text, old.text)
             for new, old in zip(items, known, strict=True)
-            if new.bench == "prompts"
         ]
         for label, items in others
     }

@@ -149,3 +149,34 @@ def test_mgsm_comes_from_the_hub_once(tmp_path: Path, lidr: Lidr) -> None:
     assert [item["expected"] for item in rows_of(tmp_path / "run/eval/M0.mgsm.de.jsonl")] == ["4", "1,000"]
     assert other.returncode == 2
     assert "mgsm_fr.tsv could not be loaded" in other.stderr
+
+
+def test_answers_that_others_gave_are_measured_beside_the_models(tmp_path: Path, lidr: Lidr) -> None:
+    write_prompts(tmp_path, prompts(4))
+    (tmp_path / "theirs").mkdir()
+    for code in ("en", "de", "es", "fr"):
+        told = "en" if code == "fr" else code
+        rows = [
+            {"instruction": f"[{code}] Tell me about boat number {n}.", "output": prose(told, n, 30)} for n in range(4)
+        ]
+        (tmp_path / f"theirs/{code}.json").write_text(json.dumps(rows))
+    wanted = {
+        "models": {"M0": "fake"},
+        "outputs": {"theirs": "theirs/{language}.json"},
+        "prompts": "prompts/{language}.jsonl",
+    }
+    with running(FakeServer()) as url:
+        config = write_config(tmp_path, engine__base_url=url, eval=wanted)
+        done = lidr("eval", config)
+        assert done.returncode == 0, done.stderr
+        (tmp_path / "theirs/de.json").write_text("[]")
+        lacking = lidr("eval", config)
+        none = lidr("eval", config, "eval.outputs.theirs=other/{language}.json")
+    results = json.loads((tmp_path / "run/eval/results.json").read_text())["results"]
+    assert {code: x["response_level"]["hits"] for code, x in results["theirs"]["prompts"].items()} == {
+        **dict.fromkeys(("en", "de", "es"), 4),
+        "fr": 0,
+    }
+    assert lacking.returncode == none.returncode == 2
+    assert "4 prompts have no output, the first is 0 [de]" in lacking.stderr
+    assert "other/en.json: no JSON list" in none.stderr
