@@ -1,5 +1,6 @@
 """The lm-evaluation-harness in its own environment: which tasks it runs for which languages, and what they came to."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -43,6 +44,10 @@ _BELEBELE = {
 """Belebele's name of a language (FLORES-200)."""
 _FLEXIBLE = r"(-?[$0-9.,]{2,})|(-?[0-9]+)"
 """The pattern of `flexible-extract` in lm-eval's MGSM tasks; the last match counts."""
+
+
+_NAMED = dict.fromkeys(("hf", "vllm", "sglang"), "pretrained")
+"""What lm-eval's kinds of model call the model; the others call it `model`."""
 
 
 class Tasks(NamedTuple):
@@ -128,7 +133,7 @@ class Harness:
         self._wanted = wanted
         self._mgsm_files = mgsm_files
         self._folder = folder
-        self._base = loaded.folder
+        self._base = loaded.folder.absolute()
         self._codes = [config.dominant_language, *config.languages]
         self._python = _interpreter(wanted)
         self.tasks = tasks_of(wanted.tasks, self._codes)
@@ -157,9 +162,9 @@ class Harness:
         shutil.rmtree(output, ignore_errors=True)
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as file:
-            command = guarded(self._command(model, output))
+            command = guarded(self._command(model, output, self._cache(label, settings)))
             child = subprocess.Popen(
-                command, stdout=file, stderr=file, cwd=self._folder, start_new_session=True, env=_environment()
+                command, stdout=file, stderr=file, cwd=self._base, start_new_session=True, env=_environment()
             )
             try:
                 status = child.wait()
@@ -185,9 +190,14 @@ class Harness:
             "mgsm": self._mgsm_files,
         }
 
+    def _cache(self, label: str, settings: Mapping[str, Any]) -> Path:
+        """Where lm-eval keeps its answers, so that a killed run goes on; one file for what they depend on, tasks aside."""
+        kept = json.dumps({key: settings[key] for key in ("model", "model_args", "args", "weights")}, sort_keys=True)
+        return self._folder / f"{label}-{hashlib.sha256(kept.encode()).hexdigest()[:12]}"
+
     def _include(self) -> list[str]:
         """The folder of further tasks. lm-eval takes one alone: where MGSM comes to the user's own, they are copied beside it."""
-        own = (self._base / self._wanted.include_path).absolute() if self._wanted.include_path else None
+        own = self._base / self._wanted.include_path if self._wanted.include_path else None
         if "mgsm" not in self._wanted.tasks or self._mgsm_files is None:
             return ["--include_path", str(own)] if own else []
         folder = self._folder / "tasks"
@@ -198,16 +208,17 @@ class Harness:
         write_mgsm_tasks(folder, self._mgsm_files, known, self._config.eval.max_tokens)
         return ["--include_path", str(folder)]
 
-    def _command(self, model: str, output: Path) -> list[str]:
+    def _command(self, model: str, output: Path, cache: Path) -> list[str]:
         wanted = self._wanted
-        named = {"pretrained" if wanted.model in ("hf", "vllm", "sglang") else "model": model}
+        place = Path(model).expanduser()
+        named = {_NAMED.get(wanted.model, "model"): str(place.absolute()) if place.is_dir() else model}
         arguments = {**named, **wanted.model_args}
         return [
             *(str(self._python), "-m", "lm_eval", "run", "--model", wanted.model),
             *("--model_args", ",".join(f"{key}={value}" for key, value in arguments.items())),
             *("--tasks", ",".join(self.tasks.names)),
             *self._include(),
-            *("--output_path", str(output), "--log_samples"),
+            *("--output_path", str(output), "--log_samples", "--use_cache", str(cache)),
             *(word for key, value in wanted.args.items() for word in _flag(key, value)),
             *(["--trust_remote_code"] if self._config.trust_remote_code else []),
         ]
@@ -226,7 +237,7 @@ def _environment() -> dict[str, str]:
 
 def _interpreter(wanted: LmEval) -> Path:
     if wanted.python:
-        return Path(wanted.python).expanduser()
+        return Path(wanted.python).expanduser().absolute()
     if found := python_of("eval"):
         return found
     raise InputError(

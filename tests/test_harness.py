@@ -1,6 +1,9 @@
 """The lm-evaluation-harness: its tasks by language, a real run, and its scorer against ours on the same outputs."""
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -184,3 +187,24 @@ def test_a_model_on_disk_is_measured_on_tasks_of_ones_own(
     wrong = lidr("eval", config, timeout=300)
     assert wrong.returncode == 1
     assert "own_choice_en" in wrong.stderr
+
+
+@pytest.mark.eval
+def test_a_killed_harness_goes_on_where_it_was(tmp_path: Path, lidr: Lidr, eval_python: Path) -> None:
+    server = FakeServer(delay=0.1)
+    server.script = answers
+    asked = lambda: sum("stop" in body for body in server.asked)  # noqa: E731 (the harness's requests, not lidr's)
+    with running(server) as url:
+        config = write_case(tmp_path, url)
+        command = [sys.executable, "-c", "from lidr_cli.main import main; main()", "eval", str(config)]
+        child = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+        until = time.monotonic() + 120
+        while asked() < 10:
+            assert child.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        child.kill()
+        child.wait()
+        done = lidr("eval", config, timeout=300)
+        assert done.returncode == 0, done.stderr
+    assert asked() <= 2 * len(CASES) + 2, "what was answered is not asked again"
