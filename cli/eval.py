@@ -23,6 +23,7 @@ _COLUMNS = {
         "line_level": "in every\nline",
         "degenerate": "endless\nrepetition",
         "cut": "cut",
+        "repeated": "repeated\n4-grams",
     },
 }
 _VERDICTS = {
@@ -103,6 +104,8 @@ def _tasks(found: dict[str, Any]) -> "Table":
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{100 * value:.1f}"
+    if isinstance(value, tuple):
+        return f"{100 * value[0]:.1f} ± {100 * value[1]:.1f}"
     return percent(value)
 
 

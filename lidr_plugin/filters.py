@@ -67,13 +67,25 @@ def is_degenerate(text: str) -> bool:
         surplus = sum((count - 3) * len(line) for line, count in lines.items() if count > 3)
         if surplus > _REPEATED_LINES * len(text):
             return True
-    dense = not text.isascii() and _DENSE.search(text)
-    units = _DENSE.sub(lambda match: match[0] + " ", text).split() if dense else text.split()
+    units = _units(text)
     if max(map(len, units), default=0) > _LONGEST_WORD:
         longest = max(units, key=len)
         if longest.isalnum() and _repeats(longest):
             return True
     return _repeats(units)
+
+
+def _units(text: str) -> list[str]:
+    """Words; in scripts without spaces characters."""
+    dense = not text.isascii() and _DENSE.search(text)
+    return _DENSE.sub(lambda match: match[0] + " ", text).split() if dense else text.split()
+
+
+def repeated_share(text: str, order: int = 4) -> float:
+    """The share of a text's n-grams of words (characters in scripts without spaces) that stood in it before."""
+    units = _units(text)
+    total = len(units) - order + 1
+    return 1 - len({tuple(units[i : i + order]) for i in range(total)}) / total if total > 0 else 0.0
 
 
 def _repeats(units: Sequence[str]) -> bool:

@@ -9,6 +9,7 @@ from lidr_plugin import filters
 from lidr_plugin.answers import final_numbers, is_correct
 from lidr_plugin.config import Config
 from lidr_plugin.errors import InputError
+from lidr_plugin.filters import repeated_share
 from lidr_plugin.langid import LanguageGate
 from lidr_plugin.pairs import turns
 from lidr_plugin.records import Candidate, Passage, PromptText, Reason
@@ -182,3 +183,10 @@ def test_the_languages_take_turns_by_position() -> None:
     assert list(turns(1, codes, "all")) == codes
     assert list(turns(1, codes, "last")) == ["fr"]
     assert list(turns(1, codes, "none")) == []
+
+
+def test_the_share_of_repeated_n_grams() -> None:
+    assert repeated_share("a b c d e f g h") == 0.0
+    assert repeated_share("a b c d a b c d") == pytest.approx(1 / 5)
+    assert repeated_share("a b c") == 0.0
+    assert repeated_share("我们走吧我们走吧") == pytest.approx(1 / 5)

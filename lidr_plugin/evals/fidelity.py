@@ -7,21 +7,23 @@ another language.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from lidr_plugin.evals.intervals import Share
-from lidr_plugin.filters import is_degenerate
+from lidr_plugin.evals.intervals import Mean, Share
+from lidr_plugin.filters import is_degenerate, repeated_share
 from lidr_plugin.langid import LanguageGate
 
 
 class Fidelity(NamedTuple):
     """A language's result: responses and lines in the right language, endless repetition, answers cut at max_tokens.
 
-    `characters` is the mean length of a response.
+    `repeated` is the mean share of a response's 4-grams that occurred in it before, from 0 to 1: it moves long before a response
+    counts as degenerate. `characters` is the mean length.
     """
 
     response_level: Share
     line_level: Share
     degenerate: Share
     cut: Share
+    repeated: Mean
     characters: float
 
 
@@ -31,12 +33,13 @@ def lines_pass(text: str, language: str, gate: LanguageGate) -> bool:
 
 
 def measure(texts: Sequence[str], language: str, gate: LanguageGate, *, cut: int) -> Fidelity:
-    """The shares of a language's responses; an empty response passes nothing."""
+    """The shares of a language's responses, at least one; an empty response passes nothing."""
     n = len(texts)
     return Fidelity(
         response_level=Share(sum(bool(text) and not gate.off_target(text, language) for text in texts), n),
         line_level=Share(sum(bool(text) and lines_pass(text, language, gate) for text in texts), n),
         degenerate=Share(sum(map(is_degenerate, texts)), n),
         cut=Share(cut, n),
-        characters=sum(map(len, texts)) / n if n else 0.0,
+        repeated=Mean.of([repeated_share(text) for text in texts]),
+        characters=sum(map(len, texts)) / n,
     )

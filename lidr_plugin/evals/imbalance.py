@@ -1,11 +1,10 @@
 """What the texts of a sample say about the imbalance between languages: which is dominant, and what there is to learn."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lidr_plugin.evals.chrf import chrf
-from lidr_plugin.evals.intervals import Share
+from lidr_plugin.evals.intervals import Mean, Share
 from lidr_plugin.evals.judge import Judged
 from lidr_plugin.filters import is_degenerate
 from lidr_plugin.langid import LanguageGate
@@ -26,7 +25,7 @@ class Responses(NamedTuple):
     degenerate: Share
     cut: Share
     characters: float
-    grade: tuple[float, float] | None = None
+    grade: Mean | None = None
 
 
 class Crossing(NamedTuple):
@@ -74,16 +73,8 @@ def responses_of(passages: Sequence[Passage], code: str, gate: LanguageGate, gra
         degenerate=Share(sum(map(is_degenerate, texts)), n),
         cut=Share(sum(passage.cut for passage in passages), n),
         characters=sum(map(len, texts)) / n,
-        grade=_mean(grades) if grades else None,
+        grade=Mean.of(grades) if grades else None,
     )
-
-
-def _mean(grades: Sequence[int]) -> tuple[float, float]:
-    """The mean, and half of its 95 % interval by the normal approximation."""
-    n = len(grades)
-    mean = sum(grades) / n
-    variance = sum((x - mean) ** 2 for x in grades) / max(1, n - 1)
-    return mean, 1.959964 * math.sqrt(variance / n)
 
 
 def crossing_of(

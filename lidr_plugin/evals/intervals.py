@@ -1,7 +1,7 @@
 """Shares with their 95 % intervals."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 _Z = 1.959964
@@ -35,9 +35,30 @@ class Share(NamedTuple):
         return {"hits": self.hits, "total": self.total, "share": self.value, "low": low, "high": high}
 
 
+class Mean(NamedTuple):
+    """A mean, and half of its 95 % interval by the normal approximation."""
+
+    value: float
+    half: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Mean":
+        """Of at least one value."""
+        n = len(values)
+        mean = sum(values) / n
+        variance = sum((x - mean) ** 2 for x in values) / max(1, n - 1)
+        return cls(mean, _Z * math.sqrt(variance / n))
+
+
 def shares(result: Any) -> dict[str, Any]:
-    """A named tuple of results for programs: shares with their intervals, other values as they are."""
-    return {name: value.json() if isinstance(value, Share) else value for name, value in result._asdict().items()}
+    """A named tuple of results for programs: shares with their intervals, means as (mean, half), other values as they are."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Share):
+            return value.json()
+        return tuple(value) if isinstance(value, Mean) else value
+
+    return {name: plain(value) for name, value in result._asdict().items()}
 
 
 def percent(share: Mapping[str, float]) -> str:

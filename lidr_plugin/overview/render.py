@@ -120,6 +120,10 @@ def _with_error(value: dict[str, float | None] | None) -> str:
     return f"{100 * (value['value'] or 0):.1f} ± {100 * (value['stderr'] or 0):.1f}"
 
 
+def _repeated(result: dict[str, Any]) -> list[str]:
+    return ["{:.1f} ± {:.1f}".format(*(100 * x for x in result["repeated"]))] if "repeated" in result else []
+
+
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [" | ".join(row) for row in [heads, ["---"] * len(heads), *rows]]
     return "\n".join(f"| {line} |" for line in lines)
@@ -129,13 +133,14 @@ def markdown(found: dict[str, Any]) -> str:
     """The tables of the page."""
     parts = [f"# {found['run']}"]
     for bench, heads in _benches(found):
+        extra = ["repeated 4-grams"] if bench == "prompts" else []
         rows = [
-            [code, label, *(percent(result[name]) for name in heads)]
+            [code, label, *(percent(result[name]) for name in heads), *_repeated(result)]
             for code in _codes(found)
             for label, model in found["models"].items()
             if (result := model.get(bench, {}).get(code))
         ]
-        parts += [f"## {bench}: percent, with 95 % intervals", _table(["", "model", *heads.values()], rows)]
+        parts += [f"## {bench}: percent, with 95 % intervals", _table(["", "model", *heads.values(), *extra], rows)]
     if tasks := _tasks(found):
         rows = [[task, metric, *(_with_error(value) for value in values)] for task, metric, values in tasks]
         parts += ["## lm-eval: percent, with standard errors", _table(["task", "metric", *found["models"]], rows)]
