@@ -148,7 +148,9 @@ def test_a_killed_training_goes_on_from_its_checkpoint_and_a_finished_one_is_not
         command, cwd=tmp_path, env=environment(), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
     )
     until = time.monotonic() + 120
-    while not (run / "checkpoint/checkpoint-4/trainer_state.json").exists() and time.monotonic() < until:
+    written = run / "checkpoint/checkpoint-4/trainer_state.json"
+    # It is there, empty, before it is whole; a kill between the two leaves no checkpoint to go on from, and rightly so.
+    while not (written.exists() and written.read_bytes().endswith(b"}\n")) and time.monotonic() < until:
         time.sleep(0.02)
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
