@@ -88,10 +88,7 @@ async def answers(
     Raises:
         RunError: a request failed for good; what was answered is kept.
     """
-    found = generator.stored(requests)
-    for item in found:
-        if budget and isinstance(item, Completion):
-            budget.count(item)
+    done = 0
 
     async def send(item: Missing) -> Completion:
         answer = await generator.complete(item)
@@ -99,13 +96,20 @@ async def answers(
         return answer
 
     async def one(item: Completion | Missing) -> Completion | None:
+        nonlocal done
         if isinstance(item, Completion):
-            return item
-        answer = await (budget.pay(item.request, lambda: send(item)) if budget else send(item))
-        display.update(meter.generated + meter.reused)
+            answer: Completion | None = item
+        else:
+            answer = await (budget.pay(item.request, lambda: send(item)) if budget else send(item))
+        done += 1
+        display.update(done)
         return answer
 
-    with Display(meter, max(1, len(requests)), max(1, len(requests))) as display:
+    with Display("answers", meter, max(1, len(requests)), max(1, len(requests))) as display:
+        found = generator.stored(requests)
+        for item in found:
+            if budget and isinstance(item, Completion):
+                budget.count(item)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(one(item)) for item in found]

@@ -208,7 +208,7 @@ def _build(plan: Plan, store: Store, lanes: dict[str, Lane]) -> Built:
     with (
         jsonl.replacing(run_dir.rejected) as rejected,
         jsonl.replacing(run_dir.dataset(config.dataset_name)) as pairs,
-        Display(meter, len(plan.prompts), plan.requests_at_most()) as display,
+        Display("pairs", meter, len(plan.prompts), plan.requests_at_most()) as display,
     ):
 
         def emit(settled: Settled) -> None:

@@ -90,7 +90,7 @@ async def _hear(
     works = list(_works(plan, sample))
     requests = 3 * len(works) * (1 + len(config.languages))
     try:
-        with Display(meter, len(works), requests) as display:
+        with Display("sample", meter, len(works), requests) as display:
 
             def emit(item: Settled) -> None:
                 settled.append(item)

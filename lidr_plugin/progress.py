@@ -81,18 +81,21 @@ class _Bar:
 
 
 class Display(_Bar):
-    """Shows prompts done, requests, tokens/s and the time left.
+    """Shows prompts done, requests, tokens/s and the time left; what the meter counted before is another's work.
 
     Args:
+        what: one word for the work.
         prompts: how many there are.
         requests: how many they need at most, second tries aside.
     """
 
-    def __init__(self, meter: Meter, prompts: int, requests: int) -> None:
-        super().__init__("pairs", 1.0, "", TimeRemainingColumn())
+    def __init__(self, what: str, meter: Meter, prompts: int, requests: int) -> None:
+        super().__init__(what, 1.0, "", TimeRemainingColumn())
         self._meter = meter
         self._prompts = prompts
         self._requests = requests
+        self._before = meter.generated + meter.reused
+        self._started = time.monotonic()
         self.due()  # the first line after a while
 
     def update(self, done: int) -> None:
@@ -102,11 +105,12 @@ class Display(_Bar):
         if meter.completion_tokens:
             numbers += f", {meter.tokens_per_second:.0f} tokens/s"
         # Prompts end in order, long after their first answers; so the work done is told by the requests.
-        share = max(done / self._prompts, min(0.99, (meter.generated + meter.reused) / self._requests))
+        answered = meter.generated + meter.reused - self._before
+        share = max(done / self._prompts, min(0.99, answered / self._requests))
         if self._live:
             self._progress.update(self._task, completed=share, numbers=f"{done}/{self._prompts} prompts, {numbers}")
         elif self.due():
-            left = f", about {meter.seconds / share * (1 - share):.0f} s left" if share else ""
+            left = f", about {(time.monotonic() - self._started) / share * (1 - share):.0f} s left" if share else ""
             print(f"{done}/{self._prompts} prompts, {numbers}{left}", file=sys.stderr, flush=True)
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lidr_plugin import chat
+from lidr_plugin import chat, progress
+from lidr_plugin.asking import answers
 from lidr_plugin.engines.fake import Fake
 from lidr_plugin.errors import RunError, StoreError
 from lidr_plugin.filters import identical, length_ratio, repetition, request_failed, truncated, usable
@@ -17,7 +18,7 @@ from lidr_plugin.generate import Generator, Lane
 from lidr_plugin.hashing import request_json
 from lidr_plugin.pipeline import Method, Work, run
 from lidr_plugin.progress import Meter
-from lidr_plugin.records import Completion, Prompt, PromptText, Request, Sampling, Settled
+from lidr_plugin.records import Completion, Message, Prompt, PromptText, Request, Sampling, Settled
 from lidr_plugin.store import Store
 from tests.support import model, oracle
 from tests.test_oracle import judge
@@ -106,6 +107,25 @@ def test_equal_requests_in_flight_are_asked_once(tmp_path: Path) -> None:
     with Store(tmp_path / "s.sqlite") as store:
         settle_all([rows(1)[0]] * 20, engine, store)
     assert len(engine.seen) == len(set(map(request_json, engine.seen)))
+
+
+def test_a_second_stage_on_the_same_meter_counts_from_its_own_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "_LINE_EVERY", 0.0)
+
+    async def ask_twice(store: Store) -> None:
+        meter = Meter()
+        generator = Generator(store, {"w": Lane(Fake(answer), 2, 0)}, meter)
+        for name, count in (("a", 5), ("b", 3)):
+            asked = [Request("w", (Message("user", f"{name}{i}"),), SAMPLING, row=f"{name}{i}") for i in range(count)]
+            await answers(generator, meter, asked)
+
+    with Store(tmp_path / "s.sqlite") as store:
+        asyncio.run(ask_twice(store))
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(" ")[0] for line in lines] == [*(f"{i}/5" for i in range(1, 6)), *(f"{i}/3" for i in range(1, 4))]
+    assert not [line for line in lines if "about -" in line]
 
 
 def test_a_translation_is_asked_for_before_all_responses_are_there(tmp_path: Path) -> None:
