@@ -94,7 +94,7 @@ class Display(_Bar):
         self._meter = meter
         self._prompts = prompts
         self._requests = requests
-        self._before = meter.generated + meter.reused
+        self._before = meter.generated, meter.reused
         self._started = time.monotonic()
         self.due()  # the first line after a while
 
@@ -105,12 +105,15 @@ class Display(_Bar):
         if meter.completion_tokens:
             numbers += f", {meter.tokens_per_second:.0f} tokens/s"
         # Prompts end in order, long after their first answers; so the work done is told by the requests.
-        answered = meter.generated + meter.reused - self._before
-        share = max(done / self._prompts, min(0.99, answered / self._requests))
+        generated, reused = meter.generated - self._before[0], meter.reused - self._before[1]
+        share = max(done / self._prompts, min(0.99, (generated + reused) / self._requests))
         if self._live:
             self._progress.update(self._task, completed=share, numbers=f"{done}/{self._prompts} prompts, {numbers}")
         elif self.due():
-            left = f", about {(time.monotonic() - self._started) / share * (1 - share):.0f} s left" if share else ""
+            gained = share - reused / self._requests  # what came from the store says nothing about the time
+            left = (
+                f", about {(time.monotonic() - self._started) / gained * (1 - share):.0f} s left" if gained > 0 else ""
+            )
             print(f"{done}/{self._prompts} prompts, {numbers}{left}", file=sys.stderr, flush=True)
 
 
