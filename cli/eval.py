@@ -61,6 +61,8 @@ def evaluate(
     if versus := done.head_to_head:
         title = f"against {versus['against']}, judged by {versus['judge']} in both orders: percent, with 95 % intervals"
         console.print(_table(title, _VERDICTS, versus["results"]))
+        if versus["warning"]:
+            typer.echo(f"warning: {versus['warning']}")
         if versus["cost"]:
             typer.echo(f"the judge cost {versus['cost']:g}")
         if not versus["complete"]:

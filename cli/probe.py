@@ -73,7 +73,8 @@ def _against(dominant: str, found: dict[str, Any]) -> Any:
 def _verdict(dominant: str, found: dict[str, Any]) -> list[str]:
     best, signal = found["dominant"], found["signal"]
     by = "the judge's grades" if best["by"] == "grade" else "the share of sound answers"
-    lines = [f"dominant by {by}: {best['language']}{'' if best['clear'] else ', not clearly'}"]
+    lines = [f"warning: {found['judge_warning']}"] if found["judge_warning"] else []
+    lines += [f"dominant by {by}: {best['language']}{'' if best['clear'] else ', not clearly'}"]
     if best["language"] != dominant and best["clear"]:
         lines.append(f"  the configuration says dominant_language: {dominant}; pairs would prefer the weaker language")
     what = (

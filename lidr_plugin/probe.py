@@ -67,6 +67,7 @@ def _measure(plan: Plan, store: Store, sample: int) -> dict[str, Any]:
         "responses": {code: shares(value) for code, value in responses.items()},
         "against_dominant": {code: shares(value) for code, value in crossings.items()},
         "judged": {code: shares(judge.outcome(items)) for code, items in judged.items()},
+        "judge_warning": judge.warning([item for items in judged.values() for item in items]),
         "dominant": dominant_of(responses),
         "signal": signal_of(pairs, 2 * len(config.languages) * len(heard), judged, gate),
     }

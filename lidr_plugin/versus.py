@@ -124,7 +124,8 @@ def head_to_head(config: Config, run: RunDir, store: Store, said: Mapping[str, S
         ]
         for label, items in others
     }
-    verdicts = iter(asyncio.run(bench.work([pair for items in pairs.values() for pair in items]))[0])
+    found = asyncio.run(bench.work([pair for items in pairs.values() for pair in items]))[0]
+    verdicts = iter(found)
     results: dict[str, Any] = {}
     for label, items in pairs.items():
         by_language: dict[str, list[judge.Judged]] = {}
@@ -141,6 +142,7 @@ def head_to_head(config: Config, run: RunDir, store: Store, said: Mapping[str, S
         "against": baseline,
         "cost": round(bench.budget.spent, 6),
         "complete": not bench.budget.exhausted,
+        "warning": judge.warning([verdict for verdict in found if verdict]),
         "pairs": sum(map(len, pairs.values())),
         "results": results,
     }

@@ -65,6 +65,13 @@ def test_only_what_holds_in_both_orders_is_won_or_lost() -> None:
     assert (found.unread.hits, found.unread.total) == (1, 8)
 
 
+def test_a_judge_that_goes_by_the_place_is_said_to_do_so() -> None:
+    placed, taste = [Judged(str(n), "A", "A") for n in range(20)], [Judged(str(n), "A", "B") for n in range(4)]
+    assert judge.warning([]) is None
+    assert judge.warning([*placed[:4], *taste]) is None, "as often as a coin"
+    assert "agree on 16.7 (7-36) % of the pairs" in (judge.warning([*placed, *taste]) or "")
+
+
 class Scripted:
     """Two models and a judge that knows what it likes: of five prompts the new model's answer three times, the old one's
     once, and once whatever stands first."""
@@ -113,6 +120,7 @@ def test_a_scripted_judge_gives_exactly_its_win_rates_and_its_bias_is_reported(
     found = json.loads((tmp_path / "run/eval/results.json").read_text())["head_to_head"]
     assert found["against"] == "M0"
     assert found["complete"]
+    assert found["warning"] is None
     assert set(found["results"]["M1"]) == {"en", "de", "es", "fr"}
     for result in found["results"]["M1"].values():
         assert [result[name]["hits"] for name in ("win", "tie", "lose")] == [12, 4, 4]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from lidr_plugin import chat
-from lidr_plugin.evals.intervals import Share
+from lidr_plugin.evals.intervals import Share, percent
 from lidr_plugin.records import Completion, Message, Request, Sampling
 
 _WORDING = """\
@@ -153,4 +153,15 @@ def outcome(items: Sequence[Judged]) -> Outcome:
         consistent=Share(sum(item.first != item.second for item in both), len(both)),
         first_position=Share(letters.count("A"), len(letters) - letters.count(None)),
         unread=Share(letters.count(None), len(letters)),
+    )
+
+
+def warning(items: Sequence[Judged]) -> str | None:
+    """Why these verdicts say nothing, if they do: a coin would make the orders agree in half of the pairs."""
+    agree = outcome(items).consistent
+    if agree.interval[1] >= 0.5:
+        return None
+    return (
+        f"the orders agree on {percent(agree.json())} % of the pairs, where a coin would agree on half: this judge goes by the "
+        "place of the answers, and its ties say nothing about them"
     )

@@ -153,6 +153,7 @@ def markdown(found: dict[str, Any]) -> str:
         ]
         columns = ["", "model", "win", "tie", "lose", "orders agree", "for the first placed", "win rate"]
         parts += [f"## Against {versus['against']}, judged by {versus['judge']} in both orders", _table(columns, rows)]
+        parts += [f"Warning: {versus['warning']}."] if versus["warning"] else []
     for x in _built(found):
         build = x["build"]
         codes = list(build["candidates"])
