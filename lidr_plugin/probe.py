@@ -62,14 +62,15 @@ def _measure(plan: Plan, store: Store, sample: int) -> dict[str, Any]:
     crossings = {
         code: crossing_of(heard, backs.get(code, []), code, config.dominant_language, gate) for code in config.languages
     }
+    warning = judge.warning([item for items in judged.values() for item in items])
     return {
         "prompts": len(heard),
         "responses": {code: shares(value) for code, value in responses.items()},
         "against_dominant": {code: shares(value) for code, value in crossings.items()},
         "judged": {code: shares(judge.outcome(items)) for code, items in judged.items()},
-        "judge_warning": judge.warning([item for items in judged.values() for item in items]),
-        "dominant": dominant_of(responses),
-        "signal": signal_of(pairs, 2 * len(config.languages) * len(heard), judged, gate),
+        "judge_warning": warning,
+        "dominant": dominant_of(responses, believed=warning is None),
+        "signal": signal_of(pairs, 2 * len(config.languages) * len(heard), judged if warning is None else {}, gate),
     }
 
 

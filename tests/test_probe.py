@@ -101,6 +101,24 @@ def test_a_known_imbalance_is_measured_exactly(tmp_path: Path, lidr: Lidr, judge
         assert "dominant by the share of sound answers: en, not clearly" in done.stdout
 
 
+def test_a_judge_that_goes_by_the_place_decides_nothing(tmp_path: Path, lidr: Lidr) -> None:
+    def placed(body: dict[str, Any]) -> dict[str, Any]:
+        user = body["messages"][0]["content"]
+        return {"message": {"content": "A"}} if "Reply with one letter" in user else model(body)
+
+    write_prompts(tmp_path, prompts(20))
+    server = FakeServer(served=["fake", "judge"])
+    server.script = placed
+    with running(server) as url:
+        config = write_config(tmp_path, engine__base_url=url, eval={"judge": {"base_url": url, "model": "judge"}})
+        done = lidr("probe", config)
+    assert "warning: the orders agree on 0.0 (0-3) % of the pairs" in done.stdout
+    assert "dominant by the share of sound answers: en, not clearly" in done.stdout
+    found = json.loads((tmp_path / "run/probe.json").read_text())
+    assert found["responses"]["en"]["grade"][0] == 9.0
+    assert (found["dominant"]["by"], found["signal"]["kind"]) == ("sound", "visible")
+
+
 def test_the_sample_is_spread_and_build_pairs_finds_its_answers(tmp_path: Path, lidr: Lidr) -> None:
     write_prompts(tmp_path, prompts(30))
     server = FakeServer()

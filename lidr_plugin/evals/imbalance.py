@@ -94,12 +94,12 @@ def crossing_of(
     )
 
 
-def dominant_of(responses: Mapping[str, Responses]) -> dict[str, Any]:
-    """Which language is best: by the judge's grades where every language has some, else by its sound answers.
+def dominant_of(responses: Mapping[str, Responses], *, believed: bool) -> dict[str, Any]:
+    """Which language is best: by a believed judge's grades where every language has some, else by its sound answers.
 
     `clear` where its interval lies above all others.
     """
-    if all(x.grade for x in responses.values()):
+    if believed and all(x.grade for x in responses.values()):
         by = "grade"
         bounds = {
             code: (x.grade[0], x.grade[0] - x.grade[1], x.grade[0] + x.grade[1])
