@@ -69,21 +69,24 @@ class Budget:
 
 
 async def ask(
-    store: Store, lane: Lane, requests: Sequence[Request], *, budget: Budget | None = None
+    store: Store, lane: Lane, requests: Sequence[Request], what: str, *, budget: Budget | None = None
 ) -> list[Completion | None]:
     """The answers of one engine, which is opened if anything is missing and closed at the end; see `answers`."""
     meter = Meter()
     generator = Generator(store, {request.weights: lane for request in requests[:1]}, meter)
     try:
-        return await answers(generator, meter, requests, budget=budget)
+        return await answers(generator, meter, requests, what, budget=budget)
     finally:
         await generator.close()
 
 
 async def answers(
-    generator: Generator, meter: Meter, requests: Sequence[Request], *, budget: Budget | None = None
+    generator: Generator, meter: Meter, requests: Sequence[Request], what: str, *, budget: Budget | None = None
 ) -> list[Completion | None]:
     """The answers in the order of the requests; what is in the store is not asked. None: the budget had no room for it.
+
+    Args:
+        what: a word for the bar.
 
     Raises:
         RunError: a request failed for good; what was answered is kept.
@@ -105,7 +108,7 @@ async def answers(
         display.update(done)
         return answer
 
-    with Display("answers", meter, max(1, len(requests)), max(1, len(requests))) as display:
+    with Display(what, meter, max(1, len(requests)), max(1, len(requests))) as display:
         found = generator.stored(requests)
         for item in found:
             if budget and isinstance(item, Completion):

@@ -73,7 +73,7 @@ def evaluate(loaded: Loaded) -> Evaluated:
     with run.at_work("every answer is kept; the same command goes on from there"), Store(run.store) as store:
         for label, model in models.items():
             requests = _requests(config, weights[label], questions)
-            found = asyncio.run(ask(store, _lane(config, run, model), requests)) if requests else []
+            found = asyncio.run(ask(store, _lane(config, run, model), requests, label)) if requests else []
             said[label] = _said(config, benches, [answer for answer in found if answer is not None])
             results[label] = _score(label, said[label], gate, folder)
             if harness:

@@ -101,7 +101,7 @@ async def _hear(
             await run(iter(works), generator, emit, config.engine.concurrency)
         heard = [texts for item in settled if (texts := _texts(item, config.dominant_language))]
         there = [(code, x) for x in heard for code in config.languages if whole(x.outward.get(code))]
-        came = await answers(generator, meter, [_back(plan, x, code) for code, x in there])
+        came = await answers(generator, meter, [_back(plan, x, code) for code, x in there], "back")
     finally:
         await generator.close()
     backs: dict[str, list[tuple[str, str]]] = {}

@@ -84,12 +84,13 @@ class Display(_Bar):
     """Shows prompts done, requests, tokens/s and the time left; what the meter counted before is another's work.
 
     Args:
-        what: one word for the work.
+        what: one word for the work, or the model that does it.
         prompts: how many there are.
         requests: how many they need at most, second tries aside.
     """
 
     def __init__(self, what: str, meter: Meter, prompts: int, requests: int) -> None:
+        self._what = what
         super().__init__(what, 1.0, "", TimeRemainingColumn())
         self._meter = meter
         self._prompts = prompts
@@ -108,13 +109,13 @@ class Display(_Bar):
         generated, reused = meter.generated - self._before[0], meter.reused - self._before[1]
         share = max(done / self._prompts, min(0.99, (generated + reused) / self._requests))
         if self._live:
-            self._progress.update(self._task, completed=share, numbers=f"{done}/{self._prompts} prompts, {numbers}")
+            self._progress.update(self._task, completed=share, numbers=f"{done}/{self._prompts}, {numbers}")
         elif self.due():
             gained = share - reused / self._requests  # what came from the store says nothing about the time
             left = (
                 f", about {(time.monotonic() - self._started) / gained * (1 - share):.0f} s left" if gained > 0 else ""
             )
-            print(f"{done}/{self._prompts} prompts, {numbers}{left}", file=sys.stderr, flush=True)
+            print(f"{self._what}: {done}/{self._prompts}, {numbers}{left}", file=sys.stderr, flush=True)
 
 
 class Steps(_Bar):

@@ -87,7 +87,7 @@ class Bench:
             )
             for x in texts
         ]
-        answers = iter(await ask(self._store, self._lane, requests, budget=self.budget))
+        answers = iter(await ask(self._store, self._lane, requests, "judge", budget=self.budget))
         found: list[judge.Judged | None] = []
         for pair in pairs:
             if pair.challenger == pair.other:

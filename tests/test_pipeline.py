@@ -119,15 +119,15 @@ def test_a_second_stage_on_the_same_meter_counts_from_its_own_start(
         generator = Generator(store, {"w": Lane(Fake(answer), 2, 0)}, meter)
         for name, count in (("a", 5), ("b", 3), ("b", 4)):
             asked = [Request("w", (Message("user", f"{name}{i}"),), SAMPLING, row=f"{name}{i}") for i in range(count)]
-            await answers(generator, meter, asked)
+            await answers(generator, meter, asked, name)
 
     with Store(tmp_path / "s.sqlite") as store:
         asyncio.run(ask_twice(store))
     lines = capsys.readouterr().err.splitlines()
-    assert [line.split(" ")[0] for line in lines] == [
-        *(f"{i}/5" for i in range(1, 6)),
-        *(f"{i}/3" for i in range(1, 4)),
-        *(f"{i}/4" for i in range(1, 5)),
+    assert [line.split(",")[0] for line in lines] == [
+        *(f"a: {i}/5" for i in range(1, 6)),
+        *(f"b: {i}/3" for i in range(1, 4)),
+        *(f"b: {i}/4" for i in range(1, 5)),
     ]
     assert not [line for line in lines if "about -" in line]
     assert ["left" in line for line in lines[-4:]] == [False, False, False, True], "three of four were in the store"
