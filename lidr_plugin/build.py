@@ -91,7 +91,9 @@ class Plan:
             dominant=config.dominant_language,
             languages=config.languages,
             weights=weights,
-            translator=weights_of(translator, translator.name, "main") if translator else weights,
+            translator=weights_of(translator, translator.name, "main", key="translation.engine")
+            if translator
+            else weights,
             response=Sampling(temperature=drawn.temperature, max_tokens=drawn.max_tokens, **common),
             translation=Sampling(temperature=translated.temperature, max_tokens=translated.max_tokens, **common),
             system=drawn.system,

@@ -67,7 +67,7 @@ def evaluate(loaded: Loaded) -> Evaluated:
     codes = [config.dominant_language, *config.languages]
     gate, results, folder = LanguageGate(codes), {}, run.eval_results.parent
     models = models_of(config, run)
-    weights = {label: _weights(config, model) for label, model in models.items()}
+    weights = {label: _weights(config, label, model) for label, model in models.items()}
     questions = [asked for bench in benches for asked in bench.questions]
     said: dict[str, Sequence[Said]] = {}
     with run.at_work("every answer is kept; the same command goes on from there"), Store(run.store) as store:
@@ -120,10 +120,10 @@ def models_of(config: Config, run: RunDir) -> dict[str, str]:
     return found
 
 
-def _weights(config: Config, model: str) -> str:
+def _weights(config: Config, label: str, model: str) -> str:
     """The identity of a model's weights; `engine.weights` and `engine.model` name one model, not several."""
     engine = config.engine.model_copy(update={"weights": None, "model": None})
-    return weights_of(engine, model, config.model_revision)
+    return weights_of(engine, model, config.model_revision, key=f"eval.models: {label}")
 
 
 def _mgsm_files(loaded: Loaded) -> str | None:

@@ -64,6 +64,10 @@ def iterate(
     config = loaded.config
     top = RunDir.of(config.output_dir, config.store)
     _check_rounds(config)
+    if only and only > 1 and not (before := top.round(only - 1).model).exists():
+        raise InputError(
+            f"round {only} starts from {before}, which is not there", "leave --round out, or do the one before first"
+        )
     with top.locked():
         state: dict[str, Any] = json.loads(top.iterate_json.read_bytes()) if top.iterate_json.exists() else {}
         for stage in _stages(config, top, overrides, until=until, only=only):

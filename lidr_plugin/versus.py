@@ -61,7 +61,7 @@ class Bench:
     def __init__(self, config: Config, judge: Judge, run: RunDir, store: Store) -> None:
         self._store = store
         self._judge = judge
-        self._weights = weights_of(judge, judge.name, "main")
+        self._weights = weights_of(judge, judge.name, "main", key="eval.judge")
         engine = build_engine(
             judge,
             model=judge.name,

@@ -123,6 +123,18 @@ def test_eval_says_what_is_missing_before_anything_is_asked(tmp_path: Path, lidr
     assert not (tmp_path / "run").exists()
 
 
+def test_eval_names_the_model_that_is_not_there(tmp_path: Path, lidr: Lidr) -> None:
+    write_prompts(tmp_path, prompts(2))
+    wanted = {"prompts": "prompts/{language}.jsonl", "models": {"M0": "fake", "M7": "not/there/model"}}
+    config = write_config(tmp_path, engine={"backend": "vllm"}, eval=wanted)
+    (tmp_path / "fake").mkdir()
+    (tmp_path / "fake/config.json").write_text("{}")
+    done = lidr("eval", config, f"eval.models.M0={tmp_path / 'fake'}")
+    assert done.returncode == 2
+    assert "eval.models: M7: not/there/model: no such directory" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
 def test_mgsm_comes_from_the_hub_once(tmp_path: Path, lidr: Lidr) -> None:
     hub = tmp_path / "hub/datasets/juletxara/mgsm/resolve/main"
     hub.mkdir(parents=True)

@@ -83,6 +83,15 @@ def test_rounds_need_new_prompts_and_models_of_their_own(tmp_path: Path, lidr: L
     assert not (tmp_path / "run").exists()
 
 
+def test_a_round_whose_model_is_not_there_is_refused_before_anything_is_written(tmp_path: Path, lidr: Lidr) -> None:
+    write_prompts(tmp_path, prompts(4))
+    done = lidr("iterate", write_config(tmp_path, max_prompts=2), "--round", "2")
+    assert done.returncode == 2
+    assert "round 2 starts from" in done.stderr
+    assert "iter1/model, which is not there" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_finished_stage_is_not_repeated_and_a_changed_setting_is_named(tmp_path: Path, lidr: Lidr) -> None:
     server = FakeServer(served=served(tmp_path, "fake"))
     with running(server) as url:

@@ -11,8 +11,11 @@ from lidr_plugin.errors import InputError
 from lidr_plugin.hashing import fingerprint
 
 
-def weights_of(config: Engine, model: str, revision: str) -> str:
+def weights_of(config: Engine, model: str, revision: str, *, key: str = "model_name_or_path") -> str:
     """The identity that goes into completion keys (contract, section 3, `engine.weights`).
+
+    Args:
+        key: what named the model, for the error.
 
     Raises:
         InputError: the directory does not exist, or the Hub id's revision is neither cached nor to be looked up.
@@ -24,14 +27,14 @@ def weights_of(config: Engine, model: str, revision: str) -> str:
     directory = Path(model).expanduser()
     if directory.is_dir():
         if not (directory / "config.json").is_file():
-            raise InputError(f"model_name_or_path: {model} has no config.json: not a checkpoint")
+            raise InputError(f"{key}: {model} has no config.json: not a checkpoint")
         return fingerprint(directory)
     if model.startswith(("/", ".", "~")) or model.count("/") != 1:
-        raise InputError(f"model_name_or_path: {model}: no such directory")
-    return f"{model}@{_commit(model, revision)}"
+        raise InputError(f"{key}: {model}: no such directory")
+    return f"{model}@{_commit(model, revision, key)}"
 
 
-def _commit(model: str, revision: str) -> str:
+def _commit(model: str, revision: str, key: str) -> str:
     home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
     cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
     reference = cache / f"models--{model.replace('/', '--')}" / "refs" / revision
@@ -46,7 +49,8 @@ def _commit(model: str, revision: str) -> str:
         answer.raise_for_status()
         return str(answer.json()["sha"])
     except (httpx.HTTPError, ValueError, KeyError) as error:
+        own = "; or set engine.weights to a name of your own for these weights" if key == "model_name_or_path" else ""
         raise InputError(
-            f"model_name_or_path: {model}: not a directory, and its revision could not be looked up ({error})",
-            "download it once, name a directory, or set engine.weights to a name of your own for these weights",
+            f"{key}: {model}: not a directory, and its revision could not be looked up ({error})",
+            "download it once, or name a directory" + own,
         ) from None
