@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from lidr_plugin.errors import LidrError
 from lidr_plugin.generate import Generator, Lane, Missing
-from lidr_plugin.progress import Display, Meter
+from lidr_plugin.progress import Display, Meter, kept_up
 from lidr_plugin.records import Completion, Failure, Request
 from lidr_plugin.store import Store
 
@@ -105,7 +105,6 @@ async def answers(
         else:
             answer = await (budget.pay(item.request, lambda: send(item)) if budget else send(item))
         done += 1
-        display.update(done)
         return answer
 
     with Display(what, meter, max(1, len(requests)), max(1, len(requests))) as display:
@@ -114,7 +113,7 @@ async def answers(
             if budget and isinstance(item, Completion):
                 budget.count(item)
         try:
-            async with asyncio.TaskGroup() as group:
+            async with kept_up(lambda: display.update(done)), asyncio.TaskGroup() as group:
                 tasks = [group.create_task(one(item)) for item in found]
         except* LidrError as errors:
             raise errors.exceptions[0] from None

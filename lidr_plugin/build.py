@@ -19,7 +19,7 @@ from lidr_plugin.filters import build_filters
 from lidr_plugin.generate import Generator, Lane
 from lidr_plugin.launch import Launch
 from lidr_plugin.pipeline import Method, Work, run
-from lidr_plugin.progress import Display, Meter
+from lidr_plugin.progress import Display, Meter, kept_up
 from lidr_plugin.prompts import PromptSet
 from lidr_plugin.recipe import Settings, launch_of, render, train_settings
 from lidr_plugin.records import Prompt, Sampling, Settled
@@ -247,16 +247,10 @@ def _recipe(config: Config, run_dir: RunDir, dataset: str) -> tuple[Settings, La
 
 
 async def _run(plan: Plan, generator: Generator, emit: Callable[[Settled], None], show: Callable[[], None]) -> None:
-    async def keep_showing() -> None:
-        while True:
-            show()
-            await asyncio.sleep(0.2)
-
-    showing = asyncio.create_task(keep_showing())
     try:
-        await run(plan.works(), generator, emit, plan.config.engine.concurrency)
+        async with kept_up(show):
+            await run(plan.works(), generator, emit, plan.config.engine.concurrency)
     finally:
-        showing.cancel()
         await generator.close()
 
 

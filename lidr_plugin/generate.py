@@ -88,7 +88,9 @@ class Generator:
             if weights not in self._opened:
                 async with self._opening[weights]:
                     if weights not in self._opened:
+                        self._meter.opening += 1
                         await lane.engine.open()
+                        self._meter.opening -= 1
                         self._opened.add(weights)
             try:
                 completion = await lane.engine.complete(missing.request)

@@ -16,7 +16,7 @@ from lidr_plugin.evals.intervals import shares
 from lidr_plugin.generate import Generator
 from lidr_plugin.langid import LanguageGate
 from lidr_plugin.pipeline import Work, run
-from lidr_plugin.progress import Display, Meter
+from lidr_plugin.progress import Display, Meter, kept_up
 from lidr_plugin.records import Candidate, Request, Settled
 from lidr_plugin.rundir import RunDir
 from lidr_plugin.store import Store
@@ -93,12 +93,8 @@ async def _hear(
     requests = 3 * len(works) * (1 + len(config.languages))
     try:
         with Display("sample", meter, len(works), requests) as display:
-
-            def emit(item: Settled) -> None:
-                settled.append(item)
-                display.update(len(settled))
-
-            await run(iter(works), generator, emit, config.engine.concurrency)
+            async with kept_up(lambda: display.update(len(settled))):
+                await run(iter(works), generator, settled.append, config.engine.concurrency)
         heard = [texts for item in settled if (texts := _texts(item, config.dominant_language))]
         there = [(code, x) for x in heard for code in config.languages if whole(x.outward.get(code))]
         came = await answers(generator, meter, [_back(plan, x, code) for code, x in there], "back")

@@ -1,8 +1,10 @@
 """Counts what a run does, and shows it."""
 
+import asyncio
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -17,11 +19,15 @@ _LINE_EVERY = 30.0
 
 @dataclass
 class Meter:
-    """Counters of a run. `timeline` has completion tokens by time; its bins double in width when they are used up."""
+    """Counters of a run. `timeline` has completion tokens by time; its bins double in width when they are used up.
+
+    `opening` counts the engines that are being started.
+    """
 
     generated: int = 0
     reused: int = 0
     failed: int = 0
+    opening: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     started: float = field(default_factory=time.monotonic)
@@ -103,6 +109,8 @@ class Display(_Bar):
         """`done` prompts are settled."""
         meter = self._meter
         numbers = f"{meter.generated} generated, {meter.reused} reused, {meter.failed} failed"
+        if meter.opening:
+            numbers += ", starting the engine"
         if meter.completion_tokens:
             numbers += f", {meter.tokens_per_second:.0f} tokens/s"
         # Prompts end in order, long after their first answers; so the work done is told by the requests.
@@ -116,6 +124,23 @@ class Display(_Bar):
                 f", about {(time.monotonic() - self._started) / gained * (1 - share):.0f} s left" if gained > 0 else ""
             )
             print(f"{self._what}: {done}/{self._prompts}, {numbers}{left}", file=sys.stderr, flush=True)
+
+
+@asynccontextmanager
+async def kept_up(show: Callable[[], None]) -> AsyncIterator[None]:
+    """Calls `show` some times a second while the block runs, also while no answer comes, and at its end."""
+
+    async def again() -> None:
+        while True:
+            show()
+            await asyncio.sleep(0.2)
+
+    showing = asyncio.create_task(again())
+    try:
+        yield
+    finally:
+        showing.cancel()
+        show()
 
 
 class Steps(_Bar):

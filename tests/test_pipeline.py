@@ -109,28 +109,41 @@ def test_equal_requests_in_flight_are_asked_once(tmp_path: Path) -> None:
     assert len(engine.seen) == len(set(map(request_json, engine.seen)))
 
 
-def test_a_second_stage_on_the_same_meter_counts_from_its_own_start(
+class Slow(Fake):
+    """Takes its time to start, and to answer."""
+
+    def __init__(self) -> None:
+        super().__init__(answer, delay=lambda _: 0.3)
+
+    async def open(self) -> None:
+        await asyncio.sleep(0.5)
+
+
+def test_each_stage_counts_from_its_own_start_and_says_what_it_waits_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(progress, "_LINE_EVERY", 0.0)
 
-    async def ask_twice(store: Store) -> None:
+    async def ask_thrice(store: Store) -> None:
         meter = Meter()
-        generator = Generator(store, {"w": Lane(Fake(answer), 2, 0)}, meter)
+        generator = Generator(store, {"w": Lane(Slow(), 2, 0)}, meter)
         for name, count in (("a", 5), ("b", 3), ("b", 4)):
             asked = [Request("w", (Message("user", f"{name}{i}"),), SAMPLING, row=f"{name}{i}") for i in range(count)]
             await answers(generator, meter, asked, name)
 
     with Store(tmp_path / "s.sqlite") as store:
-        asyncio.run(ask_twice(store))
+        asyncio.run(ask_thrice(store))
     lines = capsys.readouterr().err.splitlines()
-    assert [line.split(",")[0] for line in lines] == [
-        *(f"a: {i}/5" for i in range(1, 6)),
-        *(f"b: {i}/3" for i in range(1, 4)),
-        *(f"b: {i}/4" for i in range(1, 5)),
-    ]
+    stages = {name: [line for line in lines if f"{name}," in f"{line.split(',')[0]},"] for name in ("/5", "/3", "/4")}
+    for stage in stages.values():
+        done = [int(line.split("/")[0].split()[1]) for line in stage]
+        assert done == sorted(done)
+    assert [stage[-1].split(",")[0] for stage in stages.values()] == ["a: 5/5", "b: 3/3", "b: 4/4"]
+    assert [any("starting the engine" in line for line in stage) for stage in stages.values()] == [True, False, False]
     assert not [line for line in lines if "about -" in line]
-    assert ["left" in line for line in lines[-4:]] == [False, False, False, True], "three of four were in the store"
+    assert not [line for line in stages["/4"][:-1] if "left" in line], (
+        "three of four were in the store: no time is known"
+    )
 
 
 def test_a_translation_is_asked_for_before_all_responses_are_there(tmp_path: Path) -> None:
