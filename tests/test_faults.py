@@ -33,6 +33,14 @@ def started(config: Path) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
 
 
+def until_asked(server: FakeServer, count: int) -> None:
+    """Waits for so many requests: with more than the concurrency some answers are in the store, on a slow machine too."""
+    limit = time.monotonic() + 60
+    while len(server.asked) < count:
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+
+
 def stored_messages(store: Path) -> set[str]:
     """The user turns of all stored requests; the file may be in any state that kill -9 leaves."""
     if not store.exists():
@@ -61,7 +69,11 @@ def test_killed_twenty_times_it_ends_with_the_same_bytes_and_asks_nothing_twice(
         while kills < 20:
             known, before = stored_messages(store), len(server.asked)
             child = started(config)
-            time.sleep(0.25 + chance.random() * 0.5)
+            if kills % 2:  # in the midst of the work, however long the start takes; else at any moment
+                until_asked(server, before + 9)
+                time.sleep(chance.random() * 0.4)
+            else:
+                time.sleep(0.25 + chance.random() * 0.5)
             os.killpg(child.pid, signal.SIGKILL)
             child.communicate()
             assert child.returncode == -signal.SIGKILL, "it ended before it was killed: make the run longer"
@@ -139,9 +151,10 @@ def test_a_server_without_prefill_gets_the_same_requests_without_it(tmp_path: Pa
 
 def test_ctrl_c_ends_with_130_and_keeps_what_is_finished(tmp_path: Path) -> None:
     write_prompts(tmp_path, prompts(100))
-    with running(FakeServer(delay=0.1)) as url:
+    server = FakeServer(delay=0.1)
+    with running(server) as url:
         child = started(write_config(tmp_path, engine__base_url=url, engine__concurrency=4))
-        time.sleep(1.5)
+        until_asked(server, 9)
         child.send_signal(signal.SIGINT)
         _, errors = child.communicate(timeout=20)
     assert child.returncode == 130
@@ -202,10 +215,11 @@ def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path, lidr: Lidr) -> 
     try:
         write_prompts(tmp_path, prompts(40))
         (small / "ballast").write_bytes(b"x" * (1 << 20))
-        with running(FakeServer(delay=0.02)) as url:
+        server = FakeServer(delay=0.02)
+        with running(server) as url:
             config = write_config(tmp_path, engine__base_url=url, output_dir=str(small / "run"), engine__concurrency=4)
             child = started(config)
-            time.sleep(1.0)
+            until_asked(server, 9)
             filler = os.open(small / "more", os.O_WRONLY | os.O_CREAT)
             with contextlib.suppress(OSError):
                 while os.write(filler, b"x" * 4096):
