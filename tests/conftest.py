@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 import yaml
 
 from lidr_plugin.environments import python_of
+from tests.support.child import LIDR, PATIENCE
 
 LANGUAGES = ("en", "de", "es", "fr")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -103,11 +103,11 @@ Lidr = Callable[..., "subprocess.CompletedProcess[str]"]
 def lidr(tmp_path: Path) -> Lidr:
     """Runs the command in a child process, in the test's folder."""
 
-    def run(*arguments: str | Path, timeout: float = 120, env: Mapping[str, str] | None = None) -> Any:
-        command = [sys.executable, "-c", "from lidr_cli.main import main; main()", *map(str, arguments)]
+    def run(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Any:
+        command = [*LIDR, *map(str, arguments)]
         merged = {**os.environ, **(env or {})}
         return subprocess.run(
-            command, capture_output=True, text=True, cwd=tmp_path, timeout=timeout, check=False, env=merged
+            command, capture_output=True, text=True, cwd=tmp_path, timeout=PATIENCE, check=False, env=merged
         )
 
     return run

@@ -7,13 +7,13 @@ import random
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Lidr, files_of, prompts, write_config, write_prompts
+from tests.support.child import PATIENCE, started, until
 from tests.support.server import FakeServer, running
 
 
@@ -26,19 +26,9 @@ def undisturbed(tmp_path: Path, lidr: Lidr) -> dict[str, bytes]:
     return files_of(tmp_path / "calm")
 
 
-def started(config: Path) -> "subprocess.Popen[bytes]":
-    """`lidr build-pairs` as a child in a session of its own."""
-    code = "from lidr_cli.main import main; main()"
-    command = [sys.executable, "-c", code, "build-pairs", str(config)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
-
-
-def until_asked(server: FakeServer, count: int) -> None:
-    """Waits for so many requests: with more than the concurrency some answers are in the store, on a slow machine too."""
-    limit = time.monotonic() + 60
-    while len(server.asked) < count:
-        assert time.monotonic() < limit
-        time.sleep(0.01)
+def until_asked(server: FakeServer, count: int, child: "subprocess.Popen[bytes]") -> None:
+    """Waits for so many requests: with more than the concurrency some answers are in the store."""
+    until(lambda: len(server.asked) >= count, child)
 
 
 def stored_messages(store: Path) -> set[str]:
@@ -68,9 +58,9 @@ def test_killed_twenty_times_it_ends_with_the_same_bytes_and_asks_nothing_twice(
         store = tmp_path / "run/completions.sqlite"
         while kills < 20:
             known, before = stored_messages(store), len(server.asked)
-            child = started(config)
+            child = started(tmp_path, "build-pairs", config)
             if kills % 2:  # in the midst of the work, however long the start takes; else at any moment
-                until_asked(server, before + 9)
+                until_asked(server, before + 9, child)
                 time.sleep(chance.random() * 0.4)
             else:
                 time.sleep(0.25 + chance.random() * 0.5)
@@ -153,10 +143,10 @@ def test_ctrl_c_ends_with_130_and_keeps_what_is_finished(tmp_path: Path) -> None
     write_prompts(tmp_path, prompts(100))
     server = FakeServer(delay=0.1)
     with running(server) as url:
-        child = started(write_config(tmp_path, engine__base_url=url, engine__concurrency=4))
-        until_asked(server, 9)
+        child = started(tmp_path, "build-pairs", write_config(tmp_path, engine__base_url=url, engine__concurrency=4))
+        until_asked(server, 9, child)
         child.send_signal(signal.SIGINT)
-        _, errors = child.communicate(timeout=20)
+        _, errors = child.communicate(timeout=PATIENCE)
     assert child.returncode == 130
     assert b"the same command goes on from there" in errors
     assert b"Traceback" not in errors
@@ -165,12 +155,11 @@ def test_ctrl_c_ends_with_130_and_keeps_what_is_finished(tmp_path: Path) -> None
 
 def test_a_second_process_stops_and_names_the_first(tmp_path: Path, lidr: Lidr) -> None:
     write_prompts(tmp_path, prompts(50))
-    with running(FakeServer(delay=0.2)) as url:
+    with running(FakeServer(delay=1)) as url:
         config = write_config(tmp_path, engine__base_url=url, engine__concurrency=2)
-        child = started(config)
+        child = started(tmp_path, "build-pairs", config)
         try:
-            while not (tmp_path / "run/completions.sqlite").exists():
-                time.sleep(0.05)
+            until((tmp_path / "run/completions.sqlite").exists, child)
             second = lidr("build-pairs", config)
         finally:
             os.killpg(child.pid, signal.SIGKILL)
@@ -218,14 +207,14 @@ def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path, lidr: Lidr) -> 
         server = FakeServer(delay=0.02)
         with running(server) as url:
             config = write_config(tmp_path, engine__base_url=url, output_dir=str(small / "run"), engine__concurrency=4)
-            child = started(config)
-            until_asked(server, 9)
+            child = started(tmp_path, "build-pairs", config)
+            until_asked(server, 9, child)
             filler = os.open(small / "more", os.O_WRONLY | os.O_CREAT)
             with contextlib.suppress(OSError):
                 while os.write(filler, b"x" * 4096):
                     pass
             os.close(filler)
-            _, errors = child.communicate(timeout=60)
+            _, errors = child.communicate(timeout=PATIENCE)
             assert child.returncode == 1, errors
             assert b"disk" in errors
             assert b"Traceback" not in errors

@@ -1,9 +1,6 @@
 """The lm-evaluation-harness: its tasks by language, a real run, and its scorer against ours on the same outputs."""
 
 import json
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +9,7 @@ import yaml
 
 from lidr_plugin import harness
 from tests.conftest import Lidr, rows_of, write_config
+from tests.support.child import killed, started, until
 from tests.support.server import FakeServer, running
 
 
@@ -107,10 +105,10 @@ def test_our_scorer_agrees_with_flexible_extract_but_for_what_is_listed(
     server.script = answers
     with running(server) as url:
         config = write_case(tmp_path, url)
-        done = lidr("eval", config, timeout=300)
+        done = lidr("eval", config)
         assert done.returncode == 0, done.stderr
         asked = len(server.asked)
-        assert lidr("eval", config, timeout=300).stdout == done.stdout
+        assert lidr("eval", config).stdout == done.stdout
         assert len(server.asked) == asked, "neither is repeated"
     folder = tmp_path / "run/eval"
     for code in ("en", "de"):
@@ -179,12 +177,12 @@ def test_a_model_on_disk_is_measured_on_tasks_of_ones_own(
         tmp_path, eval={"models": {"M0": str(tiny), "again": str(tiny)}, "lm_eval": wanted}, **changes
     )
     only_german = 'eval.lm_eval.tasks=["own_choice_de"]'
-    done = lidr("eval", config, only_german, timeout=300)
+    done = lidr("eval", config, only_german)
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "run/eval/results.json").read_text())["results"]
     assert found["M0"] == found["again"]
     assert found["M0"]["lm_eval"]["own_choice_de"]["acc"]["value"] in {n / 8 for n in range(9)}
-    wrong = lidr("eval", config, timeout=300)
+    wrong = lidr("eval", config)
     assert wrong.returncode == 1
     assert "own_choice_en" in wrong.stderr
 
@@ -196,15 +194,9 @@ def test_a_killed_harness_goes_on_where_it_was(tmp_path: Path, lidr: Lidr, eval_
     asked = lambda: sum("stop" in body for body in server.asked)  # noqa: E731 (the harness's requests, not lidr's)
     with running(server) as url:
         config = write_case(tmp_path, url)
-        command = [sys.executable, "-c", "from lidr_cli.main import main; main()", "eval", str(config)]
-        child = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
-        until = time.monotonic() + 120
-        while asked() < 10:
-            assert child.poll() is None
-            assert time.monotonic() < until
-            time.sleep(0.01)
-        child.kill()
-        child.wait()
-        done = lidr("eval", config, timeout=300)
+        child = started(tmp_path, "eval", config)
+        until(lambda: asked() >= 10, child)
+        killed(child)
+        done = lidr("eval", config)
         assert done.returncode == 0, done.stderr
     assert asked() <= 2 * len(CASES) + 2, "what was answered is not asked again"

@@ -1,11 +1,6 @@
 """Rounds: the loop, its resumption, its gate."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +12,7 @@ from lidr_plugin.evals.intervals import Share
 from lidr_plugin.jsonl import write_json
 from lidr_plugin.rundir import RunDir
 from tests.conftest import Lidr, files_of, prompts, write_config, write_prompts
+from tests.support.child import killed, started, until
 from tests.support.server import FakeServer, running
 from tests.support.trained import QUICK, SMALL, environment
 
@@ -128,17 +124,9 @@ def test_a_round_with_little_left_to_learn_is_said_to_be_one(tmp_path: Path) -> 
 
 def kill_when(config: Path, there: Callable[[], bool]) -> None:
     """Starts the loop and ends it by `kill -9` as soon as something is there."""
-    command = [sys.executable, "-c", "from lidr_cli.main import main; main()", "iterate", str(config)]
-    child = subprocess.Popen(command, cwd=config.parent, env=environment(), stderr=subprocess.PIPE, text=True)
-    until = time.monotonic() + 200
-    while not there():
-        assert child.poll() is None, f"it ended before it could be killed: {child.stderr and child.stderr.read()}"
-        assert time.monotonic() < until
-        time.sleep(0.01)
-    os.kill(child.pid, signal.SIGKILL)
-    child.wait()
-    if child.stderr:
-        child.stderr.close()
+    child = started(config.parent, "iterate", config, env=environment())
+    until(there, child)
+    killed(child)
 
 
 def ended(run: Path) -> dict[str, Any]:
@@ -162,14 +150,14 @@ def test_three_rounds_killed_in_every_stage_end_as_undisturbed_ones(tiny: Path, 
     server = FakeServer(served=[*served(calm, str(tiny)), *served(torn)], delay=0.05)
     with running(server) as url:
         config = configured(calm, url, tiny)
-        done = lidr("iterate", config, timeout=600, env=QUICK)
+        done = lidr("iterate", config, env=QUICK)
         assert done.returncode == 0, done.stderr
         config, run = configured(torn, url, tiny), torn / "run"
         kill_when(config, (run / "completions.sqlite-wal").exists)
         kill_when(config, (run / "iter1/checkpoint/checkpoint-2/trainer_state.json").exists)
         kill_when(config, (run / "iter2/.model.unproved").exists)
         kill_when(config, (run / "iter2/eval").exists)
-        last = lidr("iterate", config, timeout=600, env=QUICK)
+        last = lidr("iterate", config, env=QUICK)
         assert last.returncode == 0, last.stderr
     assert "round 1: train was done before" in last.stderr
     assert last.stderr.count("reward signal: in ") == 3

@@ -2,11 +2,7 @@
 
 import json
 import math
-import os
-import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +10,7 @@ import pytest
 
 from lidr_plugin.environments import llamafactory_names, python_of
 from tests.conftest import Lidr, rows_of
+from tests.support.child import PATIENCE, killed, started, until
 from tests.support.trained import (
     QUICK,
     ROOT,
@@ -64,7 +61,9 @@ def test_every_recipe_is_taken_by_llamafactorys_parser(train_python: Path, tiny:
 def llamafactory(python: Path, recipe: Path, *overrides: str) -> None:
     """The bare command, from another folder."""
     command = [str(python.parent / "llamafactory-cli"), "train", str(recipe), *overrides]
-    done = subprocess.run(command, cwd="/", env=environment(), capture_output=True, text=True, check=False, timeout=600)
+    done = subprocess.run(
+        command, cwd="/", env=environment(), capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
     assert done.returncode == 0, done.stderr[-2000:]
 
 
@@ -122,7 +121,7 @@ def test_in_every_round_the_reference_is_the_model_that_the_round_starts_from(
         policy = f"model_name_or_path={json.dumps(str(model))}"
         given = {**SMALL, **LOUD, **alone, "merge_dtype": "float32"}
         overrides = [f"train.{key}={json.dumps(value)}" for key, value in given.items()]
-        done = lidr("train", config, policy, f"output_dir={json.dumps(str(run))}", *overrides, env=QUICK, timeout=600)
+        done = lidr("train", config, policy, f"output_dir={json.dumps(str(run))}", *overrides, env=QUICK)
         assert done.returncode == 0, done.stderr
         without = [f"output_dir={tmp_path}/without{number}", "pref_ftx=0.0", "max_steps=1"]
         llamafactory(train_python, run / "train.yaml", *without)
@@ -141,19 +140,13 @@ def test_a_killed_training_goes_on_from_its_checkpoint_and_a_finished_one_is_not
     other = same_data(tmp_path / "run", tmp_path / "undisturbed")
     steps = {**SMALL, **LOUD, "max_steps": 12, "save_steps": 4}
     train(lidr, config, other, **steps)
-    command = [sys.executable, "-c", "from lidr_cli.main import main; main()", "train", str(config)]
-    command += [f"train.{key}={json.dumps(value)}" for key, value in steps.items()]
+    overrides = [f"train.{key}={json.dumps(value)}" for key, value in steps.items()]
     run = tmp_path / "run"
-    child = subprocess.Popen(
-        command, cwd=tmp_path, env=environment(), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    )
-    until = time.monotonic() + 120
+    child = started(tmp_path, "train", config, *overrides, env=environment())
     written = run / "checkpoint/checkpoint-4/trainer_state.json"
     # It is there, empty, before it is whole; a kill between the two leaves no checkpoint to go on from, and rightly so.
-    while not (written.exists() and written.read_bytes().endswith(b"}\n")) and time.monotonic() < until:
-        time.sleep(0.02)
-    os.kill(child.pid, signal.SIGKILL)
-    child.wait()
+    until(lambda: written.exists() and written.read_bytes().endswith(b"}\n"), child)
+    killed(child)
     assert not (run / "model").exists()
     said = train(lidr, config, **steps)
     assert "going on from checkpoint-" in said
@@ -166,10 +159,10 @@ def test_a_killed_training_goes_on_from_its_checkpoint_and_a_finished_one_is_not
     assert [final["global_step"] for final in finals] == [12, 12]
     assert losses(run)[-1] == pytest.approx(losses(other)[-1], abs=1e-3)
     log = (run / "train.log").stat().st_size
-    again = lidr("train", config, *command[5:], env=QUICK)
+    again = lidr("train", config, *overrides, env=QUICK)
     assert "trained before" in again.stdout
     assert (run / "train.log").stat().st_size == log
-    changed = lidr("train", config, *command[5:], "train.learning_rate=0.5", env=QUICK)
+    changed = lidr("train", config, *overrides, "train.learning_rate=0.5", env=QUICK)
     assert changed.returncode == 2
     assert "learning_rate: was 0.001, is 0.5" in changed.stderr
 
@@ -193,14 +186,14 @@ def test_a_wrong_template_is_refused_in_tokens_with_the_fix(tiny: Path, tmp_path
     shown = lidr("doctor", config, "template=qwen", env=QUICK)
     assert "<|im_start|>" in shown.stdout + shown.stderr
     assert "default_system" in shown.stdout + shown.stderr
-    refused = lidr("train", config, "template=qwen", "train.preprocessing_num_workers=1", env=QUICK, timeout=300)
+    refused = lidr("train", config, "template=qwen", "train.preprocessing_num_workers=1", env=QUICK)
     assert refused.returncode == 2
     assert "LLaMA-Factory  <|im_start|>" in refused.stderr
     assert "default_system: ''" in refused.stderr
     assert not (tmp_path / "run/checkpoint").exists()
     fixed = {**LOUD, "default_system": ""}
     overrides = [f"train.{key}={json.dumps(value)}" for key, value in {**SMALL, **fixed}.items()]
-    done = lidr("train", config, "template=qwen", *overrides, env=QUICK, timeout=300)
+    done = lidr("train", config, "template=qwen", *overrides, env=QUICK)
     assert done.returncode == 0, done.stderr
 
 
@@ -257,7 +250,7 @@ def test_the_plan_is_within_15_percent_of_the_peak_of_a_real_step(
     command = [str(train_python), str(ROOT / "benchmarks/peak_memory.py"), str(tmp_path / "recipe.yaml")]
     command += [f"{key}={value}" for key, value in changes.items()]
     env = {**environment(), "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600)
+    done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr[-2000:]
     assert 0.85 < float(done.stdout.rsplit("ratio ", maxsplit=1)[1]) < 1.15, done.stdout[-200:]
 
@@ -271,7 +264,7 @@ def test_the_merged_model_is_served_by_vllm(tmp_path: Path, lidr: Lidr, train_py
     config = build(tmp_path, lidr, CHECKPOINT, count=4)
     loud = {**LOUD, "learning_rate": 1.0e-4, "max_steps": 1, "global_batch_size": 2, "cutoff_len": 128}
     overrides = [f"train.{key}={json.dumps(value)}" for key, value in {**SMALL, **loud}.items()]
-    done = lidr("train", config, "template=qwen", *overrides, timeout=900, env={**QUICK, "OMP_NUM_THREADS": "2"})
+    done = lidr("train", config, "template=qwen", *overrides, env={**QUICK, "OMP_NUM_THREADS": "2"})
     assert done.returncode == 0, done.stderr
     engine = {"backend": "vllm", "args": {"max_num_seqs": 8, "enforce_eager": True, "max_model_len": 1024}}
     served = lidr(
@@ -283,7 +276,6 @@ def test_the_merged_model_is_served_by_vllm(tmp_path: Path, lidr: Lidr, train_py
         "max_prompts=1",
         "generation.max_tokens=16",
         "translation={max_tokens: 24, retries: 0}",
-        timeout=600,
         env={"VLLM_CPU_KVCACHE_SPACE": "1"},
     )
     assert served.returncode == 0, served.stderr

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.child import PATIENCE
+
 
 def chromium(page: Path, *arguments: str) -> str:
     """Opens a page and returns what Chromium prints; skips where there is none."""
@@ -30,7 +32,7 @@ def chromium(page: Path, *arguments: str) -> str:
         *arguments,
         page.as_uri(),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.support import model
+from tests.support.child import PATIENCE
 
 
 class FakeServer:
@@ -167,7 +168,7 @@ def running(server: FakeServer, port: int = 0) -> Iterator[str]:
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(PATIENCE)
     try:
         yield f"http://127.0.0.1:{started[0].sockets[0].getsockname()[1]}/v1"
     finally:

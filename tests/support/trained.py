@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from tests.conftest import Lidr, prompts, write_config, write_prompts
+from tests.support.child import PATIENCE
 from tests.support.server import FakeServer, running
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +29,7 @@ def in_train(python: Path, script: str, *arguments: str | Path) -> Any:
     """Runs a script of tests/in_train and returns what it found."""
     env = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
     command = [str(python), "-m", f"tests.in_train.{script}", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=ROOT, timeout=600, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=ROOT, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     found = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")]
     return json.loads(found[-1][6:]) if found else None
@@ -58,7 +59,7 @@ def train(lidr: Lidr, config: Path, run: Path | None = None, status: int = 0, **
     overrides = [f"train.{key}={json.dumps(value)}" for key, value in given.items()]
     if run:
         overrides.append(f"output_dir={json.dumps(str(run))}")
-    done = lidr("train", config, *overrides, timeout=600, env={**QUICK, **env})
+    done = lidr("train", config, *overrides, env={**QUICK, **env})
     assert done.returncode == status, done.stderr + done.stdout
     return str(done.stderr)
 
