@@ -23,12 +23,12 @@ from pathlib import Path
 
 import yaml
 
-from lidr_plugin.build import Plan
 from lidr_plugin.configfile import load
 from lidr_plugin.hashing import request_json
-from lidr_plugin.pipeline import Work
+from lidr_plugin.preflight import Preflight
 from lidr_plugin.records import Completion, Request
 from lidr_plugin.store import Entry, Store
+from lidr_plugin.work import Work
 from tests.support.model import digest
 
 WORDS = 40
@@ -83,8 +83,8 @@ def prepare(folder: Path, count: int, off_target: bool) -> Path:
     }
     config.write_text(yaml.safe_dump(settings))
     (folder / "run").mkdir()
-    with Plan(load(config)) as plan, Store(plan.run.store) as store:
-        stream = entries(plan.works())
+    with Preflight(load(config)) as ready, Store(ready.run.store) as store:
+        stream = entries(ready.works())
         while batch := list(islice(stream, 20_000)):
             store.put_many(batch)
     return config

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import yaml
 
-from lidr_plugin.build import Plan
 from lidr_plugin.configfile import load
 from lidr_plugin.hashing import request_json
+from lidr_plugin.preflight import Preflight
 from lidr_plugin.records import Completion
 from lidr_plugin.store import Entry, Store
 
@@ -61,8 +61,8 @@ def main() -> None:
         }
         (folder / "lidr.yaml").write_text(yaml.safe_dump(settings))
         (folder / "run").mkdir()
-        with Plan(load(folder / "lidr.yaml")) as plan, Store(plan.run.store) as store:
-            for work, row in zip(plan.works(), chosen, strict=True):
+        with Preflight(load(folder / "lidr.yaml")) as ready, Store(ready.run.store) as store:
+            for work, row in zip(ready.works(), chosen, strict=True):
                 work.settle()
                 for label, request in work.wanted().items():
                     text = row["response"] if label.source == "en" else "."

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from lidr_plugin.build import DryRun
+    from lidr_plugin.dryrun import DryRun
 
 
 def build_pairs(
@@ -22,12 +22,12 @@ def build_pairs(
 
     Every completion is stored the moment it arrives. Interrupted or killed, the same command goes on from there.
     """
-    from lidr_plugin import build
+    from lidr_plugin import build, dryrun
     from lidr_plugin.configfile import load
 
     loaded = load(config, overrides or [])
     if dry_run:
-        _show_dry_run(build.dry_run(loaded))
+        _show_dry_run(dryrun.dry_run(loaded))
     else:
         _show(build.build_pairs(loaded))
 

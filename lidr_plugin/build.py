@@ -2,34 +2,25 @@
 
 import asyncio
 import gc
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from lidr_plugin import __version__, chat, jsonl
+from lidr_plugin import __version__, jsonl
 from lidr_plugin.config import Config
-from lidr_plugin.config_engine import Engine
 from lidr_plugin.configfile import Loaded
-from lidr_plugin.dataset import card, merge_entry, pair_json, read_info, rejection_json
-from lidr_plugin.engines import build_engine
-from lidr_plugin.engines.identity import weights_of
-from lidr_plugin.errors import EngineError, InputError, RunError
-from lidr_plugin.filters import build_filters
+from lidr_plugin.dataset import card, merge_entry, pair_json, rejection_json
 from lidr_plugin.generate import Generator, Lane
-from lidr_plugin.launch import Launch
-from lidr_plugin.pipeline import Method, Work, run
+from lidr_plugin.pipeline import run
+from lidr_plugin.preflight import Preflight, recipe_for
 from lidr_plugin.progress import Display, Meter, kept_up
-from lidr_plugin.prompts import PromptSet
-from lidr_plugin.recipe import Settings, launch_of, render, train_settings
-from lidr_plugin.records import Prompt, Sampling, Settled
+from lidr_plugin.recipe import render
+from lidr_plugin.records import Settled
 from lidr_plugin.report import write_report
 from lidr_plugin.rundir import RunDir
 from lidr_plugin.store import Store
 from lidr_plugin.tally import Tally
 from lidr_plugin.views import trained_on
-
-_BYTES_A_TEXT = 6000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,151 +31,6 @@ class Built:
     report: dict[str, Any]
 
 
-class Plan:
-    """A run, checked as far as it can be without asking anything: configuration, prompts, weights, languages, disk.
-
-    Use it as a context manager: the prompts lie in a temporary file.
-
-    Raises:
-        InputError: whatever is wrong, before anything is written.
-    """
-
-    def __init__(self, loaded: Loaded) -> None:
-        self.config = loaded.config
-        self.run = RunDir.of(self.config.output_dir, self.config.store)
-        read_info(self.run.dataset_info)
-        self._check_output()
-        _recipe(self.config, self.run, self.config.dataset_name)
-        self.method = self._method(loaded)
-        self.prompts = PromptSet(
-            self._prompt_files(loaded),
-            self.config.columns,
-            by_row=self.config.join_on == "row",
-            skip=self.config.skip_prompts,
-            limit=self.config.max_prompts,
-        )
-        try:
-            self._check_answers()
-            self._check_disk()
-        except BaseException:
-            self.prompts.close()
-            raise
-
-    def __enter__(self) -> "Plan":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.prompts.close()
-
-    def _method(self, loaded: Loaded) -> Method:
-        config = self.config
-        drawn, translated = config.generation, config.translation
-        weights = weights_of(config.engine, config.model_name_or_path, config.model_revision)
-        translator = translated.engine
-        common: dict[str, Any] = {
-            "top_p": drawn.top_p,
-            "repetition_penalty": drawn.repetition_penalty,
-            "seed": drawn.seed,
-            "thinking": drawn.thinking,
-        }
-        return Method(
-            dominant=config.dominant_language,
-            languages=config.languages,
-            weights=weights,
-            translator=weights_of(translator, translator.name, "main", key="translation.engine")
-            if translator
-            else weights,
-            response=Sampling(temperature=drawn.temperature, max_tokens=drawn.max_tokens, **common),
-            translation=Sampling(temperature=translated.temperature, max_tokens=translated.max_tokens, **common),
-            system=drawn.system,
-            retries=translated.retries,
-            template=translated.template or chat.TEMPLATE,
-            prompt_template=config.prompt_template or (chat.MATH_TEMPLATE if config.task == "math" else None),
-            dominant_pairs=config.dominant_pairs,
-            translation_prompts=config.translation_prompts,
-            is_translation_prompt=_recogniser(loaded),
-            skip_cut=config.filters.truncated,
-            filters=build_filters(config),
-        )
-
-    def _prompt_files(self, loaded: Loaded) -> dict[str, Path]:
-        config = self.config
-        files = {
-            code: config.prompt_path(code, loaded.folder) for code in [config.dominant_language, *config.languages]
-        }
-        absent = [code for code, path in files.items() if not path.is_file()]
-        if absent and (not config.translate_prompts or config.dominant_language in absent):
-            hint = "translate_prompts: true has the model translate the prompts of languages without a file"
-            problems = [f"prompts: {files[code]}: no such file ({code})" for code in absent]
-            raise InputError(InputError.of(problems, "the prompt files").message, hint)
-        return {code: path for code, path in files.items() if code not in absent}
-
-    def _check_answers(self) -> None:
-        if self.config.answer_filter == "none":
-            return
-        without = next((prompt.id for prompt in self.prompts if prompt.final_answer is None), None)
-        if without is not None:
-            raise InputError(
-                f"answer_filter: {self.config.answer_filter}: prompt {without!r} has no final answer",
-                "name the column in columns.final_answer, or set answer_filter=none",
-            )
-
-    def _check_output(self) -> None:
-        place = self.run.nearest()
-        if not place.is_dir():
-            raise InputError(f"output_dir: {self.run.path}: {place} is a file", "set another output_dir")
-
-    def _check_disk(self) -> None:
-        needed = min(self.requests_at_most(), 10_000_000) * _BYTES_A_TEXT // 10 + (16 << 20)
-        free = self.run.free_bytes()
-        if free < needed:
-            raise RunError(
-                f"output_dir: {self.run.path}: {free >> 20} MB free, and this run needs about {needed >> 20} MB",
-                "free some space, or set another output_dir",
-            )
-
-    def works(self) -> Iterator[Work]:
-        """The prompts on their way, in order."""
-        return (Work(prompt, self.method) for prompt in self.prompts)
-
-    def requests_at_most(self) -> int:
-        """Responses and first tries of translations, if nothing were rejected or stored."""
-        count = len(self.config.languages)
-        dominant = {"none": 0, "one": 1, "last": 1, "all": count}[self.config.dominant_pairs]
-        return len(self.prompts) * (1 + count + count + dominant)
-
-    def lanes(self) -> dict[str, Lane]:
-        """The engines by the weights that they ask; nothing is started."""
-        config, translator = self.config, self.config.translation.engine
-        lanes = {self.method.weights: self._lane(config.engine, config.model_name_or_path, config.model_revision)}
-        if translator:
-            lanes[self.method.translator] = self._lane(translator, translator.name, "main", "translator.log")
-        return lanes
-
-    def _lane(self, engine: Engine, model: str, revision: str, log: str = "vllm.log") -> Lane:
-        built = build_engine(
-            engine,
-            model=model,
-            revision=revision,
-            trust_remote_code=self.config.trust_remote_code,
-            log=self.run.path / log,
-            max_tokens=max(self.config.generation.max_tokens, self.config.translation.max_tokens),
-        )
-        return Lane(built, engine.concurrency, engine.max_failures)
-
-
-def _recogniser(loaded: Loaded) -> Any:
-    config = loaded.config
-    if config.translation_prompt_ids is None:
-        return lambda prompt: chat.asks_for_translation(prompt.texts[config.dominant_language].joined)
-    path = loaded.folder / config.translation_prompt_ids
-    try:
-        ids = frozenset(map(str.strip, path.read_text(encoding="utf-8-sig").split("\n")))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"translation_prompt_ids: {path}: {error}") from None
-    return lambda prompt: prompt.id in ids
-
-
 def build_pairs(loaded: Loaded) -> Built:
     """Runs the configuration to its dataset and report; what is in the store already is not asked again.
 
@@ -192,17 +38,17 @@ def build_pairs(loaded: Loaded) -> Built:
         InputError: something is wrong with the input; nothing was written.
         RunError: the run failed; the same call goes on from there.
     """
-    with Plan(loaded) as plan:
-        lanes = plan.lanes()
-        with plan.run.at_work("every finished completion is kept; the same command goes on from there"):
-            jsonl.sweep(plan.run.path)
-            jsonl.sweep(plan.run.data)
-            with Store(plan.run.store) as store:
-                return _build(plan, store, lanes)
+    with Preflight(loaded) as ready:
+        lanes = ready.lanes()
+        with ready.run.at_work("every finished completion is kept; the same command goes on from there"):
+            jsonl.sweep(ready.run.path)
+            jsonl.sweep(ready.run.data)
+            with Store(ready.run.store) as store:
+                return _build(ready, store, lanes)
 
 
-def _build(plan: Plan, store: Store, lanes: dict[str, Lane]) -> Built:
-    config, run_dir = plan.config, plan.run
+def _build(ready: Preflight, store: Store, lanes: dict[str, Lane]) -> Built:
+    config, run_dir = ready.config, ready.run
     # Records make no cycles, and there are many of them: the collector's frequent passes are a tenth of the time.
     gc.set_threshold(100_000)
     meter, tally = Meter(), Tally()
@@ -210,17 +56,17 @@ def _build(plan: Plan, store: Store, lanes: dict[str, Lane]) -> Built:
     with (
         jsonl.replacing(run_dir.rejected) as rejected,
         jsonl.replacing(run_dir.dataset(config.dataset_name)) as pairs,
-        Display("pairs", meter, len(plan.prompts), plan.requests_at_most()) as display,
+        Display("pairs", meter, len(ready.prompts), ready.requests_at_most()) as display,
     ):
 
         def emit(settled: Settled) -> None:
-            pairs.writelines(jsonl.dump_line(pair_json(pair, plan.method.system)) for pair in settled.pairs)
+            pairs.writelines(jsonl.dump_line(pair_json(pair, ready.method.system)) for pair in settled.pairs)
             rejected.writelines(jsonl.dump_line(rejection_json(item)) for item in settled.rejections)
             tally.add(settled)
 
-        asyncio.run(_run(plan, Generator(store, lanes, meter), emit, lambda: display.update(tally.prompts)))
-    merge_entry(run_dir.dataset_info, config.dataset_name, system=bool(plan.method.system))
-    settings, launch = _recipe(config, run_dir, trained_on(config, run_dir))
+        asyncio.run(_run(ready, Generator(store, lanes, meter), emit, lambda: display.update(tally.prompts)))
+    merge_entry(run_dir.dataset_info, config.dataset_name, system=bool(ready.method.system))
+    settings, launch = recipe_for(config, run_dir, trained_on(config, run_dir))
     text = render(settings, config, launch, pairs=sum(tally.pairs.values()), path=run_dir.train_yaml)
     jsonl.write_text(run_dir.train_yaml, text)
     codes = [config.dominant_language, *config.languages]
@@ -230,26 +76,18 @@ def _build(plan: Plan, store: Store, lanes: dict[str, Lane]) -> Built:
         model=config.model_name_or_path,
         dominant=config.dominant_language,
         pairs=by_language,
-        system=bool(plan.method.system),
+        system=bool(ready.method.system),
     )
     jsonl.write_text(run_dir.data / "README.md", text)
     return Built(run_dir, write_report(run_dir, config, tally, meter))
 
 
-def _recipe(config: Config, run_dir: RunDir, dataset: str) -> tuple[Settings, Launch]:
-    """For this machine; where its GPUs do not divide the batch, for one process: it need not be the one that trains."""
-    launch = launch_of(config)
-    try:
-        return train_settings(config, run_dir, launch, dataset=dataset), launch
-    except InputError:
-        launch = replace(launch, env={}, gpus=min(launch.gpus, 1), nodes=1, rank=0, per_node=1)
-        return train_settings(config, run_dir, launch, dataset=dataset), launch
-
-
-async def _run(plan: Plan, generator: Generator, emit: Callable[[Settled], None], show: Callable[[], None]) -> None:
+async def _run(
+    ready: Preflight, generator: Generator, emit: Callable[[Settled], None], show: Callable[[], None]
+) -> None:
     try:
         async with kept_up(show):
-            await run(plan.works(), generator, emit, plan.config.engine.concurrency)
+            await run(ready.works(), generator, emit, ready.config.engine.concurrency)
     finally:
         await generator.close()
 
@@ -257,75 +95,3 @@ async def _run(plan: Plan, generator: Generator, emit: Callable[[Settled], None]
 def resolved(config: Config) -> dict[str, Any]:
     """The configuration with every default filled in, as `config.json` has it."""
     return {"lidr": __version__, **config.model_dump(mode="json")}
-
-
-@dataclass(frozen=True, slots=True)
-class DryRun:
-    """What a run would send."""
-
-    run: RunDir
-    prompts: int
-    requests: int
-    stored: int
-    examples: dict[str, Any]
-    server_problem: EngineError | None
-
-
-def dry_run(loaded: Loaded) -> DryRun:
-    """Checks everything, asks nothing and writes nothing.
-
-    Raises:
-        InputError: as the run itself would. A server that is not there is in the result, for the rest is worth seeing.
-    """
-    with Plan(loaded) as plan:
-        lanes = plan.lanes()
-        examples = _examples(next(iter(plan.prompts)), plan.method)
-        stored = 0
-        if plan.run.store.exists():
-            with Store(plan.run.store, read_only=True) as store:
-                stored = len(store)
-        problem = None
-        try:
-            asyncio.run(_check_servers(lanes))
-        except EngineError as error:
-            problem = error
-        return DryRun(
-            run=plan.run,
-            prompts=len(plan.prompts),
-            requests=plan.requests_at_most(),
-            stored=stored,
-            examples=examples,
-            server_problem=problem,
-        )
-
-
-async def _check_servers(lanes: dict[str, Lane]) -> None:
-    """Asks servers that run already what they serve; starts none."""
-    from lidr_plugin.engines.openai import OpenAI
-
-    for lane in lanes.values():
-        if isinstance(lane.engine, OpenAI):
-            try:
-                await lane.engine.open()
-            finally:
-                await lane.engine.close()
-
-
-def _examples(prompt: Prompt, method: Method) -> dict[str, Any]:
-    """One rendered request of each kind."""
-    language = method.languages[0] if method.languages[0] in prompt.texts else method.dominant
-    sent = Work(prompt, method).prompt_in(language)
-    text = getattr(sent, "joined", "")
-    response = chat.response_request(
-        text, weights=method.weights, sampling=method.response, system=method.system, row=f"{prompt.id} [{language}]"
-    )
-    translation = chat.translation_request(
-        "(the response)",
-        method.languages[0],
-        weights=method.translator,
-        sampling=method.translation,
-        template=method.template,
-        attempt=0,
-        row=f"{prompt.id} [{method.dominant}->{method.languages[0]}]",
-    )
-    return {"response": response, "translation": translation}

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from lidr_plugin import __version__, environments
-from lidr_plugin.build import Plan, dry_run
 from lidr_plugin.configfile import Loaded
+from lidr_plugin.dryrun import dry_run
 from lidr_plugin.engines import backend_of
 from lidr_plugin.environments import llamafactory_names
 from lidr_plugin.errors import InputError, LidrError, RunError
 from lidr_plugin.parity import Verdict
 from lidr_plugin.plan import architecture_here
+from lidr_plugin.preflight import Preflight
 from lidr_plugin.recipe import launch_of, propose_template, train_settings
 from lidr_plugin.rundir import RunDir
 from lidr_plugin.train import quantised
@@ -163,8 +164,8 @@ def _rows(loaded: Loaded) -> list[dict[str, str]]:
     """Real prompts with an answer made up, for a run whose dataset is not built yet."""
     system = loaded.config.generation.system
     try:
-        with Plan(loaded) as plan:
-            texts = [text for prompt in islice(plan.prompts, _PROMPTS) for text in prompt.texts.values()]
+        with Preflight(loaded) as ready:
+            texts = [text for prompt in islice(ready.prompts, _PROMPTS) for text in prompt.texts.values()]
     except LidrError:  # it was reported above
         texts = []
     rows = [{"instruction": text.instruction, "input": text.input, "chosen": "Good."} for text in texts]

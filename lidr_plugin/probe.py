@@ -7,7 +7,6 @@ from typing import Any
 
 from lidr_plugin import chat, jsonl
 from lidr_plugin.asking import answers
-from lidr_plugin.build import Plan
 from lidr_plugin.configfile import Loaded
 from lidr_plugin.errors import InputError
 from lidr_plugin.evals import judge
@@ -15,12 +14,14 @@ from lidr_plugin.evals.imbalance import Heard, crossing_of, dominant_of, respons
 from lidr_plugin.evals.intervals import shares
 from lidr_plugin.generate import Generator
 from lidr_plugin.langid import LanguageGate
-from lidr_plugin.pipeline import Work, run
+from lidr_plugin.pipeline import run
+from lidr_plugin.preflight import Preflight
 from lidr_plugin.progress import Display, Meter, kept_up
 from lidr_plugin.records import Candidate, Request, Settled
 from lidr_plugin.rundir import RunDir
 from lidr_plugin.store import Store
 from lidr_plugin.versus import Bench, Graded, Pair
+from lidr_plugin.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +42,21 @@ def probe(loaded: Loaded, *, sample: int) -> Probed:
         RunError: a request failed for good; what was answered is kept.
     """
     kept = "every answer is kept; the same command goes on from there"
-    with Plan(loaded) as plan, plan.run.at_work(kept), Store(plan.run.store) as store:
-        found = _measure(plan, store, sample)
-        jsonl.write_json(plan.run.probe_json, found)
-        return Probed(plan.run, found)
+    with Preflight(loaded) as ready, ready.run.at_work(kept), Store(ready.run.store) as store:
+        found = _measure(ready, store, sample)
+        jsonl.write_json(ready.run.probe_json, found)
+        return Probed(ready.run, found)
 
 
-def _measure(plan: Plan, store: Store, sample: int) -> dict[str, Any]:
-    config, settled = plan.config, list[Settled]()
-    heard, backs = asyncio.run(_hear(plan, store, sample, settled))
+def _measure(ready: Preflight, store: Store, sample: int) -> dict[str, Any]:
+    config, settled = ready.config, list[Settled]()
+    heard, backs = asyncio.run(_hear(ready, store, sample, settled))
     if not heard:
         raise InputError("prompts: every prompt of the sample asks for a translation", "sample more: --sample")
     codes = [config.dominant_language, *config.languages]
     gate = LanguageGate(codes)
     pairs = [pair for item in settled for pair in item.pairs]
-    judged, grades = _judged(plan, store, pairs, heard)
+    judged, grades = _judged(ready, store, pairs, heard)
     responses = {
         code: responses_of([x.answers[code] for x in heard], code, gate, grades.get(code, [])) for code in codes
     }
@@ -74,22 +75,22 @@ def _measure(plan: Plan, store: Store, sample: int) -> dict[str, Any]:
     }
 
 
-def _works(plan: Plan, sample: int) -> Iterator[Work]:
+def _works(ready: Preflight, sample: int) -> Iterator[Work]:
     """Evenly spread over the prompts; prompts that ask for a translation say nothing about the language of an answer."""
-    method = replace(plan.method, dominant_pairs="all", translation_prompts="drop")
-    total = len(plan.prompts)
+    method = replace(ready.method, dominant_pairs="all", translation_prompts="drop")
+    total = len(ready.prompts)
     wanted = {number * total // min(sample, total) for number in range(min(sample, total))}
-    chosen = (prompt for place, prompt in enumerate(plan.prompts) if place in wanted)
+    chosen = (prompt for place, prompt in enumerate(ready.prompts) if place in wanted)
     return (Work(replace(prompt, position=place), method) for place, prompt in enumerate(chosen))
 
 
 async def _hear(
-    plan: Plan, store: Store, sample: int, settled: list[Settled]
+    ready: Preflight, store: Store, sample: int, settled: list[Settled]
 ) -> tuple[list[Heard], dict[str, list[tuple[str, str]]]]:
     """All texts of the sample; and by language the dominant answers beside what came back of them."""
-    meter, config = Meter(), plan.config
-    generator = Generator(store, plan.lanes(), meter)
-    works = list(_works(plan, sample))
+    meter, config = Meter(), ready.config
+    generator = Generator(store, ready.lanes(), meter)
+    works = list(_works(ready, sample))
     requests = 3 * len(works) * (1 + len(config.languages))
     try:
         with Display("sample", meter, len(works), requests) as display:
@@ -97,7 +98,7 @@ async def _hear(
                 await run(iter(works), generator, settled.append, config.engine.concurrency)
         heard = [texts for item in settled if (texts := _texts(item, config.dominant_language))]
         there = [(code, x) for x in heard for code in config.languages if whole(x.outward.get(code))]
-        came = await answers(generator, meter, [_back(plan, x, code) for code, x in there], "back")
+        came = await answers(generator, meter, [_back(ready, x, code) for code, x in there], "back")
     finally:
         await generator.close()
     backs: dict[str, list[tuple[str, str]]] = {}
@@ -124,8 +125,8 @@ def _texts(settled: Settled, dominant: str) -> Heard | None:
     return heard if heard.prompts.get(dominant) and not any(x.failed for x in heard.answers.values()) else None
 
 
-def _back(plan: Plan, heard: Heard, code: str) -> Request:
-    method = plan.method
+def _back(ready: Preflight, heard: Heard, code: str) -> Request:
+    method = ready.method
     return chat.translation_request(
         heard.outward[code].text,
         method.dominant,
@@ -138,12 +139,12 @@ def _back(plan: Plan, heard: Heard, code: str) -> Request:
 
 
 def _judged(
-    plan: Plan, store: Store, pairs: Sequence[Candidate], heard: Sequence[Heard]
+    ready: Preflight, store: Store, pairs: Sequence[Candidate], heard: Sequence[Heard]
 ) -> tuple[dict[str, list[judge.Judged]], dict[str, list[int]]]:
     """By language the verdicts on chosen against rejected, and the grades of the answers; none without a judge."""
-    if plan.config.eval.judge is None:
+    if ready.config.eval.judge is None:
         return {}, {}
-    bench = Bench(plan.config, plan.config.eval.judge, plan.run, store)
+    bench = Bench(ready.config, ready.config.eval.judge, ready.run, store)
     contests = [Pair(x.id, x.language, x.prompt.joined, x.chosen.text, x.rejected.text) for x in pairs]
     texts = [(code, Graded(x.id, x.prompts[code], x.answers[code].text)) for x in heard for code in x.answers]
     verdicts, marks = asyncio.run(bench.work(contests, [text for _, text in texts]))

@@ -31,9 +31,10 @@ LAYERS = [
     },
     {"configfile", "filters", "promptfiles", "store", "engines", "launch"},
     {"prompts", "generate", "pairs", "recipe", "dataset", "tally", "memory"},
-    {"pipeline", "report", "views", "asking"},
+    {"work", "pipeline", "report", "views", "asking"},
     {"evals"},
-    {"build", "trainenv", "parity", "plan", "versus"},
+    {"preflight"},
+    {"build", "dryrun", "trainenv", "parity", "plan", "versus"},
     {"harness"},
     {"evaluate", "probe", "overview"},
     {"fit"},
@@ -45,7 +46,7 @@ LAYERS = [
 GENERIC = {"store", "engines", "generate", "jsonl", "hashing"}
 """What knows nothing of pairs: other ways to make training data will use it."""
 
-METHOD = {"pipeline", "filters", "pairs", "tally", "build", "report"}
+METHOD = {"work", "pipeline", "filters", "pairs", "tally", "preflight", "build", "report"}
 
 
 def modules() -> Iterator[tuple[str, Path]]:

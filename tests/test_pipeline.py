@@ -16,10 +16,11 @@ from lidr_plugin.errors import RunError, StoreError
 from lidr_plugin.filters import identical, length_ratio, repetition, request_failed, truncated, usable
 from lidr_plugin.generate import Generator, Lane
 from lidr_plugin.hashing import request_json
-from lidr_plugin.pipeline import Method, Work, run
+from lidr_plugin.pipeline import run
 from lidr_plugin.progress import Meter
 from lidr_plugin.records import Completion, Message, Prompt, PromptText, Request, Sampling, Settled
 from lidr_plugin.store import Store
+from lidr_plugin.work import Method, Work
 from tests.support import model, oracle
 from tests.test_oracle import judge
 
