@@ -171,7 +171,7 @@ def _recogniser(loaded: Loaded) -> Any:
 
 
 def recipe_for(config: Config, run_dir: RunDir, dataset: str) -> tuple[Settings, Launch]:
-    """The recipe of a run for this machine; where its GPUs do not divide the batch, for one process: it need not be the one that trains."""
+    """The recipe for this machine; where its GPUs do not divide the batch, for one process: it may not be the one that trains."""
     launch = launch_of(config)
     try:
         return train_settings(config, run_dir, launch, dataset=dataset), launch

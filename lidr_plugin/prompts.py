@@ -1,7 +1,6 @@
 """Joins the prompt files of all languages, checks them whole, and hands the prompts out in order."""
 
 import sqlite3
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from itertools import groupby, islice
@@ -42,8 +41,8 @@ class PromptSet:
         skip: int = 0,
         limit: int | None = None,
     ) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="lidr-prompts-")
-        self._db = sqlite3.connect(str(Path(self._folder.name) / "prompts.sqlite"), isolation_level=None)
+        # No name: SQLite's own temporary file, deleted as soon as it is open, so that even `kill -9` leaves none.
+        self._db = sqlite3.connect("", isolation_level=None)
         self._languages = list(files)
         self._skip = skip
         self._limit = limit
@@ -62,7 +61,6 @@ class PromptSet:
     def close(self) -> None:
         """Removes the temporary database."""
         self._db.close()
-        self._folder.cleanup()
 
     def __len__(self) -> int:
         count: int = self._db.execute("SELECT count(*) FROM prompt").fetchone()[0]
