@@ -64,6 +64,8 @@ def iterate(
     config = loaded.config
     top = RunDir.of(config.output_dir, config.store)
     _check_rounds(config)
+    if until == "eval" and not config.eval.prompts:
+        say("no gate: eval.prompts names no held-out prompts on which a round's model is compared with the one before")
     if only and only > 1 and not (before := top.round(only - 1).model).exists():
         raise InputError(
             f"round {only} starts from {before}, which is not there", "leave --round out, or do the one before first"

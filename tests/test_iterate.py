@@ -79,6 +79,14 @@ def test_rounds_need_new_prompts_and_models_of_their_own(tmp_path: Path, lidr: L
     assert not (tmp_path / "run").exists()
 
 
+def test_without_held_out_prompts_the_loop_says_that_it_has_no_gate(tmp_path: Path, lidr: Lidr) -> None:
+    write_prompts(tmp_path, prompts(2))
+    config = write_config(tmp_path, max_prompts=1)
+    assert "no gate: eval.prompts" in lidr("iterate", config).stderr
+    assert "no gate" not in lidr("iterate", config, "eval.prompts=prompts/{language}.jsonl").stderr
+    assert "no gate" not in lidr("iterate", config, "--until", "build").stderr
+
+
 def test_a_round_whose_model_is_not_there_is_refused_before_anything_is_written(tmp_path: Path, lidr: Lidr) -> None:
     write_prompts(tmp_path, prompts(4))
     done = lidr("iterate", write_config(tmp_path, max_prompts=2), "--round", "2")
