@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from lidr_plugin.config import Columns
-from lidr_plugin.errors import InputError
+from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.promptfiles import Row, read_rows
 from lidr_plugin.records import Prompt, PromptText
 
@@ -30,6 +30,7 @@ class PromptSet:
 
     Raises:
         InputError: with file and line of rows that are broken, empty, twice there or missing in a language.
+        RunError: there is no room for the temporary database.
     """
 
     def __init__(
@@ -48,6 +49,12 @@ class PromptSet:
         self._limit = limit
         try:
             self._load(files, columns, by_row)
+        except sqlite3.OperationalError as error:
+            self.close()
+            raise RunError(
+                f"the prompts of all languages are joined in a temporary file, and that failed: {error}",
+                "free some space there, or set TMPDIR to a folder that has some",
+            ) from None
         except BaseException:
             self.close()
             raise

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -195,33 +196,53 @@ def test_too_short_a_context_is_told_before_anything_is_asked(tmp_path: Path, li
         )
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="a small file system can only be mounted by root")
-def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path, lidr: Lidr) -> None:
-    small = tmp_path / "small"
-    small.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", str(small)], capture_output=True).returncode:
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 20 MB."""
+    if os.geteuid() != 0:
+        pytest.skip("a small file system can only be mounted by root")
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", str(folder)], capture_output=True).returncode:
         pytest.skip("this machine does not let root mount a file system")
     try:
-        write_prompts(tmp_path, prompts(40))
-        (small / "ballast").write_bytes(b"x" * (1 << 20))
-        server = FakeServer(delay=0.02)
-        with running(server) as url:
-            config = write_config(tmp_path, engine__base_url=url, output_dir=str(small / "run"), engine__concurrency=4)
-            child = started(tmp_path, "build-pairs", config)
-            until_asked(server, 9, child)
-            filler = os.open(small / "more", os.O_WRONLY | os.O_CREAT)
-            with contextlib.suppress(OSError):
-                while os.write(filler, b"x" * 4096):
-                    pass
-            os.close(filler)
-            _, errors = child.communicate(timeout=PATIENCE)
-            assert child.returncode == 1, errors
-            assert b"disk" in errors
-            assert b"Traceback" not in errors
-            kept = stored_messages(small / "run/completions.sqlite")
-            (small / "ballast").unlink()
-            (small / "more").unlink()
-            assert kept
-            assert lidr("build-pairs", config).returncode == 0
+        yield folder
     finally:
-        subprocess.run(["umount", str(small)], check=True)
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def fill(path: Path) -> None:
+    """Writes to a file until its disk is full."""
+    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(b"x" * 4096):
+            pass
+
+
+def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path, small: Path, lidr: Lidr) -> None:
+    write_prompts(tmp_path, prompts(40))
+    (small / "ballast").write_bytes(b"x" * (1 << 20))
+    server = FakeServer(delay=0.02)
+    with running(server) as url:
+        config = write_config(tmp_path, engine__base_url=url, output_dir=str(small / "run"), engine__concurrency=4)
+        child = started(tmp_path, "build-pairs", config)
+        until_asked(server, 9, child)
+        fill(small / "more")
+        _, errors = child.communicate(timeout=PATIENCE)
+        assert child.returncode == 1, errors
+        assert b"disk" in errors
+        assert b"Traceback" not in errors
+        kept = stored_messages(small / "run/completions.sqlite")
+        (small / "ballast").unlink()
+        (small / "more").unlink()
+        assert kept
+        assert lidr("build-pairs", config).returncode == 0
+
+
+def test_no_room_for_temporary_files_is_said_with_the_way_out(tmp_path: Path, small: Path, lidr: Lidr) -> None:
+    write_prompts(tmp_path, [{code: f"[{code}] {i} " + "boat " * 160 for code in ("en", "de")} for i in range(30_000)])
+    fill(small / "more")
+    done = lidr("build-pairs", write_config(tmp_path, languages=["de"]), env={"SQLITE_TMPDIR": str(small)})
+    assert done.returncode == 1
+    assert "joined in a temporary file, and that failed: database or disk is full" in done.stderr
+    assert "TMPDIR" in done.stderr
+    assert not (tmp_path / "run").exists()
