@@ -32,6 +32,7 @@ class Preflight:
 
     Raises:
         InputError: whatever is wrong, before anything is written.
+        RunError: there is no room on the disk.
     """
 
     def __init__(self, loaded: Loaded) -> None:
