@@ -23,7 +23,7 @@ import orjson
 import yaml
 from openai import AsyncOpenAI
 
-from lidr_plugin.store import Store
+from lidr_plugin.completions.store import Store
 from tests.conftest import prompts, write_prompts
 
 

@@ -23,12 +23,12 @@ from pathlib import Path
 
 import yaml
 
-from lidr_plugin.configfile import load
-from lidr_plugin.hashing import request_json
-from lidr_plugin.preflight import Preflight
-from lidr_plugin.records import Completion, Request
-from lidr_plugin.store import Entry, Store
-from lidr_plugin.work import Work
+from lidr_plugin.completions.hashing import request_json
+from lidr_plugin.completions.requests import Completion, Request
+from lidr_plugin.completions.store import Entry, Store
+from lidr_plugin.config.file import load
+from lidr_plugin.dataset.prepare import Preflight
+from lidr_plugin.methods.imbalance import Work
 from tests.support.model import digest
 
 WORDS = 40

@@ -19,7 +19,7 @@ from llamafactory.train.tuner import run_exp
 from torch.profiler import ProfilerActivity, profile
 from transformers import AutoConfig, TrainerCallback
 
-from lidr_plugin.memory import estimate, shape_of
+from lidr_plugin.training.memory import estimate, shape_of
 
 
 def alive() -> int:

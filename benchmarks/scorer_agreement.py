@@ -14,12 +14,12 @@ from typing import Any
 
 import orjson
 
-from lidr_plugin.answers import final_numbers
-from lidr_plugin.config import Config
-from lidr_plugin.config_eval import Eval, LmEval
-from lidr_plugin.configfile import Loaded
-from lidr_plugin.evals import mgsm
-from lidr_plugin.harness import Harness
+from lidr_plugin.config.evaluation import Eval, LmEval
+from lidr_plugin.config.file import Loaded
+from lidr_plugin.config.schema import Config
+from lidr_plugin.evaluation.benchmarks import mgsm
+from lidr_plugin.evaluation.lm_eval import Harness
+from lidr_plugin.text.numbers import final_numbers
 from tests.support.server import FakeServer, running
 
 

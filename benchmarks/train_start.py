@@ -13,9 +13,9 @@ import sys
 import time
 from pathlib import Path
 
-from lidr_plugin.configfile import load
-from lidr_plugin.rundir import RunDir
-from lidr_plugin.trainenv import environment, interpreter
+from lidr_plugin.config.file import load
+from lidr_plugin.run_directory import RunDir
+from lidr_plugin.training.environment import environment, interpreter
 
 
 def first_step(command: list[str], run: RunDir, env: dict[str, str]) -> float:

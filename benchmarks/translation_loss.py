@@ -17,11 +17,11 @@ from pathlib import Path
 
 import yaml
 
-from lidr_plugin.configfile import load
-from lidr_plugin.hashing import request_json
-from lidr_plugin.preflight import Preflight
-from lidr_plugin.records import Completion
-from lidr_plugin.store import Entry, Store
+from lidr_plugin.completions.hashing import request_json
+from lidr_plugin.completions.requests import Completion
+from lidr_plugin.completions.store import Entry, Store
+from lidr_plugin.config.file import load
+from lidr_plugin.dataset.prepare import Preflight
 
 PUBLISHED = 78 / 1000
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from lidr_plugin.dryrun import DryRun
+    from lidr_plugin.dataset.dryrun import DryRun
 
 
 def build_pairs(
@@ -22,8 +22,8 @@ def build_pairs(
 
     Every completion is stored the moment it arrives. Interrupted or killed, the same command goes on from there.
     """
-    from lidr_plugin import build, dryrun
-    from lidr_plugin.configfile import load
+    from lidr_plugin.config.file import load
+    from lidr_plugin.dataset import build, dryrun
 
     loaded = load(config, overrides or [])
     if dry_run:

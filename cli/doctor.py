@@ -11,7 +11,7 @@ def doctor(
     overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Overrides.")] = None,
 ) -> None:
     """Check interpreters, environments, versions, GPUs and, given a configuration, what its run needs."""
-    from lidr_plugin.configfile import load
+    from lidr_plugin.config.file import load
     from lidr_plugin.doctor import check_config, check_machine
 
     findings = check_machine()

@@ -21,7 +21,7 @@ def create(
     ] = None,
 ) -> None:
     """Make the pinned environment of a stage under ~/.lidr/envs (or $LIDR_HOME/envs). Made before, it does nothing."""
-    from lidr_plugin import environments
+    from lidr_plugin.machine import environments
 
     wanted = environments.has_gpu() if gpu is None else gpu
     python = environments.create(stage.value, gpu=wanted, say=typer.echo)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lidr_plugin.evals.intervals import percent
+from lidr_plugin.evaluation.intervals import percent
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -49,8 +49,8 @@ def evaluate(
     """
     from rich.console import Console
 
-    from lidr_plugin import evaluate as library
-    from lidr_plugin.configfile import load
+    from lidr_plugin.config.file import load
+    from lidr_plugin.evaluation import evaluate as library
 
     done = library.evaluate(load(config, overrides or []))
     console = Console(width=None if sys.stdout.isatty() else 120)

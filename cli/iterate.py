@@ -26,8 +26,8 @@ def iterate(
     Every stage is a process of its own. Interrupted or killed, the same command goes on; what is finished is not repeated.
     A model that repeats itself, does not end or leaves its language stops the loop before it makes data.
     """
-    from lidr_plugin import iterate as library
-    from lidr_plugin.configfile import load
+    from lidr_plugin import rounds as library
+    from lidr_plugin.config.file import load
 
     given = overrides or []
     loaded = load(config, given)

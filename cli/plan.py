@@ -18,8 +18,8 @@ def plan(
     from rich.console import Console
     from rich.table import Table
 
-    from lidr_plugin import plan as library
-    from lidr_plugin.configfile import load
+    from lidr_plugin.config.file import load
+    from lidr_plugin.training import plan as library
 
     found = library.plan(load(config, overrides or []).config, library.parse_gpus(gpus) if gpus else None)
     cards = found.gpus

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lidr_plugin.evals.intervals import percent
+from lidr_plugin.evaluation.intervals import percent
 
 
 def probe(
@@ -24,8 +24,8 @@ def probe(
     from rich.console import Console
     from rich.table import Table
 
-    from lidr_plugin import probe as library
-    from lidr_plugin.configfile import load
+    from lidr_plugin.config.file import load
+    from lidr_plugin.evaluation import probe as library
 
     loaded = load(config, overrides or [])
     done = library.probe(loaded, sample=sample)

@@ -8,7 +8,7 @@ import typer
 
 def ls() -> None:
     """List the shipped LLaMA-Factory recipes."""
-    from lidr_plugin.recipes import shipped
+    from lidr_plugin.training.shipped import shipped
 
     for recipe in shipped():
         typer.echo(f"{recipe.name:44} {recipe.about}")
@@ -21,7 +21,7 @@ def cp(
     ] = Path(),
 ) -> None:
     """Copy a recipe, and the DeepSpeed file that it names."""
-    from lidr_plugin.recipes import copy
+    from lidr_plugin.training.shipped import copy
 
     for path in copy(name, target):
         typer.echo(str(path))

@@ -13,7 +13,7 @@ def report(
 
     Also as Markdown and JSON. It shows what is there: after build-pairs the pairs, after train the curves, after eval the rest.
     """
-    from lidr_plugin.overview import write_overview
+    from lidr_plugin.pages import write_overview
 
     for path in write_overview(run_dir):
         typer.echo(path)

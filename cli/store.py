@@ -10,9 +10,9 @@ RunArgument = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The run's 
 
 def verify(run_dir: RunArgument) -> None:
     """Check the store: the file itself, and every completion against its request."""
+    from lidr_plugin.completions.store import Store
     from lidr_plugin.errors import StoreError
-    from lidr_plugin.rundir import RunDir
-    from lidr_plugin.store import Store
+    from lidr_plugin.run_directory import RunDir
 
     path = RunDir(run_dir).store
     with Store(path, read_only=True) as store:
@@ -28,12 +28,12 @@ def export(
     target: Annotated[Path, typer.Argument(metavar="FILE", help="JSONL, one completion a line.")],
 ) -> None:
     """Write all completions with their requests as JSON lines, ordered by key."""
-    from lidr_plugin import jsonl
-    from lidr_plugin.rundir import RunDir
-    from lidr_plugin.store import Store, entry_json
+    from lidr_plugin import files
+    from lidr_plugin.completions.store import Store, entry_json
+    from lidr_plugin.run_directory import RunDir
 
-    with Store(RunDir(run_dir).store, read_only=True) as store, jsonl.replacing(target) as file:
-        file.writelines(jsonl.dump_line(entry_json(entry)) for entry in store.entries())
+    with Store(RunDir(run_dir).store, read_only=True) as store, files.replacing(target) as file:
+        file.writelines(files.dump_line(entry_json(entry)) for entry in store.entries())
     typer.echo(f"wrote {target}")
 
 
@@ -42,8 +42,8 @@ def import_(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="What `lidr store export` wrote.", exists=True)],
 ) -> None:
     """Add exported completions to a run's store; those that are there stay as they are."""
-    from lidr_plugin.rundir import RunDir
-    from lidr_plugin.store import Store, read_entries
+    from lidr_plugin.completions.store import Store, read_entries
+    from lidr_plugin.run_directory import RunDir
 
     run = RunDir(run_dir)
     with run.locked(), Store(run.store) as store:

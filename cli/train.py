@@ -22,8 +22,8 @@ def train(
 
     Interrupted or killed, the same command goes on from the last checkpoint. A finished training is not repeated.
     """
-    from lidr_plugin import train as library
-    from lidr_plugin.configfile import load
+    from lidr_plugin.config.file import load
+    from lidr_plugin.training import train as library
 
     def say(line: str) -> None:
         typer.echo(line, err=True)

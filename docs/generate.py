@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 from typer.main import get_command
 
-from lidr_plugin.config import Config
+from lidr_plugin.config.schema import Config
 
 
 def _rows(model: type[BaseModel], prefix: str = "") -> Iterator[str]:

@@ -13,19 +13,20 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from lidr_plugin import __version__, environments
-from lidr_plugin.configfile import Loaded
-from lidr_plugin.dryrun import dry_run
-from lidr_plugin.engines import backend_of
-from lidr_plugin.environments import llamafactory_names
+from lidr_plugin import __version__
+from lidr_plugin.completions.engines.base import backend_of
+from lidr_plugin.config.file import Loaded
+from lidr_plugin.dataset.dryrun import dry_run
+from lidr_plugin.dataset.prepare import Preflight
 from lidr_plugin.errors import InputError, LidrError, RunError
-from lidr_plugin.parity import Verdict
-from lidr_plugin.plan import architecture_here
-from lidr_plugin.preflight import Preflight
-from lidr_plugin.recipe import launch_of, propose_template, train_settings
-from lidr_plugin.rundir import RunDir
-from lidr_plugin.train import quantised
-from lidr_plugin.trainenv import Script, check_job, interpreter
+from lidr_plugin.machine import environments
+from lidr_plugin.machine.environments import llamafactory_names
+from lidr_plugin.run_directory import RunDir
+from lidr_plugin.training.checks import Verdict
+from lidr_plugin.training.environment import Script, check_job, interpreter
+from lidr_plugin.training.plan import architecture_here
+from lidr_plugin.training.recipe import launch_of, propose_template, train_settings
+from lidr_plugin.training.train import quantised
 
 _PROMPTS = 16
 

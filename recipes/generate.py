@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import yaml
 
-from lidr_plugin.batch import split
-from lidr_plugin.memory import estimate, shape_of
-from lidr_plugin.recipe import Settings, compose, layers
+from lidr_plugin.training.batch import split
+from lidr_plugin.training.memory import estimate, shape_of
+from lidr_plugin.training.recipe import Settings, compose, layers
 
 ROOT = Path(__file__).parent
 PAIRS = 1500

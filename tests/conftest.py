@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lidr_plugin.environments import python_of
+from lidr_plugin.machine.environments import python_of
 from tests.support.child import LIDR, PATIENCE
 
 LANGUAGES = ("en", "de", "es", "fr")

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lidr_plugin import chat
-from lidr_plugin.records import Completion, Sampling
+from lidr_plugin.completions.requests import Completion, Sampling
+from lidr_plugin.methods import translation
 
 SAMPLING = Sampling(0.0, 1.0, 100, 1.1, 42, False)
 
@@ -32,25 +32,33 @@ def completion(text: str, finish: str = "stop", *, prefilled: bool = True) -> Co
     ],
 )
 def test_a_translation_is_found_in_all_the_shapes_it_comes_in(answer: str, prefilled: bool, text: str) -> None:
-    found = chat.parse_translation(completion(answer, prefilled=prefilled), "Good day", thinking=False)
-    assert found == chat.Translated(text, cut=False)
+    found = translation.parse_translation(completion(answer, prefilled=prefilled), "Good day", thinking=False)
+    assert found == translation.Translated(text, cut=False)
 
 
 def test_cut_is_what_stopped_at_the_limit_before_the_closing_tag() -> None:
-    assert chat.parse_translation(completion("Guten", "length"), "Good day", thinking=False).cut
-    assert not chat.parse_translation(completion("Guten</translated> No", "length"), "Good day", thinking=False).cut
+    assert translation.parse_translation(completion("Guten", "length"), "Good day", thinking=False).cut
+    assert not translation.parse_translation(
+        completion("Guten</translated> No", "length"), "Good day", thinking=False
+    ).cut
 
 
 def test_text_that_contains_the_tags_does_not_break_it() -> None:
     source = "Write <translated>x</translated> and </sentence>."
     answer = "Schreibe <translated>x</translated> und </sentence>.\n</translated>\nbye"
-    found = chat.parse_translation(completion(answer), source, thinking=False)
+    found = translation.parse_translation(completion(answer), source, thinking=False)
     assert found.text == "Schreibe <translated>x</translated> und </sentence>."
 
 
 def test_the_request_has_the_text_between_its_tags_on_lines_of_their_own() -> None:
-    request = chat.translation_request(
-        "Braces {text} {language}", "de", weights="w", sampling=SAMPLING, template=chat.TEMPLATE, attempt=0, row="r"
+    request = translation.translation_request(
+        "Braces {text} {language}",
+        "de",
+        weights="w",
+        sampling=SAMPLING,
+        template=translation.TEMPLATE,
+        attempt=0,
+        row="r",
     )
     content = request.messages[0].content
     assert "\n<sentence>\nBraces {text} {language}\n</sentence>" in content
@@ -59,24 +67,24 @@ def test_the_request_has_the_text_between_its_tags_on_lines_of_their_own() -> No
 
 
 def test_thoughts_go_unless_they_are_wanted() -> None:
-    assert chat.without_thoughts("<think>a\nb</think>\n\nYes", thinking=False) == "Yes"
-    assert chat.without_thoughts("a\nb</think>Yes", thinking=False) == "Yes"
-    assert chat.without_thoughts("<think>never ends", thinking=False) == ""
-    assert chat.without_thoughts("<think>a</think>Yes", thinking=True) == "<think>a</think>Yes"
+    assert translation.without_thoughts("<think>a\nb</think>\n\nYes", thinking=False) == "Yes"
+    assert translation.without_thoughts("a\nb</think>Yes", thinking=False) == "Yes"
+    assert translation.without_thoughts("<think>never ends", thinking=False) == ""
+    assert translation.without_thoughts("<think>a</think>Yes", thinking=True) == "<think>a</think>Yes"
 
 
 def test_parts_are_paragraphs_and_code_blocks_stay_whole() -> None:
     text = "One one one.\n\nTwo two two.\n\n```\na\n\nb\n```\n\nThree."
-    assert chat.in_parts("A single paragraph.", 1) == ["A single paragraph."]
-    parts = chat.in_parts(text, 3)
+    assert translation.in_parts("A single paragraph.", 1) == ["A single paragraph."]
+    parts = translation.in_parts(text, 3)
     assert "```\na\n\nb\n```" in parts
-    assert len(chat.in_parts(text, 1)) == 2 or len(chat.in_parts(text, 1)) == 3
+    assert len(translation.in_parts(text, 1)) == 2 or len(translation.in_parts(text, 1)) == 3
 
 
 @given(st.lists(st.text("ab `\n", min_size=1), min_size=1), st.integers(1, 4))
 def test_parts_lose_no_word(paragraphs: list[str], attempt: int) -> None:
     text = "\n\n".join(paragraphs)
-    assert "\n\n".join(chat.in_parts(text, attempt)).split() == text.split()
+    assert "\n\n".join(translation.in_parts(text, attempt)).split() == text.split()
 
 
 @pytest.mark.parametrize(
@@ -91,4 +99,4 @@ def test_parts_lose_no_word(paragraphs: list[str], attempt: int) -> None:
     ],
 )
 def test_prompts_that_ask_for_a_translation_are_recognised(prompt: str, asks: bool) -> None:
-    assert chat.asks_for_translation(prompt) is asks
+    assert translation.asks_for_translation(prompt) is asks

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from lidr_plugin import __version__
-from lidr_plugin.config import Config
-from lidr_plugin.configfile import load
-from lidr_plugin.engines.vllm import arguments
+from lidr_plugin.completions.engines.servers import arguments
+from lidr_plugin.config.file import load
+from lidr_plugin.config.schema import Config
 from tests.conftest import Lidr, rows_of, write_config
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lidr_plugin.evals import fidelity, mgsm
-from lidr_plugin.evals.intervals import Share
-from lidr_plugin.langid import LanguageGate
+from lidr_plugin.evaluation.benchmarks import fidelity, mgsm
+from lidr_plugin.evaluation.intervals import Share
+from lidr_plugin.text.language import LanguageGate
 from tests.conftest import Lidr, prompts, rows_of, write_config, write_prompts
 from tests.support.model import prose
 from tests.support.server import FakeServer, running

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import orjson
 
-from lidr_plugin.configfile import load
-from lidr_plugin.dataset import merge_entry, read_info
-from lidr_plugin.jsonl import dump_line
-from lidr_plugin.rundir import RunDir
+from lidr_plugin.config.file import load
+from lidr_plugin.dataset.llamafactory import merge_entry, read_info
+from lidr_plugin.files import dump_line
+from lidr_plugin.run_directory import RunDir
 
 EXPERIMENT = Path(__file__).resolve().parents[1] / "examples/experiment"
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from lidr_plugin import filters
-from lidr_plugin.answers import final_numbers, is_correct
-from lidr_plugin.config import Config
+from lidr_plugin.completions.requests import Candidate, Passage, PromptText, Reason
+from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
-from lidr_plugin.filters import repeated_share
-from lidr_plugin.langid import LanguageGate
-from lidr_plugin.pairs import turns
-from lidr_plugin.records import Candidate, Passage, PromptText, Reason
+from lidr_plugin.methods import filters
+from lidr_plugin.methods.filters import repeated_share
+from lidr_plugin.methods.turns import turns
+from lidr_plugin.text.language import LanguageGate
+from lidr_plugin.text.numbers import final_numbers, is_correct
 
 SAMPLES = {
     "en": "The library stays open until eight in the evening, and on Saturdays there is a reading hour for children.",

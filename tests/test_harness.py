@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from lidr_plugin import harness
+from lidr_plugin.evaluation import lm_eval
 from tests.conftest import Lidr, rows_of, write_config
 from tests.support.child import killed, started, until
 from tests.support.server import FakeServer, running
 
 
 def test_a_family_is_run_in_the_languages_that_it_has() -> None:
-    found = harness.tasks_of(
+    found = lm_eval.tasks_of(
         ["m_mmlu", "arc", "truthfulqa", "belebele", "mgsm", "xnli_{language}", "wikitext"], ["en", "de", "ja"]
     )
     assert found.names == [
@@ -35,8 +35,8 @@ def test_a_family_is_run_in_the_languages_that_it_has() -> None:
 def test_the_families_tasks_are_those_of_the_real_harness(eval_python: Path) -> None:
     (package,) = eval_python.parents[1].glob("lib/python3*/site-packages/lm_eval/tasks")
     there = {path.stem for path in package.rglob("*.yaml")}
-    codes = sorted({*harness._OKAPI, *harness._BELEBELE})
-    wanted = harness.tasks_of(["m_mmlu", "arc", "hellaswag", "truthfulqa", "belebele"], codes).names
+    codes = sorted({*lm_eval._OKAPI, *lm_eval._BELEBELE})
+    wanted = lm_eval.tasks_of(["m_mmlu", "arc", "hellaswag", "truthfulqa", "belebele"], codes).names
     assert len(wanted) > 150
     assert [name for name in wanted if name not in there] == []
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from lidr_plugin import gate, iterate
-from lidr_plugin.evals.intervals import Share
-from lidr_plugin.jsonl import write_json
-from lidr_plugin.rundir import RunDir
+from lidr_plugin import rounds
+from lidr_plugin.evaluation import gate
+from lidr_plugin.evaluation.intervals import Share
+from lidr_plugin.files import write_json
+from lidr_plugin.run_directory import RunDir
 from tests.conftest import Lidr, files_of, prompts, write_config, write_prompts
 from tests.support.child import killed, started, until
 from tests.support.server import FakeServer, running
@@ -121,7 +122,7 @@ def test_a_round_with_little_left_to_learn_is_said_to_be_one(tmp_path: Path) -> 
         threshold = 0.55 if kind == "judge" else 0.02
         found = {"kind": kind, **Share(hits, 100).json(), "threshold": threshold, "worth_it": hits / 100 >= threshold}
         write_json(top.round(number).probe_json, {"signal": found})
-        iterate._saturation(top, number, lines.append)
+        rounds._saturation(top, number, lines.append)
     assert [line for line in lines if "not worth it" in line] == [
         "round 2: the signal is used up: another round is not worth it (Ctrl-C stops here)",
         "round 3: the signal is used up: another round is not worth it (Ctrl-C stops here); "

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from lidr_plugin.asking import Budget
-from lidr_plugin.evals import judge
-from lidr_plugin.evals.judge import Judged
-from lidr_plugin.records import Completion
+from lidr_plugin.completions.budget import Budget
+from lidr_plugin.completions.requests import Completion
+from lidr_plugin.evaluation import judge
+from lidr_plugin.evaluation.judge import Judged
 from tests.conftest import Lidr, prompts, rows_of, write_config, write_prompts
 from tests.support.server import FakeServer, running
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lidr_plugin.jsonl import write_json
-from lidr_plugin.rundir import RunDir
+from lidr_plugin.files import write_json
+from lidr_plugin.run_directory import RunDir
 from tests.conftest import Lidr, prompts, write_config, write_prompts
 from tests.support.browser import measured
 from tests.support.server import FakeServer, running
@@ -37,10 +37,10 @@ def trained(run: RunDir, steps: int) -> None:
 @pytest.fixture(scope="module")
 def rounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two rounds of the fake model, built, probed and evaluated with a judge; their training is made up."""
-    from lidr_plugin.build import build_pairs
-    from lidr_plugin.configfile import load
-    from lidr_plugin.evaluate import evaluate
-    from lidr_plugin.probe import probe
+    from lidr_plugin.config.file import load
+    from lidr_plugin.dataset.build import build_pairs
+    from lidr_plugin.evaluation.evaluate import evaluate
+    from lidr_plugin.evaluation.probe import probe
 
     folder = tmp_path_factory.mktemp("rounds")
     write_prompts(folder, [{code: f"{text} {HOSTILE}" for code, text in row.items()} for row in prompts(20)])

@@ -9,19 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lidr_plugin import chat, progress
-from lidr_plugin.asking import answers
-from lidr_plugin.engines.fake import Fake
+from lidr_plugin.completions import progress
+from lidr_plugin.completions.budget import answers
+from lidr_plugin.completions.client import Generator, Lane
+from lidr_plugin.completions.hashing import request_json
+from lidr_plugin.completions.progress import Meter
+from lidr_plugin.completions.requests import Completion, Message, Prompt, PromptText, Request, Sampling, Settled
+from lidr_plugin.completions.runner import run
+from lidr_plugin.completions.store import Store
 from lidr_plugin.errors import RunError, StoreError
-from lidr_plugin.filters import identical, length_ratio, repetition, request_failed, truncated, usable
-from lidr_plugin.generate import Generator, Lane
-from lidr_plugin.hashing import request_json
-from lidr_plugin.pipeline import run
-from lidr_plugin.progress import Meter
-from lidr_plugin.records import Completion, Message, Prompt, PromptText, Request, Sampling, Settled
-from lidr_plugin.store import Store
-from lidr_plugin.work import Method, Work
+from lidr_plugin.methods import translation
+from lidr_plugin.methods.filters import identical, length_ratio, repetition, request_failed, truncated, usable
+from lidr_plugin.methods.imbalance import Method, Work
 from tests.support import model, oracle
+from tests.support.fake import Fake
 from tests.test_oracle import judge
 
 LANGUAGES = ("de", "es")
@@ -38,7 +39,7 @@ def method(policy: str = "one") -> Method:
         translation=SAMPLING,
         system=None,
         retries=1,
-        template=chat.TEMPLATE,
+        template=translation.TEMPLATE,
         prompt_template=None,
         dominant_pairs=policy,
         translation_prompts="drop",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sacrebleu.metrics import CHRF
 
-from lidr_plugin.evals.chrf import chrf
+from lidr_plugin.text.chrf import chrf
 from tests.conftest import Lidr, prompts, write_config, write_prompts
 from tests.support.model import prose
 from tests.support.server import FakeServer, running

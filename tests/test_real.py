@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lidr_plugin.environments import home, python_of
+from lidr_plugin.machine.environments import home, python_of
 from tests.conftest import Lidr, prompts, rows_of, write_config, write_prompts
 from tests.support.server import FakeServer, running
 from tests.support.trained import in_train

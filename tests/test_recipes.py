@@ -8,14 +8,14 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lidr_plugin.batch import possible, split
 from lidr_plugin.doctor import conflict
 from lidr_plugin.errors import InputError
-from lidr_plugin.fit import cause_of, sweep_checkpoints
-from lidr_plugin.launch import read_launch
-from lidr_plugin.memory import estimate, shape_of
-from lidr_plugin.plan import parse_gpus
-from lidr_plugin.recipe import compose, layers, propose_template
+from lidr_plugin.training.batch import possible, split
+from lidr_plugin.training.llamafactory_cli import cause_of, sweep_checkpoints
+from lidr_plugin.training.memory import estimate, shape_of
+from lidr_plugin.training.plan import parse_gpus
+from lidr_plugin.training.processes import read_launch
+from lidr_plugin.training.recipe import compose, layers, propose_template
 from recipes.generate import recipes
 from tests.conftest import Lidr, write_config
 

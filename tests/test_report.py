@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from lidr_plugin.config import Config
-from lidr_plugin.progress import Meter
-from lidr_plugin.records import Candidate, Passage, PromptText, Reason, Rejection, Settled
-from lidr_plugin.report import write_report
-from lidr_plugin.rundir import RunDir
-from lidr_plugin.tally import Tally
+from lidr_plugin.completions.progress import Meter
+from lidr_plugin.completions.requests import Candidate, Passage, PromptText, Reason, Rejection, Settled
+from lidr_plugin.config.schema import Config
+from lidr_plugin.dataset.counts import Tally
+from lidr_plugin.pages.report import write_report
+from lidr_plugin.run_directory import RunDir
 from tests.support.browser import measured
 from tests.test_filters import SAMPLES
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from lidr_plugin.completions.hashing import fingerprint, key_of, request_json
+from lidr_plugin.completions.requests import Completion, Message, Request, Sampling
+from lidr_plugin.completions.store import _MIGRATIONS, Entry, Store, entry_json, read_entries
 from lidr_plugin.errors import InputError, StoreError
-from lidr_plugin.hashing import fingerprint, key_of, request_json
-from lidr_plugin.records import Completion, Message, Request, Sampling
-from lidr_plugin.store import _MIGRATIONS, Entry, Store, entry_json, read_entries
 from tests.conftest import Lidr
 
 SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=10, repetition_penalty=1.1, seed=42, thinking=False)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lidr_plugin.environments import llamafactory_names, python_of
+from lidr_plugin.machine.environments import llamafactory_names, python_of
 from tests.conftest import Lidr, rows_of
 from tests.support.child import PATIENCE, killed, started, until
 from tests.support.trained import (

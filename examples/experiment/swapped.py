@@ -12,8 +12,9 @@ from pathlib import Path
 
 import orjson
 
-from lidr_plugin import dataset, jsonl
-from lidr_plugin.rundir import RunDir
+from lidr_plugin import files
+from lidr_plugin.dataset.llamafactory import llamafactory
+from lidr_plugin.run_directory import RunDir
 
 _SEED = 42
 
@@ -21,17 +22,17 @@ _SEED = 42
 def swap(source: RunDir, target: RunDir, name: str) -> int:
     """Writes the control's dataset, with the other datasets of the run as they are; returns how many pairs were swapped."""
     drawn, swapped = random.Random(_SEED), 0
-    with source.dataset(name).open("rb") as rows, jsonl.replacing(target.dataset(name)) as file:
+    with source.dataset(name).open("rb") as rows, files.replacing(target.dataset(name)) as file:
         for row in map(orjson.loads, rows):
             if drawn.random() < 0.5:
                 swapped += 1
                 row["chosen"], row["rejected"] = row["rejected"], row["chosen"]
                 row["chosen_source"], row["rejected_source"] = row["rejected_source"], row["chosen_source"]
-            file.write(jsonl.dump_line(row))
+            file.write(files.dump_line(row))
     for other in source.data.glob("*.jsonl"):
         if other != source.dataset(name):
             shutil.copy(other, target.data)
-    jsonl.write_json(target.dataset_info, dataset.read_info(source.dataset_info))
+    files.write_json(target.dataset_info, llamafactory.read_info(source.dataset_info))
     return swapped
 
 

@@ -5,9 +5,9 @@ import json
 import sys
 from dataclasses import replace
 
-from lidr_plugin.engines.transformers import Transformers
+from lidr_plugin.completions.engines.transformers import Transformers
+from lidr_plugin.completions.requests import Message, Request, Sampling
 from lidr_plugin.errors import EngineError
-from lidr_plugin.records import Message, Request, Sampling
 
 SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=12, repetition_penalty=1.1, seed=42, thinking=False)
 

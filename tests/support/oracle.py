@@ -6,7 +6,7 @@ It asks the model directly, in sequence, with the product's request wording only
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lidr_plugin import chat
+from lidr_plugin.methods import translation
 from tests.support import model
 
 NAMES = {"en": "English", "de": "German", "es": "Spanish", "fr": "French"}
@@ -30,7 +30,7 @@ def translate(source: str, target: str) -> Text:
     first = _once([source], target, 0)
     if first.text and not first.cut:
         return first
-    second = _once(chat.in_parts(source, 1), target, 1)
+    second = _once(translation.in_parts(source, 1), target, 1)
     if second.text and not second.cut:
         return second
     return first if first.text else second
@@ -39,7 +39,7 @@ def translate(source: str, target: str) -> Text:
 def _once(parts: Sequence[str], target: str, attempt: int) -> Text:
     texts, cut = [], False
     for part in parts:
-        wording = chat.TEMPLATE + (chat.REMINDER if attempt else "")
+        wording = translation.TEMPLATE + (translation.REMINDER if attempt else "")
         request = wording.replace("{language}", NAMES[target]).replace("{text}", part)
         answer, finish = model.answer([{"role": "user", "content": request}])
         text, closed, _ = answer.partition("</translated>")

@@ -1,0 +1,88 @@
+"""The one narrow interface to whatever answers requests, and the builder that picks an engine from the configuration."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from lidr_plugin.completions.requests import Completion, Request
+from lidr_plugin.errors import EngineError
+
+if TYPE_CHECKING:
+    from lidr_plugin.config.engine import Engine as EngineConfig
+
+
+class Engine(Protocol):
+    """Answers requests. Opened once, before the first request, and closed in any case."""
+
+    async def open(self) -> None:
+        """Makes ready. Raises `EngineError` if that fails."""
+
+    async def complete(self, request: Request) -> Completion:
+        """Answers one request. Raises `RequestError` when it failed for good."""
+
+    async def close(self) -> None:
+        """Ends what `open` began; may be called without it."""
+
+
+def backend_of(config: EngineConfig) -> str:
+    """The backend in effect: the one named, else a server that is given, else vLLM, else transformers."""
+    from lidr_plugin.machine.environments import python_of
+
+    if config.backend:
+        return config.backend
+    if config.base_url:
+        return "openai"
+    return "vllm" if config.python or python_of("vllm") or importlib.util.find_spec("vllm") else "transformers"
+
+
+def build_engine(
+    config: EngineConfig,
+    *,
+    model: str,
+    max_tokens: int,
+    log: Path,
+    revision: str = "main",
+    trust_remote_code: bool = False,
+) -> Engine:
+    """The engine for `config`, not opened yet.
+
+    Args:
+        max_tokens: new tokens of the longest answer that will be asked for.
+        log: where a server that lidr starts writes.
+    """
+    backend = backend_of(config)
+    if backend == "openai":
+        from lidr_plugin.completions.engines.openai import OpenAI
+
+        return OpenAI(
+            config.base_url,
+            model=config.model or model,
+            api_key_env=config.api_key_env,
+            timeout=config.timeout,
+            max_retries=config.max_retries,
+            concurrency=config.concurrency,
+            max_tokens=max_tokens,
+        )
+    if backend == "vllm":
+        from lidr_plugin.completions.engines.servers import Vllm
+
+        return Vllm(
+            config, model=model, revision=revision, trust_remote_code=trust_remote_code, log=log, max_tokens=max_tokens
+        )
+    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("transformers") is None:
+        raise EngineError(
+            "engine.backend: transformers is not installed in this environment",
+            "pip install 'lidr[transformers]', or `lidr env create vllm`, or give a server: engine.base_url=http://…/v1",
+        )
+    from lidr_plugin.completions.engines.transformers import Transformers
+
+    return Transformers(
+        model,
+        revision=revision,
+        trust_remote_code=trust_remote_code,
+        device=config.device,
+        dtype=config.dtype,
+        batch_size=config.batch_size,
+    )

@@ -1,0 +1,280 @@
+"""Any OpenAI-compatible server (vLLM, SGLang, llama.cpp, a vendor), one or several."""
+
+import asyncio
+import email.utils
+import os
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from lidr_plugin.completions.requests import Completion, Request
+from lidr_plugin.errors import EngineError, RequestError
+
+_LONGEST_WAIT = 60.0
+_OWN_FIELDS = ("chat_template_kwargs", "add_generation_prompt", "continue_final_message")
+
+
+@dataclass(slots=True)
+class _Server:
+    """One server: how busy it is, and which of vLLM's extensions it takes (None: not known yet)."""
+
+    url: str
+    busy: int = 0
+    takes_prefill: bool | None = None
+    takes_template_kwargs: bool | None = None
+    gives_logprobs: bool = True
+
+
+class _Refused(Exception):
+    """A 4xx that no further try will change."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(f"the server refused it ({status}): {text}")
+        self.text = text
+
+
+class _Passing(Exception):
+    """A failure that may pass; `wait` is what the server asked for, in seconds."""
+
+    def __init__(self, message: str, wait: float | None = None) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
+class OpenAI:
+    """Spreads requests over servers by who is least busy, and retries what may pass.
+
+    Retried: connection errors, time-outs, answers that cannot be read, 408, 409, 429 and 5xx, with exponential back-off
+    and jitter, or as long as `Retry-After` says. Any other 4xx is final.
+
+    Args:
+        base_urls: addresses up to and with `/v1`.
+        model: the name under which the model is served.
+        api_key_env: the environment variable with the key; none is sent if it is unset.
+        timeout: seconds for one request.
+        max_retries: further tries for one request.
+        concurrency: connections that are kept open at most.
+        max_tokens: new tokens of the longest answer that will be asked for; checked against the server's context.
+    """
+
+    def __init__(
+        self,
+        base_urls: Sequence[str],
+        *,
+        model: str,
+        api_key_env: str,
+        timeout: float,
+        max_retries: int,
+        concurrency: int,
+        max_tokens: int,
+    ) -> None:
+        self._servers = [_Server(url.rstrip("/")) for url in base_urls]
+        self._model = model
+        self._key_env = api_key_env
+        self._timeout = timeout
+        self._retries = max_retries
+        self._concurrency = concurrency
+        self._max_tokens = max_tokens
+        self._http: httpx.AsyncClient | None = None
+
+    def _client(self) -> httpx.AsyncClient:
+        if self._http is None:
+            key = os.environ.get(self._key_env)
+            self._http = httpx.AsyncClient(
+                headers={"Authorization": f"Bearer {key}"} if key else {},
+                timeout=httpx.Timeout(self._timeout, connect=min(30.0, self._timeout)),
+                limits=httpx.Limits(max_connections=self._concurrency + 8, max_keepalive_connections=None),
+            )
+        return self._http
+
+    async def open(self) -> None:
+        """Asks every server which models it serves.
+
+        Raises:
+            EngineError: a server does not answer, does not serve the model, or has too short a context.
+        """
+        for server in self._servers:
+            try:
+                answer = await self._client().get(f"{server.url}/models", timeout=min(30.0, self._timeout))
+                answer.raise_for_status()
+                served = {str(item["id"]): item.get("max_model_len") for item in answer.json()["data"]}
+            except httpx.HTTPStatusError as error:
+                status = error.response.status_code
+                hint = f"export the key as {self._key_env}" if status in (401, 403) else "does the address end in /v1?"
+                raise EngineError(f"{server.url}/models answered {status}", hint) from None
+            except httpx.HTTPError as error:
+                raise EngineError(
+                    f"no server answers at {server.url} ({type(error).__name__})",
+                    "start one (`vllm serve MODEL --port 8000`), or set engine.base_url",
+                ) from None
+            except (ValueError, KeyError, TypeError, AttributeError):
+                raise EngineError(f"{server.url}/models: the answer is no list of models", "is it /v1?") from None
+            if self._model not in served:
+                raise EngineError(
+                    f"{server.url} does not serve {self._model!r}; it serves: {', '.join(served) or 'nothing'}",
+                    "set engine.model to one of these",
+                )
+            context = served[self._model]
+            if isinstance(context, int) and context <= self._max_tokens:
+                raise EngineError(
+                    f"{server.url} has a context of {context} tokens, and answers of {self._max_tokens} are asked for",
+                    "lower generation.max_tokens and translation.max_tokens, or give the server a longer context",
+                )
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        if self._http is not None:
+            await self._http.aclose()
+            self._http = None
+
+    async def complete(self, request: Request) -> Completion:
+        """Answers one request.
+
+        Raises:
+            RequestError: it was refused, or every try failed; names the row.
+        """
+        avoided: _Server | None = None
+        for attempt in range(self._retries + 1):
+            server = min(self._servers, key=lambda s: (s is avoided, s.busy))
+            server.busy += 1
+            try:
+                return await self._ask(server, request)
+            except _Refused as error:
+                raise RequestError(f"{request.row}: {error}", self._advice(error.text)) from None
+            except _Passing as error:
+                avoided = server
+                if attempt == self._retries:
+                    tries = "1 try" if attempt == 0 else f"{attempt + 1} tries"
+                    raise RequestError(
+                        f"{request.row}: {server.url}: {error} ({tries})",
+                        "start again when the server is well; what is finished is kept. engine.max_retries, engine.timeout",
+                    ) from None
+                wait = error.wait
+            finally:
+                server.busy -= 1
+            if wait is None:
+                wait = min(_LONGEST_WAIT, 0.25 * 2**attempt) * random.uniform(0.5, 1.0)
+            await asyncio.sleep(wait)
+        raise AssertionError("unreachable")
+
+    @staticmethod
+    def _advice(text: str) -> str:
+        if "repetition_penalty" in text:
+            return "this server has no repetition penalty: set generation.repetition_penalty=1.0 and it is not sent"
+        if "context length" in text or "max_tokens" in text or "max_model_len" in text:
+            return "lower generation.max_tokens and translation.max_tokens, or give the server a longer context"
+        return "engine.max_failures=N lets a run go on without N requests"
+
+    async def _ask(self, server: _Server, request: Request) -> Completion:
+        """One try; where a server refuses one of vLLM's extensions, it is asked again without it, and that is noted."""
+        while True:
+            prefill = bool(request.prefill) and server.takes_prefill is not False
+            kwargs = server.takes_template_kwargs is not False
+            logprobs = request.top_logprobs > 0 and server.gives_logprobs
+            try:
+                completion = await self._post(server, self._body(request, prefill, kwargs, logprobs), request, prefill)
+            except _Refused as error:
+                if logprobs and "logprobs" in error.text:
+                    server.gives_logprobs = False
+                elif kwargs and server.takes_template_kwargs is None and "chat_template_kwargs" in error.text:
+                    server.takes_template_kwargs = False
+                elif prefill and server.takes_prefill is None:
+                    server.takes_prefill = False
+                else:
+                    raise
+                continue
+            if prefill and server.takes_prefill is None:
+                server.takes_prefill = True
+            return completion
+
+    def _body(self, request: Request, prefill: bool, template_kwargs: bool, logprobs: bool) -> dict[str, Any]:
+        sampling = request.sampling
+        messages = [{"role": message.role, "content": message.content} for message in request.messages]
+        body: dict[str, Any] = {
+            "model": self._model,
+            "messages": messages,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "max_tokens": sampling.max_tokens,
+            "seed": sampling.seed + request.sample,
+        }
+        if sampling.repetition_penalty != 1.0:
+            body["repetition_penalty"] = sampling.repetition_penalty
+        if logprobs:
+            body |= {"logprobs": True, "top_logprobs": request.top_logprobs}
+        if template_kwargs:
+            body["chat_template_kwargs"] = {"enable_thinking": sampling.thinking}
+        if prefill:
+            messages.append({"role": "assistant", "content": request.prefill})
+            body |= {"add_generation_prompt": False, "continue_final_message": True}
+        return body
+
+    async def _post(self, server: _Server, body: dict[str, Any], request: Request, prefill: bool) -> Completion:
+        try:
+            # httpx's time-out is per read; a server that drips bytes would never meet it.
+            async with asyncio.timeout(self._timeout):
+                answer = await self._client().post(f"{server.url}/chat/completions", json=body)
+        except (TimeoutError, httpx.TimeoutException):
+            raise _Passing(f"no answer in {self._timeout:g} s") from None
+        except httpx.HTTPError as error:
+            raise _Passing(f"the connection failed ({type(error).__name__})") from None
+        status = answer.status_code
+        if status in (408, 409, 429) or status >= 500:
+            raise _Passing(f"the server answered {status}", _retry_after(answer.headers.get("retry-after")))
+        if status != 200:
+            raise _Refused(status, _error_text(answer))
+        try:
+            data = answer.json()
+            choice = data["choices"][0]
+            usage = data.get("usage") or {}
+            text = choice["message"]["content"] or ""
+            if not isinstance(text, str):
+                raise TypeError
+            completion = Completion(
+                text=text.removeprefix(request.prefill) if prefill else text,
+                finish_reason="length" if choice.get("finish_reason") == "length" else "stop",
+                prompt_tokens=int(usage.get("prompt_tokens") or 0),
+                completion_tokens=int(usage.get("completion_tokens") or 0),
+                prefilled=prefill,
+                first_token=_first_token(choice) if request.top_logprobs else None,
+            )
+            text.encode()
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+            raise _Passing("the answer is not a chat completion") from None
+        return completion
+
+
+def _first_token(choice: dict[str, Any]) -> tuple[tuple[str, float], ...] | None:
+    """The likeliest first tokens of an answer, where the server gives them."""
+    content = (choice.get("logprobs") or {}).get("content") or []
+    tops = content[0].get("top_logprobs") if content else None
+    return tuple((str(item["token"]), float(item["logprob"])) for item in tops) if tops else None
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds from a Retry-After header, which has a number or a date."""
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
+        except ValueError:
+            return None
+    return min(max(seconds, 0.0), 600.0)
+
+
+def _error_text(answer: httpx.Response) -> str:
+    """The server's own words, on one line."""
+    try:
+        data = answer.json()
+        error = data.get("error", data)
+        text = error.get("message", error) if isinstance(error, dict) else error
+    except (ValueError, AttributeError):
+        text = answer.text
+    return " ".join(str(text).split())[:500]

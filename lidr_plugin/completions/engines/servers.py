@@ -1,0 +1,174 @@
+"""A vLLM server that lidr starts in vLLM's own environment, and stops."""
+
+import asyncio
+import contextlib
+import ctypes
+import importlib.util
+import json
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from lidr_plugin.completions.engines.openai import OpenAI
+from lidr_plugin.completions.requests import Completion, Request
+from lidr_plugin.config.engine import Engine
+from lidr_plugin.errors import EngineError
+from lidr_plugin.machine.environments import python_of
+
+_PR_SET_PDEATHSIG = 1
+_STOP_SECONDS = 20.0
+
+
+def _die_with_parent() -> None:
+    """In the child, before it runs: SIGTERM when lidr dies, also by `kill -9` (Linux). Frees the GPU."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def arguments(args: dict[str, Any]) -> list[str]:
+    """`{tensor_parallel_size: 8, enforce_eager: true}` as the server's command line has it."""
+    line: list[str] = []
+    for name, value in args.items():
+        option = "--" + name.replace("_", "-")
+        if value is True:
+            line.append(option)
+        elif value is False:
+            line.append("--no-" + option.removeprefix("--"))
+        elif isinstance(value, list):
+            line += [option, *map(str, value)]
+        elif value is not None:
+            line += [option, json.dumps(value) if isinstance(value, dict) else str(value)]
+    return line
+
+
+class Vllm:
+    """Starts `python -m vllm.entrypoints.openai.api_server` on a free local port and talks to it as `OpenAI` does.
+
+    Its output goes to `log`; its end is shown if the server dies before it is healthy.
+    """
+
+    def __init__(
+        self, config: Engine, *, model: str, revision: str, trust_remote_code: bool, log: Path, max_tokens: int
+    ) -> None:
+        self._config = config
+        self._model = model
+        self._revision = revision
+        self._trust = trust_remote_code
+        self._log = log
+        self._max_tokens = max_tokens
+        self._process: asyncio.subprocess.Process | None = None
+        self._client: OpenAI | None = None
+
+    def interpreter(self) -> str:
+        """The Python that has vLLM: the one named, that of `lidr env create vllm`, or this one."""
+        if self._config.python:
+            return self._config.python
+        if found := python_of("vllm"):
+            return str(found)
+        if importlib.util.find_spec("vllm"):
+            return sys.executable
+        raise EngineError("engine.backend: vllm is not installed", "`lidr env create vllm`, or set engine.python")
+
+    def _command(self, port: int) -> list[str]:
+        command = [self.interpreter(), "-m", "vllm.entrypoints.openai.api_server"]
+        command += ["--host", "127.0.0.1", "--port", str(port), "--model", self._model, "--served-model-name", "policy"]
+        if not Path(self._model).is_dir():
+            command += ["--revision", self._revision]
+        if self._trust:
+            command.append("--trust-remote-code")
+        return command + arguments(self._config.args)
+
+    async def open(self) -> None:
+        """Starts the server and waits until it is healthy.
+
+        Raises:
+            EngineError: it died, or was not healthy in `engine.startup_timeout` seconds; with the end of its log.
+        """
+        port = _free_port()
+        command = self._command(port)
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("wb") as log:
+            try:
+                self._process = await asyncio.create_subprocess_exec(
+                    *command,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=asyncio.subprocess.STDOUT,
+                    start_new_session=True,
+                    preexec_fn=_die_with_parent,
+                    env={**os.environ, "VLLM_NO_USAGE_STATS": "1"},
+                )
+            except OSError as error:
+                raise EngineError(f"{command[0]}: {error.strerror}", "set engine.python to an interpreter") from None
+        try:
+            async with asyncio.timeout(self._config.startup_timeout):
+                await self._until_healthy(f"http://127.0.0.1:{port}/health")
+        except TimeoutError:
+            raise self._failure(f"not healthy after {self._config.startup_timeout:g} s") from None
+        self._client = OpenAI(
+            [f"http://127.0.0.1:{port}/v1"],
+            model="policy",
+            api_key_env="VLLM_API_KEY",
+            timeout=self._config.timeout,
+            max_retries=self._config.max_retries,
+            concurrency=self._config.concurrency,
+            max_tokens=self._max_tokens,
+        )
+        await self._client.open()
+
+    async def _until_healthy(self, url: str) -> None:
+        assert self._process is not None
+        async with httpx.AsyncClient(timeout=5) as http:
+            while True:
+                if self._process.returncode is not None:
+                    raise self._failure(f"it ended with status {self._process.returncode}")
+                with contextlib.suppress(httpx.HTTPError):
+                    if (await http.get(url)).status_code == 200:
+                        return
+                await asyncio.sleep(0.5)
+
+    def _failure(self, what: str) -> EngineError:
+        text = self._log.read_text(errors="replace") if self._log.exists() else ""
+        end = "\n".join(f"  {line}" for line in text.splitlines()[-25:])
+        hint = "`lidr doctor` checks the environment"
+        if "out of memory" in text.lower() or "No available memory for the cache" in text:
+            hint = (
+                "too little memory: engine.args.gpu_memory_utilization, engine.args.max_model_len, or a smaller model"
+            )
+        if "No module named 'vllm'" in text or "No module named vllm" in text:
+            hint = "this interpreter has no vLLM: `lidr env create vllm`, or set engine.python"
+        return EngineError(f"the vLLM server did not start: {what}. The end of {self._log}:\n{end}", hint)
+
+    async def complete(self, request: Request) -> Completion:
+        """Answers one request. Raises `RequestError`, or `EngineError` if the server died."""
+        assert self._client is not None
+        assert self._process is not None
+        if self._process.returncode is not None:
+            raise self._failure(f"it died with status {self._process.returncode}")
+        return await self._client.complete(request)
+
+    async def close(self) -> None:
+        """Stops the server and all its children: first kindly, then not."""
+        if self._client is not None:
+            await self._client.close()
+        if self._process is None:
+            return
+        group = self._process.pid
+        for number, patience in ((signal.SIGTERM, _STOP_SECONDS), (signal.SIGKILL, 5.0)):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, number)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), patience)
+        self._process = None

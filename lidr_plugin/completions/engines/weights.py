@@ -1,0 +1,56 @@
+"""The identity of the weights that an engine asks: what tells M0's completions from M1's."""
+
+import os
+from pathlib import Path
+
+import httpx
+
+from lidr_plugin.completions.engines.base import backend_of
+from lidr_plugin.completions.hashing import fingerprint
+from lidr_plugin.config.engine import Engine
+from lidr_plugin.errors import InputError
+
+
+def weights_of(config: Engine, model: str, revision: str, *, key: str = "model_name_or_path") -> str:
+    """The identity that goes into completion keys (contract, section 3, `engine.weights`).
+
+    Args:
+        key: what named the model, for the error.
+
+    Raises:
+        InputError: the directory does not exist, or the Hub id's revision is neither cached nor to be looked up.
+    """
+    if config.weights:
+        return config.weights
+    if backend_of(config) == "openai":
+        return config.model or model
+    directory = Path(model).expanduser()
+    if directory.is_dir():
+        if not (directory / "config.json").is_file():
+            raise InputError(f"{key}: {model} has no config.json: not a checkpoint")
+        return fingerprint(directory)
+    if model.startswith(("/", ".", "~")) or model.count("/") != 1:
+        raise InputError(f"{key}: {model}: no such directory")
+    return f"{model}@{_commit(model, revision, key)}"
+
+
+def _commit(model: str, revision: str, key: str) -> str:
+    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
+    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
+    reference = cache / f"models--{model.replace('/', '--')}" / "refs" / revision
+    if len(revision) == 40 and all(c in "0123456789abcdef" for c in revision):
+        return revision
+    if reference.is_file():
+        return reference.read_text().strip()
+    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+    headers = {"Authorization": f"Bearer {token}"} if (token := os.environ.get("HF_TOKEN")) else {}
+    try:
+        answer = httpx.get(f"{endpoint}/api/models/{model}/revision/{revision}", headers=headers, timeout=20)
+        answer.raise_for_status()
+        return str(answer.json()["sha"])
+    except (httpx.HTTPError, ValueError, KeyError) as error:
+        own = "; or set engine.weights to a name of your own for these weights" if key == "model_name_or_path" else ""
+        raise InputError(
+            f"{key}: {model}: not a directory, and its revision could not be looked up ({error})",
+            "download it once, or name a directory" + own,
+        ) from None

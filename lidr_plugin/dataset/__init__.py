@@ -1,0 +1,1 @@
+"""From prompts and a method to LLaMA-Factory's files."""

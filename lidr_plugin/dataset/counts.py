@@ -1,0 +1,84 @@
+"""Counts candidates, pairs and reasons as they come, and keeps what the report shows; its memory does not grow."""
+
+import hashlib
+import heapq
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from lidr_plugin.completions.requests import Candidate, Settled
+
+_SAMPLE = 12
+_LENGTH_BINS = 24
+
+
+def length_bin(characters: int) -> int:
+    """The bin of a text length: three bins for each doubling from 16 characters on."""
+    return min(_LENGTH_BINS - 1, int(3 * math.log2(characters / 16))) if characters > 16 else 0
+
+
+def bin_edge(number: int) -> int:
+    """The least length in a bin, in characters."""
+    return round(16 * 2 ** (number / 3))
+
+
+@dataclass
+class Tally:
+    """What a run came to, by language."""
+
+    prompts: int = 0
+    candidates: Counter[str] = field(default_factory=Counter)
+    pairs: Counter[str] = field(default_factory=Counter)
+    rejected: dict[str, Counter[str]] = field(default_factory=dict)
+    lengths: dict[str, list[list[int]]] = field(default_factory=dict)
+    _sample: dict[str, list[tuple[int, int, Candidate]]] = field(default_factory=dict)
+
+    def add(self, settled: Settled) -> None:
+        """Counts one prompt."""
+        self.prompts += 1
+        for pair in settled.pairs:
+            language = pair.language
+            self.candidates[language] += 1
+            self.pairs[language] += 1
+            chosen, rejected = self.lengths.setdefault(language, [[0] * _LENGTH_BINS, [0] * _LENGTH_BINS])
+            chosen[length_bin(len(pair.chosen.text))] += 1
+            rejected[length_bin(len(pair.rejected.text))] += 1
+            self._keep(pair, settled.position)
+        for rejection in settled.rejections:
+            language = rejection.candidate.language
+            self.candidates[language] += 1
+            self.rejected.setdefault(rejection.reason.value, Counter())[language] += 1
+
+    def _keep(self, pair: Candidate, position: int) -> None:
+        """A sample by the hash of the id: the same pairs every time, and none is likelier than another."""
+        name = f"{pair.language}\0{pair.rejected_source}\0{pair.id}".encode()
+        rank = int.from_bytes(hashlib.blake2b(name, digest_size=8).digest())
+        heap = self._sample.setdefault(pair.language, [])
+        if len(heap) < _SAMPLE:
+            heapq.heappush(heap, (-rank, -position, pair))
+        elif -rank > heap[0][0]:
+            heapq.heapreplace(heap, (-rank, -position, pair))
+
+    def sample(self, language: str) -> list[Candidate]:
+        """Up to twelve pairs of a language, in the order of their prompts."""
+        return [pair for _, _, pair in sorted(self._sample.get(language, []), key=lambda item: -item[1])]
+
+    def counts(self, languages: list[str]) -> dict[str, Any]:
+        """The counts of `report.json`, with a zero where there is nothing.
+
+        Raises:
+            AssertionError: a candidate disappeared.
+        """
+        for code in languages:
+            lost = sum(counter[code] for counter in self.rejected.values())
+            assert self.candidates[code] == self.pairs[code] + lost, f"{code}: a candidate disappeared"
+        return {
+            "prompts": self.prompts,
+            "candidates": {code: self.candidates[code] for code in languages},
+            "pairs": {code: self.pairs[code] for code in languages},
+            "rejected": {
+                reason: {code: counter[code] for code in languages if counter[code]}
+                for reason, counter in sorted(self.rejected.items())
+            },
+        }

@@ -1,1 +1,0 @@
-"""The benchmarks of `lidr eval`, one file each."""

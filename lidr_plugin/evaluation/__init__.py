@@ -1,0 +1,1 @@
+"""What models are worth: benchmarks, a judge, the gate, the probe."""

@@ -1,0 +1,167 @@
+"""A judge's comparison of two answers in both orders: how it is asked, how its verdict is read, what many verdicts say.
+
+Judges prefer a position (Zheng et al. 2023, arXiv 2306.05685, section 3.3): each pair is asked in both orders, and only what
+holds in both counts as won or lost. The position's share of all verdicts is part of the result.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from lidr_plugin.completions.requests import Completion, Message, Request, Sampling
+from lidr_plugin.evaluation.intervals import Share, percent
+from lidr_plugin.methods import translation
+
+_WORDING = """\
+Below are a request and two answers to it. Decide which answer serves the person who asked better: it does what was asked, \
+is right, clear and complete, reads naturally, and is in the language of the request unless another was asked for. Neither \
+length nor order is a merit.
+
+[Request]
+{prompt}
+[End of request]
+
+[Answer A]
+{a}
+[End of answer A]
+
+[Answer B]
+{b}
+[End of answer B]
+
+Which answer is better? Reply with one letter, A or B."""
+
+_SCALE = """\
+Below are a request and an answer to it. Grade the answer from 0 (useless) to 10 (as good as can be): does it do what was \
+asked, is it right, clear and complete, does it read naturally, is it in the language of the request unless another was asked \
+for?
+
+[Request]
+{prompt}
+[End of request]
+
+[Answer]
+{answer}
+[End of answer]
+
+Reply with the grade alone, a whole number from 0 to 10."""
+
+_LETTERS_SEEN = 20
+"""Likeliest first tokens that are asked for: what OpenAI gives at most."""
+
+
+def _filled(template: str, **texts: str) -> str:
+    """All places filled in one pass, so that braces in the texts stay as they are."""
+    return re.sub(r"\{(\w+)\}", lambda match: texts[match[1]], template)
+
+
+def verdict_request(prompt: str, a: str, b: str, *, weights: str, max_tokens: int, row: str) -> Request:
+    """Asks which of two answers is better, with the likeliest first tokens where the server gives them."""
+    content = _filled(_WORDING, prompt=prompt, a=a, b=b)
+    return Request(weights, (Message("user", content),), _sampling(max_tokens), top_logprobs=_LETTERS_SEEN, row=row)
+
+
+def grade_request(prompt: str, answer: str, *, weights: str, max_tokens: int, row: str) -> Request:
+    """Asks for an answer's grade from 0 to 10."""
+    content = _filled(_SCALE, prompt=prompt, answer=answer)
+    return Request(weights, (Message("user", content),), _sampling(max_tokens), row=row)
+
+
+def _sampling(max_tokens: int) -> Sampling:
+    return Sampling(temperature=0.0, top_p=1.0, max_tokens=max_tokens, repetition_penalty=1.0, seed=42, thinking=False)
+
+
+def letter(completion: Completion) -> str | None:
+    """The verdict: `A` or `B`, or None where there is none.
+
+    By the log-probabilities of the two letters as the first token, where the server gave them and one of them is there; else
+    by the text: the letter at its beginning, else the last one that stands alone.
+    """
+    found: dict[str, float] = {}
+    for token, logprob in completion.first_token or ():
+        name = token.strip()
+        if name in ("A", "B"):
+            found[name] = max(logprob, found.get(name, logprob))
+    if found and (len(found) == 1 or found["A"] != found["B"]):
+        return max(found, key=found.__getitem__)
+    text = translation.without_thoughts(completion.text, thinking=False).lstrip("*([\"' ")
+    alone = re.findall(r"(?<![\w'])([AB])(?![\w'])", text)
+    if not alone:
+        return None
+    return str(
+        alone[0] if text.startswith(("A", "B")) and text[1:2] in ("", ".", ",", ")", "*", "\n", ":") else alone[-1]
+    )
+
+
+def grade(completion: Completion) -> int | None:
+    """The grade, 0 to 10; None where the answer has none."""
+    text = translation.without_thoughts(completion.text, thinking=False)
+    numbers = [int(number) for number in re.findall(r"(?<![\d.,/])\d+(?![\d])", text)]
+    return numbers[0] if numbers and numbers[0] <= 10 else None
+
+
+class Judged(NamedTuple):
+    """The two verdicts on a pair of answers.
+
+    Attributes:
+        first: the letter where the challenger stood first.
+        second: the letter where the challenger stood second.
+        same: both answers are one text; nobody was asked.
+    """
+
+    id: str
+    first: str | None = None
+    second: str | None = None
+    same: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """`win` or `lose` of the challenger if both orders say so, else `tie`."""
+        return {("A", "B"): "win", ("B", "A"): "lose"}.get((self.first or "", self.second or ""), "tie")
+
+
+class Outcome(NamedTuple):
+    """What the verdicts on a language's pairs come to.
+
+    Attributes:
+        win_rate: wins and half of the ties, of all.
+        consistent: of the pairs with two verdicts those in which both orders prefer the same answer.
+        first_position: of all verdicts those for the answer that stood first; without a bias one half.
+        unread: of all verdicts asked for those that gave no letter.
+    """
+
+    win: Share
+    tie: Share
+    lose: Share
+    win_rate: float
+    consistent: Share
+    first_position: Share
+    unread: Share
+
+
+def outcome(items: Sequence[Judged]) -> Outcome:
+    """Counts the pairs of a language."""
+    n = len(items)
+    counts = {name: sum(item.outcome == name for item in items) for name in ("win", "tie", "lose")}
+    letters = [x for item in items if not item.same for x in (item.first, item.second)]
+    both = [item for item in items if item.first and item.second]
+    return Outcome(
+        win=Share(counts["win"], n),
+        tie=Share(counts["tie"], n),
+        lose=Share(counts["lose"], n),
+        win_rate=(counts["win"] + counts["tie"] / 2) / n if n else 0.0,
+        consistent=Share(sum(item.first != item.second for item in both), len(both)),
+        first_position=Share(letters.count("A"), len(letters) - letters.count(None)),
+        unread=Share(letters.count(None), len(letters)),
+    )
+
+
+def warning(items: Sequence[Judged]) -> str | None:
+    """Why these verdicts say nothing, if they do: a coin would make the orders agree in half of the pairs."""
+    agree = outcome(items).consistent
+    if agree.interval[1] >= 0.5:
+        return None
+    return (
+        f"the orders agree on {percent(agree.json())} % of the pairs, where a coin would agree on half: this judge goes by the "
+        "place of the answers, and its ties say nothing about them"
+    )

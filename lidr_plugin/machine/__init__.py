@@ -1,0 +1,1 @@
+"""What is around us: environments, GPUs, the Hub, child processes."""

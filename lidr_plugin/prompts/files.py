@@ -1,0 +1,216 @@
+"""Reads the rows of one prompt file, in any of four formats, and names the line of whatever is wrong."""
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from lidr_plugin.config.schema import Columns
+from lidr_plugin.errors import InputError
+
+_BLOCK = 1 << 20
+_SHOWN = 20
+
+
+class Row(NamedTuple):
+    """One prompt in one language, as its file has it; `line` counts from 1 (rows, in Parquet)."""
+
+    line: int
+    id: str | None
+    instruction: str
+    input: str
+    final_answer: str | None
+
+
+class _Broken(Exception):
+    """A line that cannot be read. Yielded by a reader, the next lines still can be; raised by it, they cannot."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def _decoded(path: Path) -> Iterator[str]:
+    """The file's lines as text; refuses any encoding but UTF-8, with the line."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if number == 1 and line.startswith((b"\xff\xfe", b"\xfe\xff")):
+                raise _Broken(1, "the file is UTF-16; convert it: iconv -f UTF-16 -t UTF-8")
+            try:
+                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                raise _Broken(
+                    number, f"not UTF-8 (byte {error.start + 1} of the line); convert it: iconv -f LATIN1 -t UTF-8"
+                ) from None
+
+
+def _jsonl(path: Path) -> Iterator[tuple[int, Any]]:
+    for number, line in enumerate(_decoded(path), 1):
+        if not line.isspace():
+            try:
+                yield number, orjson.loads(line)
+            except orjson.JSONDecodeError as error:
+                yield number, _Broken(number, f"not valid JSON: {error.msg}")
+
+
+def _json(path: Path) -> Iterator[tuple[int, Any]]:
+    """A JSON list of objects, decoded item by item, so that a large file is never whole in memory."""
+    decode = json.JSONDecoder().raw_decode
+    lines = _decoded(path)
+    text, at, line, opened = "", 0, 1, False
+    while True:
+        while at < len(text) and text[at] in " \t\r\n,[]":
+            if text[at] == "]" and opened:
+                return
+            opened = opened or text[at] == "["
+            line += text[at] == "\n"
+            at += 1
+        if not opened and at < len(text):
+            raise _Broken(line, "expected a JSON list of objects, [{…}, …]; one object a line is JSONL: name it .jsonl")
+        item = None
+        if at < len(text):
+            try:
+                item, end = decode(text, at)
+            except json.JSONDecodeError as error:
+                problem = error
+            else:
+                yield line, item
+                line += text.count("\n", at, end)
+                at = end
+                continue
+        more = _take(lines)
+        if not more:
+            if at < len(text):
+                raise _Broken(line + problem.doc.count("\n", at, problem.pos), f"not valid JSON: {problem.msg}")
+            raise _Broken(line, "the JSON list is not closed: the file is cut")
+        text, at = text[at:] + more, 0
+
+
+def _take(lines: Iterator[str]) -> str:
+    parts: list[str] = []
+    size = 0
+    for line in lines:
+        parts.append(line)
+        size += len(line)
+        if size >= _BLOCK:
+            break
+    return "".join(parts)
+
+
+def _csv(path: Path) -> Iterator[tuple[int, Any]]:
+    csv.field_size_limit(1 << 30)
+    reader = csv.reader(_decoded(path), strict=True)
+    try:
+        header = next(reader, None)
+        if not header:
+            raise _Broken(1, "no header line")
+        for values in reader:
+            if len(values) != len(header):
+                yield (
+                    reader.line_num,
+                    _Broken(reader.line_num, f"{len(values)} fields where the header has {len(header)}"),
+                )
+            else:
+                yield reader.line_num, dict(zip(header, values, strict=True))
+    except csv.Error as error:
+        raise _Broken(reader.line_num, f"not valid CSV: {error}") from None
+
+
+def _parquet(path: Path) -> Iterator[tuple[int, Any]]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise InputError(f"{path}: Parquet needs pyarrow", "pip install 'lidr[parquet]'") from None
+    number = 0
+    try:
+        for batch in pyarrow.parquet.ParquetFile(path).iter_batches(4096):
+            for item in batch.to_pylist():
+                number += 1
+                yield number, item
+    except pyarrow.ArrowException as error:
+        raise _Broken(number + 1, f"not valid Parquet: {str(error).splitlines()[0]}") from None
+
+
+_FORMATS: dict[str, Callable[[Path], Iterator[tuple[int, Any]]]] = {
+    ".jsonl": _jsonl,
+    ".json": _json,
+    ".csv": _csv,
+    ".parquet": _parquet,
+}
+
+
+def _text(item: dict[str, Any], column: str, *, needed: bool) -> str:
+    value = item.get(column)
+    if value is None and not needed:
+        return ""
+    if value is None:
+        have = ", ".join(map(str, item)) or "none"
+        raise ValueError(
+            f"no column {column!r} (there is: {have}); set `columns`" if column not in item else f"{column} is null"
+        )
+    if not isinstance(value, str):
+        raise ValueError(f"{column} is a {type(value).__name__}, not text")
+    if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+        raise ValueError(f"{column} holds half of a surrogate pair")
+    if needed and not value.strip():
+        raise ValueError(f"{column} is empty")
+    return value
+
+
+def _row(line: int, item: Any, columns: Columns, *, need_id: bool) -> Row:
+    if isinstance(item, _Broken):
+        raise item
+    if not isinstance(item, dict):
+        raise ValueError(f"expected an object, found a {type(item).__name__}")
+    ident = item.get(columns.id)
+    if isinstance(ident, int) and not isinstance(ident, bool):
+        ident = str(ident)
+    if ident is not None and (not isinstance(ident, str) or not ident.strip()):
+        raise ValueError(f"{columns.id} must be text or a whole number, found {ident!r}")
+    if ident is None and need_id:
+        raise ValueError(f"no {columns.id!r}; name the column in `columns.id`, or join by place: join_on: row")
+    answer = item.get(columns.final_answer)
+    if isinstance(answer, bool) or not isinstance(answer, str | int | float | None):
+        raise ValueError(f"{columns.final_answer} is a {type(answer).__name__}, not a number or text")
+    return Row(
+        line=line,
+        id=ident,
+        instruction=_text(item, columns.instruction, needed=True),
+        input=_text(item, columns.input, needed=False),
+        final_answer=None if answer is None or answer == "" else str(answer),
+    )
+
+
+def read_rows(path: Path, columns: Columns, *, need_id: bool) -> Iterator[Row]:
+    """The rows of a prompt file, in order.
+
+    Raises:
+        InputError: after the last readable row, with the first 20 problems, each as `file:line: what`.
+    """
+    reader = _FORMATS.get(path.suffix.lower())
+    if reader is None:
+        raise InputError(f"{path}: {path.suffix or 'no suffix'}: prompts are .json, .jsonl, .csv or .parquet")
+    problems: list[str] = []
+    count = 0
+    try:
+        for line, item in reader(path):
+            try:
+                yield _row(line, item, columns, need_id=need_id)
+            except (ValueError, _Broken) as error:
+                problems.append(f"{path}:{line}: {error}")
+                if len(problems) == _SHOWN:
+                    problems.append("(further problems are not shown)")
+                    break
+            count += 1
+    except _Broken as error:
+        problems.append(f"{path}:{error.line}: {error}")
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    if problems:
+        raise InputError.of(problems, str(path))
+    if not count:
+        raise InputError(f"{path}:1: no prompts in the file")

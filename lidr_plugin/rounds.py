@@ -1,0 +1,217 @@
+"""Rounds of build, train and evaluate, each stage a process of its own: the whole of `lidr iterate`, as one call."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lidr_plugin import files
+from lidr_plugin.config.file import Loaded, load
+from lidr_plugin.config.schema import Config
+from lidr_plugin.errors import InputError, Interrupted, RunError
+from lidr_plugin.evaluation import gate
+from lidr_plugin.evaluation.intervals import percent
+from lidr_plugin.run_directory import RunDir
+from lidr_plugin.training.environment import guarded
+
+STAGES = ("build", "probe", "train", "eval")
+_COMMANDS = {"build": "build-pairs", "probe": "probe", "train": "train", "eval": "eval"}
+_SECTIONS = {
+    "build": frozenset({"train", "eval", "rounds"}),
+    "probe": frozenset({"train", "eval", "rounds"}),
+    "eval": frozenset({"train", "rounds"}),
+}
+"""What does not touch a stage's result. Training has its own comparison, in `lidr train`."""
+_NOT_RESULTS = frozenset(
+    "backend concurrency timeout max_retries max_failures base_url api_key_env python args startup_timeout device dtype "
+    "batch_size".split()
+)
+"""Keys of an engine that do not change what is answered, or are not to be compared."""
+
+
+_PATIENCE = 30.0
+"""Seconds for a stage of a killed loop to end."""
+
+
+class Stage(NamedTuple):
+    """One stage of one round: `lidr <command>` with these overrides."""
+
+    round: int
+    name: str
+    overrides: list[str]
+
+    @property
+    def key(self) -> str:
+        """Its name in `iterate.json`."""
+        return f"{self.round}.{self.name}"
+
+
+def iterate(
+    loaded: Loaded, overrides: list[str], *, until: str, only: int | None, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Runs what is not finished yet, and returns the state: by stage, what it was done with.
+
+    Args:
+        overrides: those that `loaded` was read with; they are handed on to every stage.
+        until: the last stage of every round: one of `STAGES`. Without `train` there is no next round.
+        only: this round alone.
+
+    Raises:
+        InputError: a stage that is finished was done with other settings; or nothing tells the rounds' prompts apart.
+        RunError: a stage failed, or the gate stopped the loop.
+    """
+    config = loaded.config
+    top = RunDir.of(config.output_dir, config.store)
+    _check_rounds(config)
+    if until == "eval" and not config.eval.prompts:
+        say("no gate: eval.prompts names no held-out prompts on which a round's model is compared with the one before")
+    if only and only > 1 and not (before := top.round(only - 1).model).exists():
+        raise InputError(
+            f"round {only} starts from {before}, which is not there", "leave --round out, or do the one before first"
+        )
+    with top.locked():
+        state: dict[str, Any] = json.loads(top.iterate_json.read_bytes()) if top.iterate_json.exists() else {}
+        for stage in _stages(config, top, overrides, until=until, only=only):
+            settings = _settings(loaded.path, stage)
+            if stage.key in state:
+                _compare(stage, state[stage.key], settings, top)
+                say(f"round {stage.round}: {stage.name} was done before")
+            else:
+                say(f"round {stage.round}: {stage.name}")
+                top.round(stage.round).wait_until_free(_PATIENCE)
+                _run(loaded.path, stage)
+                if stage.name == "eval" and _unjudged(top, stage.round):
+                    say(
+                        f"round {stage.round}: the judge's max_cost was reached; with a higher one eval is taken up again"
+                    )
+                else:
+                    state[stage.key] = settings
+                    files.write_json(top.iterate_json, state)
+            if stage.name == "probe":
+                _saturation(top, stage.round, say)
+            if stage.name == "eval":
+                _gate(top, stage.round)
+    return state
+
+
+def _check_rounds(config: Config) -> None:
+    for key, value in (("engine.model", config.engine.model), ("engine.weights", config.engine.weights)):
+        if config.rounds > 1 and value is not None:
+            raise InputError(
+                f"{key}: {value}: rounds have a model each, and this names one for all",
+                "leave it out: lidr starts vLLM on every round's model, or asks a server for it by its path",
+            )
+    if config.rounds > 1 and "{round}" not in config.prompts and config.max_prompts is None:
+        raise InputError(
+            "rounds: each round needs new prompts (paper, section 3)",
+            "set max_prompts to the prompts of one round, or write {round} into the path of prompts",
+        )
+
+
+def _stages(config: Config, top: RunDir, given: list[str], *, until: str, only: int | None) -> Iterator[Stage]:
+    rounds = config.rounds if until != "build" else 1
+    names = STAGES[: STAGES.index(until) + 1]
+    for number in range(1, rounds + 1) if only is None else (only,):
+        run = top.round(number)
+        model = str(top.round(number - 1).model.absolute()) if number > 1 else config.model_name_or_path
+        skip = config.skip_prompts + (number - 1) * (config.max_prompts or 0)
+        common = {
+            "output_dir": str(run.path),
+            "store": str(top.store),
+            "model_name_or_path": model,
+            "prompts": config.prompts.replace("{round}", str(number)),
+            "skip_prompts": config.skip_prompts if "{round}" in config.prompts else skip,
+        }
+        for name in names:
+            if name == "eval" and not (config.eval.mgsm or config.eval.prompts or config.eval.lm_eval):
+                continue
+            extra = {"eval.models": _models(config, top, number)} if name == "eval" else {}
+            written = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in {**common, **extra}.items()]
+            yield Stage(number, name, [*given, *written])
+
+
+def _models(config: Config, top: RunDir, number: int) -> dict[str, str]:
+    """The round's model beside the one that it came from."""
+    before = str(top.round(number - 1).model.absolute()) if number > 1 else config.model_name_or_path
+    return {f"M{number - 1}": before, f"M{number}": str(top.round(number).model.absolute())}
+
+
+def _settings(path: Path, stage: Stage) -> dict[str, Any]:
+    """The settings that a stage's result depends on, flat."""
+    config = load(path, stage.overrides).config.model_dump(mode="json")
+    kept = {key: value for key, value in config.items() if key not in _SECTIONS.get(stage.name, ())}
+    if stage.name == "train":
+        trained = {key: value for key, value in config["train"].items() if key not in ("env", "python")}
+        kept = {"train": trained, "model_name_or_path": config["model_name_or_path"]}
+    if stage.name == "probe":
+        kept["judge"] = config["eval"]["judge"]
+    return dict(_flat(kept))
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        elif not (prefix.endswith(("engine.", "judge.")) and key in _NOT_RESULTS):
+            yield f"{prefix}{key}", value
+
+
+def _compare(stage: Stage, before: Mapping[str, Any], now: Mapping[str, Any], top: RunDir) -> None:
+    changed = [
+        f"{key}: was {before.get(key)!r}, is {now.get(key)!r}"
+        for key in sorted({*before, *now})
+        if before.get(key) != now.get(key)
+    ]
+    if changed:
+        where = f"round {stage.round}, whose {stage.name} is finished"
+        hint = f"set them back, take another output_dir, or remove {top.round(stage.round).path} and its lines in "
+        raise InputError.of(changed, where, f"{hint}{top.iterate_json}")
+
+
+def _run(path: Path, stage: Stage) -> None:
+    """The stage as a child, which takes its memory with it when it ends."""
+    code = "from lidr_cli.main import main; main()"
+    command = [sys.executable, "-c", code, _COMMANDS[stage.name], str(path), *stage.overrides]
+    child = subprocess.Popen(guarded(command), start_new_session=True)
+    try:
+        status = child.wait()
+    except KeyboardInterrupt:
+        child.terminate()
+        child.wait()
+        raise Interrupted("interrupted", "the same command goes on from the stage that was under way") from None
+    if status:
+        error = InputError if status == 2 else RunError
+        raise error(f"round {stage.round}: {stage.name} ended with status {status}", "mended, the same command goes on")
+
+
+def _unjudged(top: RunDir, number: int) -> bool:
+    """Whether the cap on the judge's cost left pairs without a verdict."""
+    found = json.loads(top.round(number).eval_results.read_bytes()).get("head_to_head")
+    return bool(found) and not found["complete"]
+
+
+def _saturation(top: RunDir, number: int, say: Callable[[str], None]) -> None:
+    """Says when the round has little left to learn from; whether it is trained all the same is the user's choice."""
+    signal = json.loads(top.round(number).probe_json.read_bytes())["signal"]
+    if signal["kind"] == "judge":
+        what = f"the judge prefers chosen in {percent(signal)} % of the pairs it decides"
+    else:
+        what = f"in {percent(signal)} % of the candidates the imbalance shows without a judge"
+    say(f"round {number}: reward signal: {what}; a round is worth it from {100 * signal['threshold']:.0f} % on")
+    if not signal["worth_it"]:
+        more = "" if signal["kind"] == "judge" else "; eval.judge would see what cannot be seen so"
+        say(f"round {number}: the signal is used up: another round is not worth it (Ctrl-C stops here){more}")
+
+
+def _gate(top: RunDir, number: int) -> None:
+    """Stops the loop before a broken model makes data."""
+    results = json.loads(top.round(number).eval_results.read_bytes())["results"]
+    before, after = results[f"M{number - 1}"], results[f"M{number}"]
+    if "prompts" in after and (found := gate.problems(before["prompts"], after["prompts"])):
+        listed = "\n".join(f"  {line}" for line in found)
+        raise RunError(
+            f"round {number}: its model is not fit to make data:\n{listed}",
+            "a lower train.learning_rate, fewer epochs or stricter filters; then remove the round's folder and go on",
+        )

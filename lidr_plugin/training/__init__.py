@@ -1,0 +1,1 @@
+"""From a dataset to the next round's model, through LLaMA-Factory."""

@@ -1,0 +1,39 @@
+"""A deterministic engine without a model, for tests."""
+
+import asyncio
+from collections.abc import Callable
+
+from lidr_plugin.completions.requests import Completion, Request
+from lidr_plugin.errors import RequestError
+
+Answer = Callable[[Request], Completion | None]
+
+
+class Fake:
+    """Answers with a pure function of the request; None fails the request for good.
+
+    Attributes:
+        seen: the requests that were answered, in order.
+    """
+
+    def __init__(self, answer: Answer, *, delay: Callable[[Request], float] = lambda _: 0.0) -> None:
+        self._answer = answer
+        self._delay = delay
+        self.seen: list[Request] = []
+        self.opened = False
+
+    async def open(self) -> None:
+        """Notes that it was opened."""
+        self.opened = True
+
+    async def complete(self, request: Request) -> Completion:
+        """The function's answer, after its delay in seconds."""
+        await asyncio.sleep(self._delay(request))
+        answer = self._answer(request)
+        if answer is None:
+            raise RequestError(f"{request.row}: refused")
+        self.seen.append(request)
+        return answer
+
+    async def close(self) -> None:
+        """Nothing to end."""
