@@ -23,8 +23,7 @@ from pathlib import Path
 
 import yaml
 
-from lidr_plugin.completions.hashing import request_json
-from lidr_plugin.completions.requests import Completion, Request
+from lidr_plugin.completions.requests import Chat, Completion, request_json
 from lidr_plugin.completions.store import Entry, Store
 from lidr_plugin.config.file import load
 from lidr_plugin.dataset.prepare import Preflight
@@ -48,7 +47,7 @@ CHILD = (
 """The command, saying at its end what it used; a parent's own peak would show in the resource usage of its children."""
 
 
-def made_up(request: Request) -> Completion:
+def made_up(request: Chat) -> Completion:
     """About 250 characters in the language that the request asks for."""
     user = request.messages[-1].content
     german = "into German" in user or user.startswith("[de]")

@@ -14,11 +14,11 @@ import time
 from pathlib import Path
 
 from lidr_plugin.config.file import load
-from lidr_plugin.run_directory import RunDir
+from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.environment import environment, interpreter
 
 
-def first_step(command: list[str], run: RunDir, env: dict[str, str]) -> float:
+def first_step(command: list[str], run: RunDirectory, env: dict[str, str]) -> float:
     """Starts it, waits for the first line of LLaMA-Factory's log of steps, and stops it."""
     shutil.rmtree(run.checkpoint, ignore_errors=True)
     run.train_json.unlink(missing_ok=True)
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=3)
     options = parser.parse_args()
     config = load(options.config).config
-    run, python = RunDir(Path(config.output_dir)), interpreter(config)
+    run, python = RunDirectory(Path(config.output_dir)), interpreter(config)
     env = environment(python, {key: str(value) for key, value in config.train.env.items()})
     ours = [sys.executable, "-c", "from lidr_cli.main import main; main()", "train", str(options.config)]
     bare = [str(python.parent / "llamafactory-cli"), "train", str(run.train_yaml.absolute())]

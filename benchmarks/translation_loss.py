@@ -17,8 +17,7 @@ from pathlib import Path
 
 import yaml
 
-from lidr_plugin.completions.hashing import request_json
-from lidr_plugin.completions.requests import Completion
+from lidr_plugin.completions.requests import Completion, request_json
 from lidr_plugin.completions.store import Entry, Store
 from lidr_plugin.config.file import load
 from lidr_plugin.dataset.prepare import Preflight

@@ -12,9 +12,9 @@ def verify(run_dir: RunArgument) -> None:
     """Check the store: the file itself, and every completion against its request."""
     from lidr_plugin.completions.store import Store
     from lidr_plugin.errors import StoreError
-    from lidr_plugin.run_directory import RunDir
+    from lidr_plugin.run_directory import RunDirectory
 
-    path = RunDir(run_dir).store
+    path = RunDirectory(run_dir).store
     with Store(path, read_only=True) as store:
         damage = store.verify()
         if damage:
@@ -30,9 +30,9 @@ def export(
     """Write all completions with their requests as JSON lines, ordered by key."""
     from lidr_plugin import files
     from lidr_plugin.completions.store import Store, entry_json
-    from lidr_plugin.run_directory import RunDir
+    from lidr_plugin.run_directory import RunDirectory
 
-    with Store(RunDir(run_dir).store, read_only=True) as store, files.replacing(target) as file:
+    with Store(RunDirectory(run_dir).store, read_only=True) as store, files.replacing(target) as file:
         file.writelines(files.dump_line(entry_json(entry)) for entry in store.entries())
     typer.echo(f"wrote {target}")
 
@@ -43,9 +43,9 @@ def import_(
 ) -> None:
     """Add exported completions to a run's store; those that are there stay as they are."""
     from lidr_plugin.completions.store import Store, read_entries
-    from lidr_plugin.run_directory import RunDir
+    from lidr_plugin.run_directory import RunDirectory
 
-    run = RunDir(run_dir)
+    run = RunDirectory(run_dir)
     with run.locked(), Store(run.store) as store:
         added = store.put_many(read_entries(source))
         typer.echo(f"{added:,} completions added, {len(store):,} in {run.store}")

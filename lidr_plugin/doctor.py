@@ -21,7 +21,7 @@ from lidr_plugin.dataset.prepare import Preflight
 from lidr_plugin.errors import InputError, LidrError, RunError
 from lidr_plugin.machine import environments
 from lidr_plugin.machine.environments import llamafactory_names
-from lidr_plugin.run_directory import RunDir
+from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.checks import Verdict
 from lidr_plugin.training.environment import Script, check_job, interpreter
 from lidr_plugin.training.plan import architecture_here
@@ -133,7 +133,7 @@ def _template(model: str, template: str | None) -> Finding:
 
 def _training(loaded: Loaded) -> Iterator[Finding]:
     """What training would meet: the split of the batch, a quantised base, the template's tokens, the rows' lengths."""
-    config, run = loaded.config, RunDir(Path(loaded.config.output_dir).expanduser())
+    config, run = loaded.config, RunDirectory(Path(loaded.config.output_dir).expanduser())
     model, _ = architecture_here(config.model_name_or_path) or ({}, "")
     if how := quantised(model):
         found = f"{config.model_name_or_path} is quantised ({how}): an adapter trained on it cannot be merged"

@@ -13,7 +13,7 @@ from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError, Interrupted, RunError
 from lidr_plugin.evaluation import gate
 from lidr_plugin.evaluation.intervals import percent
-from lidr_plugin.run_directory import RunDir
+from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.environment import guarded
 
 STAGES = ("build", "probe", "train", "eval")
@@ -63,7 +63,7 @@ def iterate(
         RunError: a stage failed, or the gate stopped the loop.
     """
     config = loaded.config
-    top = RunDir.of(config.output_dir, config.store)
+    top = RunDirectory.of(config.output_dir, config.store)
     _check_rounds(config)
     if until == "eval" and not config.eval.prompts:
         say("no gate: eval.prompts names no held-out prompts on which a round's model is compared with the one before")
@@ -110,7 +110,7 @@ def _check_rounds(config: Config) -> None:
         )
 
 
-def _stages(config: Config, top: RunDir, given: list[str], *, until: str, only: int | None) -> Iterator[Stage]:
+def _stages(config: Config, top: RunDirectory, given: list[str], *, until: str, only: int | None) -> Iterator[Stage]:
     rounds = config.rounds if until != "build" else 1
     names = STAGES[: STAGES.index(until) + 1]
     for number in range(1, rounds + 1) if only is None else (only,):
@@ -132,7 +132,7 @@ def _stages(config: Config, top: RunDir, given: list[str], *, until: str, only: 
             yield Stage(number, name, [*given, *written])
 
 
-def _models(config: Config, top: RunDir, number: int) -> dict[str, str]:
+def _models(config: Config, top: RunDirectory, number: int) -> dict[str, str]:
     """The round's model beside the one that it came from."""
     before = str(top.round(number - 1).model.absolute()) if number > 1 else config.model_name_or_path
     return {f"M{number - 1}": before, f"M{number}": str(top.round(number).model.absolute())}
@@ -158,7 +158,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield f"{prefix}{key}", value
 
 
-def _compare(stage: Stage, before: Mapping[str, Any], now: Mapping[str, Any], top: RunDir) -> None:
+def _compare(stage: Stage, before: Mapping[str, Any], now: Mapping[str, Any], top: RunDirectory) -> None:
     changed = [
         f"{key}: was {before.get(key)!r}, is {now.get(key)!r}"
         for key in sorted({*before, *now})
@@ -186,13 +186,13 @@ def _run(path: Path, stage: Stage) -> None:
         raise error(f"round {stage.round}: {stage.name} ended with status {status}", "mended, the same command goes on")
 
 
-def _unjudged(top: RunDir, number: int) -> bool:
+def _unjudged(top: RunDirectory, number: int) -> bool:
     """Whether the cap on the judge's cost left pairs without a verdict."""
     found = json.loads(top.round(number).eval_results.read_bytes()).get("head_to_head")
     return bool(found) and not found["complete"]
 
 
-def _saturation(top: RunDir, number: int, say: Callable[[str], None]) -> None:
+def _saturation(top: RunDirectory, number: int, say: Callable[[str], None]) -> None:
     """Says when the round has little left to learn from; whether it is trained all the same is the user's choice."""
     signal = json.loads(top.round(number).probe_json.read_bytes())["signal"]
     if signal["kind"] == "judge":
@@ -205,7 +205,7 @@ def _saturation(top: RunDir, number: int, say: Callable[[str], None]) -> None:
         say(f"round {number}: the signal is used up: another round is not worth it (Ctrl-C stops here){more}")
 
 
-def _gate(top: RunDir, number: int) -> None:
+def _gate(top: RunDirectory, number: int) -> None:
     """Stops the loop before a broken model makes data."""
     results = json.loads(top.round(number).eval_results.read_bytes())["results"]
     before, after = results[f"M{number - 1}"], results[f"M{number}"]

@@ -13,14 +13,14 @@ from lidr_plugin.errors import Interrupted, RunError
 
 
 @dataclass(frozen=True, slots=True)
-class RunDir:
+class RunDirectory:
     """The directory of a run (contract, section 4)."""
 
     path: Path
     store_file: Path | None = None
 
     @classmethod
-    def of(cls, output_dir: str, store: str | None) -> "RunDir":
+    def of(cls, output_dir: str, store: str | None) -> "RunDirectory":
         """The run of a configuration's `output_dir` and `store`."""
         return cls(Path(output_dir).expanduser(), Path(store).expanduser() if store else None)
 
@@ -84,9 +84,9 @@ class RunDir:
         """The training's state and result, for programs."""
         return self.path / "train.json"
 
-    def round(self, number: int) -> "RunDir":
+    def round(self, number: int) -> "RunDirectory":
         """The directory of a round of `lidr iterate`, which shares this one's store."""
-        return RunDir(self.path / f"iter{number}", self.store)
+        return RunDirectory(self.path / f"iter{number}", self.store)
 
     @property
     def iterate_json(self) -> Path:

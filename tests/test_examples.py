@@ -9,7 +9,7 @@ import orjson
 from lidr_plugin.config.file import load
 from lidr_plugin.dataset.llamafactory import merge_entry, read_info
 from lidr_plugin.files import dump_line
-from lidr_plugin.run_directory import RunDir
+from lidr_plugin.run_directory import RunDirectory
 
 EXPERIMENT = Path(__file__).resolve().parents[1] / "examples/experiment"
 
@@ -20,7 +20,7 @@ def test_the_experiments_configuration_loads() -> None:
 
 
 def test_the_control_swaps_about_half_of_the_pairs_and_keeps_every_text(tmp_path: Path) -> None:
-    source, target = RunDir(tmp_path / "a"), RunDir(tmp_path / "b")
+    source, target = RunDirectory(tmp_path / "a"), RunDirectory(tmp_path / "b")
     rows = [
         {"id": str(n), "chosen": f"good {n}", "rejected": f"bad {n}", "chosen_source": "t", "rejected_source": "r"}
         for n in range(200)

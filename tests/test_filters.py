@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from lidr_plugin.completions.requests import Candidate, Passage, PromptText, Reason
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
 from lidr_plugin.methods import filters
+from lidr_plugin.methods.base import Preference, Reason, Text
 from lidr_plugin.methods.filters import repeated_share
 from lidr_plugin.methods.turns import turns
+from lidr_plugin.prompts.prompt import PromptText
 from lidr_plugin.text.language import LanguageGate
 from lidr_plugin.text.numbers import final_numbers, is_correct
 
@@ -26,19 +27,19 @@ SAMPLES = {
 }
 
 
-def candidate(chosen: str, rejected: str = "x", language: str = "de", **changes: object) -> Candidate:
+def candidate(chosen: str, rejected: str = "x", language: str = "de", **changes: object) -> Preference:
     values: dict[str, object] = {
         "id": "1",
         "language": language,
         "prompt": PromptText("p"),
-        "chosen": Passage(chosen),
-        "rejected": Passage(rejected),
+        "chosen": Text(chosen),
+        "rejected": Text(rejected),
         "chosen_source": "translation:en->de",
         "rejected_source": "response:de",
-        "source": Passage(chosen),
+        "source": Text(chosen),
         **changes,
     }
-    return Candidate(**values)  # type: ignore[arg-type]
+    return Preference(**values)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("code", SAMPLES)
@@ -128,9 +129,9 @@ def test_identical_length_ratio_and_cut_texts() -> None:
     assert check(candidate("abcdef", "a")) is Reason.LENGTH_RATIO
     assert check(candidate("a", "abcde")) is None
     assert check(candidate("a", "abcdef")) is Reason.LENGTH_RATIO
-    assert filters.truncated(candidate("a", source=Passage("s", cut=True))) is Reason.TRUNCATED
-    assert filters.truncated(candidate("a")._replace(chosen=Passage("s", cut=True))) is Reason.TRUNCATED
-    assert filters.truncated(candidate("a", rejected=Passage("s", cut=True))) is None
+    assert filters.truncated(candidate("a", source=Text("s", cut=True))) is Reason.TRUNCATED
+    assert filters.truncated(candidate("a")._replace(chosen=Text("s", cut=True))) is Reason.TRUNCATED
+    assert filters.truncated(candidate("a", rejected=Text("s", cut=True))) is None
 
 
 def test_every_filter_can_be_switched_off() -> None:

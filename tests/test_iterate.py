@@ -11,7 +11,7 @@ from lidr_plugin import rounds
 from lidr_plugin.evaluation import gate
 from lidr_plugin.evaluation.intervals import Share
 from lidr_plugin.files import write_json
-from lidr_plugin.run_directory import RunDir
+from lidr_plugin.run_directory import RunDirectory
 from tests.conftest import Lidr, files_of, prompts, write_config, write_prompts
 from tests.support.child import killed, started, until
 from tests.support.server import FakeServer, running
@@ -117,7 +117,7 @@ def test_a_finished_stage_is_not_repeated_and_a_changed_setting_is_named(tmp_pat
 
 
 def test_a_round_with_little_left_to_learn_is_said_to_be_one(tmp_path: Path) -> None:
-    top, lines = RunDir(tmp_path), list[str]()
+    top, lines = RunDirectory(tmp_path), list[str]()
     for number, kind, hits in ((1, "judge", 70), (2, "judge", 53), (3, "visible", 1)):
         threshold = 0.55 if kind == "judge" else 0.02
         found = {"kind": kind, **Share(hits, 100).json(), "threshold": threshold, "worth_it": hits / 100 >= threshold}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lidr_plugin.files import write_json
-from lidr_plugin.run_directory import RunDir
+from lidr_plugin.run_directory import RunDirectory
 from tests.conftest import Lidr, prompts, write_config, write_prompts
 from tests.support.browser import measured
 from tests.support.server import FakeServer, running
@@ -18,7 +18,7 @@ from tests.test_judge import Scripted
 HOSTILE = "<script>document.title = 'broken'</script>"
 
 
-def trained(run: RunDir, steps: int) -> None:
+def trained(run: RunDirectory, steps: int) -> None:
     """What a training leaves: LLaMA-Factory's names, and lidr's state."""
     log: list[dict[str, Any]] = [
         {"step": 0, "eval_loss": 2.0, "eval_rewards/accuracies": 0.0, "eval_rewards/margins": 0.0}
@@ -63,7 +63,7 @@ def rounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if number == 1:
                 plain = load(write_config(folder, engine__base_url=url, output_dir=output), [])
                 probe(plain, sample=8)
-            trained(RunDir(Path(output)), 20 * number)
+            trained(RunDirectory(Path(output)), 20 * number)
     path = folder / "run/iter2/eval/results.json"
     results = json.loads(path.read_text())
     results["results"]["M2"]["lm_eval"] = {"belebele_deu_Latn": {"acc": {"value": 0.375, "stderr": 0.02}}}

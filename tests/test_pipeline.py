@@ -11,16 +11,17 @@ from hypothesis import strategies as st
 
 from lidr_plugin.completions import progress
 from lidr_plugin.completions.budget import answers
-from lidr_plugin.completions.client import Generator, Lane
-from lidr_plugin.completions.hashing import request_json
+from lidr_plugin.completions.client import Client, Model
 from lidr_plugin.completions.progress import Meter
-from lidr_plugin.completions.requests import Completion, Message, Prompt, PromptText, Request, Sampling, Settled
+from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling, request_json
 from lidr_plugin.completions.runner import run
 from lidr_plugin.completions.store import Store
 from lidr_plugin.errors import RunError, StoreError
 from lidr_plugin.methods import translation
+from lidr_plugin.methods.base import Outcome
 from lidr_plugin.methods.filters import identical, length_ratio, repetition, request_failed, truncated, usable
 from lidr_plugin.methods.imbalance import Method, Work
+from lidr_plugin.prompts.prompt import Prompt, PromptText
 from tests.support import model, oracle
 from tests.support.fake import Fake
 from tests.test_oracle import judge
@@ -49,7 +50,7 @@ def method(policy: str = "one") -> Method:
     )
 
 
-def answer(request: Request) -> Completion:
+def answer(request: Chat) -> Completion:
     messages = [{"role": message.role, "content": message.content} for message in request.messages]
     text, finish = model.answer(messages)
     return Completion(text, finish, 1, 1, bool(request.prefill))
@@ -63,13 +64,13 @@ def settle_all(
     policy: str = "one",
     concurrency: int = 8,
     max_failures: int = 0,
-) -> tuple[list[Settled], Meter]:
+) -> tuple[list[Outcome], Meter]:
     works = (
         Work(Prompt(i, str(i), {code: PromptText(text) for code, text in row.items()}), method(policy))
         for i, row in enumerate(prompts)
     )
-    meter, settled = Meter(), list[Settled]()
-    generator = Generator(store, {"w": Lane(engine, concurrency, max_failures)}, meter)
+    meter, settled = Meter(), list[Outcome]()
+    generator = Client(store, {"w": Model(engine, concurrency, max_failures)}, meter)
     asyncio.run(run(works, generator, settled.append, concurrency))
     return settled, meter
 
@@ -128,9 +129,9 @@ def test_each_stage_counts_from_its_own_start_and_says_what_it_waits_for(
 
     async def ask_thrice(store: Store) -> None:
         meter = Meter()
-        generator = Generator(store, {"w": Lane(Slow(), 2, 0)}, meter)
+        generator = Client(store, {"w": Model(Slow(), 2, 0)}, meter)
         for name, count in (("a", 5), ("b", 3), ("b", 4)):
-            asked = [Request("w", (Message("user", f"{name}{i}"),), SAMPLING, row=f"{name}{i}") for i in range(count)]
+            asked = [Chat("w", (Message("user", f"{name}{i}"),), SAMPLING, row=f"{name}{i}") for i in range(count)]
             await answers(generator, meter, asked, name)
 
     with Store(tmp_path / "s.sqlite") as store:
@@ -169,7 +170,7 @@ def test_what_is_under_way_is_bounded_and_one_slow_answer_does_not_stop_the_rest
 
 @pytest.mark.parametrize("allowed", [0, 3])
 def test_more_failures_than_may_be_end_the_run(allowed: int, tmp_path: Path) -> None:
-    def failing(request: Request) -> Completion | None:
+    def failing(request: Chat) -> Completion | None:
         return None if request.messages[0].content.startswith("[de]") else answer(request)
 
     with Store(tmp_path / "s.sqlite") as store, pytest.raises(RunError, match=r"\[de\]"):
@@ -186,10 +187,10 @@ def test_a_store_that_cannot_be_written_ends_the_run(tmp_path: Path, monkeypatch
             settle_all(rows(10), Fake(answer), store)
 
 
-def _parts_only(limit: int) -> Callable[[Request], Completion]:
+def _parts_only(limit: int) -> Callable[[Chat], Completion]:
     """A model that translates short texts only: what is longer than `limit` is cut."""
 
-    def reply(request: Request) -> Completion:
+    def reply(request: Chat) -> Completion:
         content = request.messages[0].content
         if "<sentence>" not in content:
             return Completion("\n\n".join(f"Paragraph number {i} of the answer." for i in range(6)), "stop", 1, 1)

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from lidr_plugin.completions.progress import Meter
-from lidr_plugin.completions.requests import Candidate, Passage, PromptText, Reason, Rejection, Settled
 from lidr_plugin.config.schema import Config
-from lidr_plugin.dataset.counts import Tally
+from lidr_plugin.dataset.counts import Counts
+from lidr_plugin.methods.base import Drop, Outcome, Preference, Reason, Text
 from lidr_plugin.pages.report import write_report
-from lidr_plugin.run_directory import RunDir
+from lidr_plugin.prompts.prompt import PromptText
+from lidr_plugin.run_directory import RunDirectory
 from tests.support.browser import measured
 from tests.test_filters import SAMPLES
 
@@ -19,14 +20,14 @@ VALUES = {"model_name_or_path": "m", "languages": ["ar", "ja", "de"], "prompts":
 HOSTILE = '<script>document.title = "broken"</script> & "quoted"'
 
 
-def candidate(language: str, number: int, text: str) -> Candidate:
-    passage = Passage(text)
-    return Candidate(
+def candidate(language: str, number: int, text: str) -> Preference:
+    passage = Text(text)
+    return Preference(
         id=f"p{number}",
         language=language,
         prompt=PromptText(text[:40], HOSTILE),
         chosen=passage,
-        rejected=Passage(text[: len(text) // 2]),
+        rejected=Text(text[: len(text) // 2]),
         chosen_source=f"translation:en->{language}",
         rejected_source=f"response:{language}",
         source=passage,
@@ -35,13 +36,13 @@ def candidate(language: str, number: int, text: str) -> Candidate:
 
 @pytest.fixture
 def page(tmp_path: Path) -> Path:
-    tally, meter = Tally(), Meter()
+    tally, meter = Counts(), Meter()
     for number in range(40):
         pairs = tuple(candidate(code, number, SAMPLES[code]) for code in ("ar", "ja", "en"))
-        lost = Rejection(candidate("de", number, HOSTILE), list(Reason)[number % len(Reason)])
-        tally.add(Settled(number, pairs, (lost,)))
+        lost = Drop(candidate("de", number, HOSTILE), list(Reason)[number % len(Reason)])
+        tally.add(Outcome(number, pairs, (lost,)))
     meter.add(100, 2000)
-    run = RunDir(tmp_path)
+    run = RunDirectory(tmp_path)
     report = write_report(run, Config.model_validate(VALUES), tally, meter)
     assert json.loads(run.report_json.read_text()) == report
     assert report["candidates"] == {"en": 40, "ar": 40, "ja": 40, "de": 40}

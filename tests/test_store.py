@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from lidr_plugin.completions.hashing import fingerprint, key_of, request_json
-from lidr_plugin.completions.requests import Completion, Message, Request, Sampling
+from lidr_plugin.completions.engines.weights import fingerprint
+from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling, key_of, request_json
 from lidr_plugin.completions.store import _MIGRATIONS, Entry, Store, entry_json, read_entries
 from lidr_plugin.errors import InputError, StoreError
 from tests.conftest import Lidr
 
 SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=10, repetition_penalty=1.1, seed=42, thinking=False)
-REQUEST = Request("w", (Message("user", "hello"),), SAMPLING)
+REQUEST = Chat("w", (Message("user", "hello"),), SAMPLING)
 ANSWER = Completion("hi ✓", "stop", 3, 2, True)
 VERDICT = Completion("A", "stop", 9, 1, first_token=(("A", -0.25), (" B", -1.5)))
 
@@ -41,7 +41,7 @@ def test_every_field_of_a_request_is_part_of_its_key(name: str) -> None:
 
 def test_no_field_was_forgotten_above_and_the_row_is_left_out() -> None:
     named = {name.split(":")[0] for name in CHANGES}
-    assert named == (set(Request._fields) | {f.name for f in fields(Sampling)}) - {"sampling", "row"}
+    assert named == (set(Chat._fields) | {f.name for f in fields(Sampling)}) - {"sampling", "row"}
     assert request_json(REQUEST._replace(row="x")) == request_json(REQUEST)
 
 

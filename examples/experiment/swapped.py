@@ -14,12 +14,12 @@ import orjson
 
 from lidr_plugin import files
 from lidr_plugin.dataset.llamafactory import llamafactory
-from lidr_plugin.run_directory import RunDir
+from lidr_plugin.run_directory import RunDirectory
 
 _SEED = 42
 
 
-def swap(source: RunDir, target: RunDir, name: str) -> int:
+def swap(source: RunDirectory, target: RunDirectory, name: str) -> int:
     """Writes the control's dataset, with the other datasets of the run as they are; returns how many pairs were swapped."""
     drawn, swapped = random.Random(_SEED), 0
     with source.dataset(name).open("rb") as rows, files.replacing(target.dataset(name)) as file:
@@ -39,5 +39,5 @@ def swap(source: RunDir, target: RunDir, name: str) -> int:
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit(__doc__)
-    count = swap(RunDir(Path(sys.argv[1])), RunDir(Path(sys.argv[2])), "lidr")
+    count = swap(RunDirectory(Path(sys.argv[1])), RunDirectory(Path(sys.argv[2])), "lidr")
     print(f"{count} pairs swapped")

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from lidr_plugin.completions.client import Generator, Lane, Missing
+from lidr_plugin.completions.client import Client, Missing, Model
 from lidr_plugin.completions.progress import Display, Meter, kept_up
-from lidr_plugin.completions.requests import Completion, Failure, Request
+from lidr_plugin.completions.requests import Chat, Completion, Failure
 from lidr_plugin.completions.store import Store
 from lidr_plugin.errors import LidrError
 
@@ -44,7 +44,7 @@ class Budget:
         """A completion that was paid before."""
         self.spent += self.price(completion.prompt_tokens, completion.completion_tokens)
 
-    async def pay(self, request: Request, send: Callable[[], Awaitable[Completion]]) -> Completion | None:
+    async def pay(self, request: Chat, send: Callable[[], Awaitable[Completion]]) -> Completion | None:
         """Sends the request if there is room for it, if need be after others have come back; None if there is not."""
         size = sum(len(message.content.encode()) for message in request.messages) + _TEMPLATE_TOKENS
         most = self.price(size, request.sampling.max_tokens)
@@ -69,11 +69,11 @@ class Budget:
 
 
 async def ask(
-    store: Store, lane: Lane, requests: Sequence[Request], what: str, *, budget: Budget | None = None
+    store: Store, lane: Model, requests: Sequence[Chat], what: str, *, budget: Budget | None = None
 ) -> list[Completion | None]:
     """The answers of one engine, which is opened if anything is missing and closed at the end; see `answers`."""
     meter = Meter()
-    generator = Generator(store, {request.weights: lane for request in requests[:1]}, meter)
+    generator = Client(store, {request.weights: lane for request in requests[:1]}, meter)
     try:
         return await answers(generator, meter, requests, what, budget=budget)
     finally:
@@ -81,7 +81,7 @@ async def ask(
 
 
 async def answers(
-    generator: Generator, meter: Meter, requests: Sequence[Request], what: str, *, budget: Budget | None = None
+    generator: Client, meter: Meter, requests: Sequence[Chat], what: str, *, budget: Budget | None = None
 ) -> list[Completion | None]:
     """The answers in the order of the requests; what is in the store is not asked. None: the budget had no room for it.
 

@@ -5,14 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from lidr_plugin.completions.engines.base import Engine
-from lidr_plugin.completions.hashing import key_of, request_json
 from lidr_plugin.completions.progress import Meter
-from lidr_plugin.completions.requests import Completion, Failure, Request
+from lidr_plugin.completions.requests import Chat, Completion, Failure, key_of, request_json
 from lidr_plugin.completions.store import Entry, Store
 from lidr_plugin.errors import RequestError, RunError
 
 
-class Lane(NamedTuple):
+class Model(NamedTuple):
     """An engine and how many requests it gets at once."""
 
     engine: Engine
@@ -23,12 +22,12 @@ class Lane(NamedTuple):
 class Missing(NamedTuple):
     """A request that the store has no completion for."""
 
-    request: Request
+    request: Chat
     key: bytes
     canonical: bytes
 
 
-class Generator:
+class Client:
     """Answers requests from the store, and asks the engine for what is not there.
 
     Args:
@@ -37,7 +36,7 @@ class Generator:
         meter: counts completions and tokens.
     """
 
-    def __init__(self, store: Store, lanes: Mapping[str, Lane], meter: Meter) -> None:
+    def __init__(self, store: Store, lanes: Mapping[str, Model], meter: Meter) -> None:
         self._store = store
         self._lanes = lanes
         self._meter = meter
@@ -46,7 +45,7 @@ class Generator:
         self._opened: set[str] = set()
         self._flying: dict[bytes, asyncio.Future[Completion | Failure]] = {}
 
-    def stored(self, requests: Sequence[Request]) -> list[Completion | Missing]:
+    def stored(self, requests: Sequence[Chat]) -> list[Completion | Missing]:
         """For each request its completion, if it is in the store."""
         canonical = [request_json(request) for request in requests]
         keys = [key_of(text) for text in canonical]

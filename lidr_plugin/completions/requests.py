@@ -1,32 +1,10 @@
-"""The frozen records that travel between the stages; those that come by the million are tuples, which are made faster."""
+"""A chat request, its content address, and its answer; what comes by the million is a tuple, which is made faster."""
 
+import hashlib
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import NamedTuple
 
-
-class PromptText(NamedTuple):
-    """A prompt in one language, with LLaMA-Factory's two fields."""
-
-    instruction: str
-    input: str = ""
-
-    @property
-    def joined(self) -> str:
-        """The user turn, joined as LLaMA-Factory's alpaca converter joins it."""
-        return (
-            f"{self.instruction}\n{self.input}" if self.instruction and self.input else self.instruction or self.input
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """One prompt in every language in which the files have it; `position` counts from 0 in the dominant file."""
-
-    position: int
-    id: str
-    texts: dict[str, PromptText]
-    final_answer: str | None = None
+import orjson
 
 
 class Message(NamedTuple):
@@ -48,8 +26,8 @@ class Sampling:
     thinking: bool
 
 
-class Request(NamedTuple):
-    """One resolved chat request. Everything but `row` is part of its key (see `hashing.request_json`).
+class Chat(NamedTuple):
+    """One resolved chat request. Everything but `row` is part of its key (see `request_json`).
 
     Attributes:
         weights: the identity of the weights that answer.
@@ -92,66 +70,32 @@ class Failure:
     message: str
 
 
-class Reason(StrEnum):
-    """Why a candidate became no pair (contract, section 4)."""
+def request_json(request: Chat) -> bytes:
+    """The canonical JSON of a request; its SHA-256 is the request's key.
 
-    TRANSLATION_FAILED = "translation_failed"
-    TRUNCATED = "truncated"
-    IDENTICAL = "identical"
-    OFF_TARGET = "off_target"
-    REPETITION = "repetition"
-    LENGTH_RATIO = "length_ratio"
-    EMPTY = "empty"
-    TRANSLATION_PROMPT = "translation_prompt"
-    ANSWER = "answer"
-    REQUEST_FAILED = "request_failed"
-
-
-class Passage(NamedTuple):
-    """A text that the model wrote (a response or a translation), or the reason why there is none.
-
-    Attributes:
-        text: what there is of it, without tags and thoughts.
-        cut: whether it stopped at `max_tokens`.
-        failed: why it cannot be used; None if it can.
+    In it: weights, messages, prefill, every sampling field, sample index. Left out: server addresses, timeouts,
+    retries, concurrency, batch size, the row's name; none of them may change an answer. `top_logprobs` is in it where it
+    is wanted.
     """
-
-    text: str
-    cut: bool = False
-    failed: Reason | None = None
-
-
-class Candidate(NamedTuple):
-    """A possible pair, with what the filters need to know about it.
-
-    Attributes:
-        source: the passage that `chosen` was translated from; `chosen` itself where it is a response.
-        answers_translation: whether the prompt asks for a translation and `chosen` is left untranslated.
-    """
-
-    id: str
-    language: str
-    prompt: PromptText
-    chosen: Passage
-    rejected: Passage
-    chosen_source: str
-    rejected_source: str
-    source: Passage
-    answers_translation: bool = False
-    final_answer: str | None = None
+    sampling = request.sampling
+    further = {"top_logprobs": request.top_logprobs} if request.top_logprobs else {}
+    return orjson.dumps(
+        {
+            "max_tokens": sampling.max_tokens,
+            "messages": [{"content": message.content, "role": message.role} for message in request.messages],
+            "prefill": request.prefill,
+            "repetition_penalty": sampling.repetition_penalty,
+            "sample": request.sample,
+            "seed": sampling.seed,
+            "temperature": sampling.temperature,
+            "thinking": sampling.thinking,
+            **further,
+            "top_p": sampling.top_p,
+            "weights": request.weights,
+        }
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """A candidate that became no pair."""
-
-    candidate: Candidate
-    reason: Reason
-
-
-class Settled(NamedTuple):
-    """All that one prompt came to: its pairs and its rejected candidates, in their final order."""
-
-    position: int
-    pairs: tuple[Candidate, ...]
-    rejections: tuple[Rejection, ...]
+def key_of(canonical: bytes) -> bytes:
+    """The 32-byte key of a request's canonical JSON."""
+    return hashlib.sha256(canonical).digest()

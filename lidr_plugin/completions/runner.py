@@ -4,15 +4,16 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
-from lidr_plugin.completions.client import Generator, Missing
-from lidr_plugin.completions.requests import Request, Settled
+from lidr_plugin.completions.client import Client, Missing
+from lidr_plugin.completions.requests import Chat
 from lidr_plugin.errors import LidrError
+from lidr_plugin.methods.base import Outcome
 from lidr_plugin.methods.imbalance import Label, Work
 
 _CHUNK = 256
 
 
-async def run(works: Iterator[Work], generator: Generator, emit: Callable[[Settled], None], concurrency: int) -> None:
+async def run(works: Iterator[Work], generator: Client, emit: Callable[[Outcome], None], concurrency: int) -> None:
     """Brings all prompts to their end and emits them in order.
 
     So many prompts are under way that the engine always has more to do than it takes at once; what is finished early
@@ -37,14 +38,14 @@ class _Conductor:
     """The loop of `run`: takes prompts in, asks for what they want, gives them out in order."""
 
     def __init__(
-        self, generator: Generator, emit: Callable[[Settled], None], tasks: asyncio.TaskGroup, most_active: int
+        self, generator: Client, emit: Callable[[Outcome], None], tasks: asyncio.TaskGroup, most_active: int
     ) -> None:
         self._generator = generator
         self._emit = emit
         self._tasks = tasks
         self._most_active = most_active
         self._active: set[Work] = set()
-        self._done: dict[int, Settled] = {}
+        self._done: dict[int, Outcome] = {}
         self._next = 0
         self._answered: asyncio.Queue[Work] = asyncio.Queue()
 
@@ -70,7 +71,7 @@ class _Conductor:
     def _advance(self, works: Sequence[Work]) -> None:
         """Settles what can be settled from the store; asks the engine for the rest."""
         while works:
-            wanted: list[tuple[Work, Label, Request]] = []
+            wanted: list[tuple[Work, Label, Chat]] = []
             for work in works:
                 if settled := work.settle():
                     self._done[work.position] = settled

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple, Self
 
 import orjson
 
-from lidr_plugin.completions.hashing import key_of
-from lidr_plugin.completions.requests import Completion
+from lidr_plugin.completions.requests import Completion, key_of
 from lidr_plugin.errors import InputError, StoreError
 
 _MIGRATIONS = (

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from lidr_plugin import __version__, files
-from lidr_plugin.completions.client import Generator, Lane
+from lidr_plugin.completions.client import Client, Model
 from lidr_plugin.completions.progress import Display, Meter, kept_up
-from lidr_plugin.completions.requests import Settled
 from lidr_plugin.completions.runner import run
 from lidr_plugin.completions.store import Store
 from lidr_plugin.config.file import Loaded
 from lidr_plugin.config.schema import Config
-from lidr_plugin.dataset.counts import Tally
+from lidr_plugin.dataset.counts import Counts
 from lidr_plugin.dataset.llamafactory import card, merge_entry, pair_json, rejection_json
 from lidr_plugin.dataset.prepare import Preflight, recipe_for
 from lidr_plugin.dataset.views import trained_on
+from lidr_plugin.methods.base import Outcome
 from lidr_plugin.pages.report import write_report
-from lidr_plugin.run_directory import RunDir
+from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.recipe import render
 
 
@@ -27,7 +27,7 @@ from lidr_plugin.training.recipe import render
 class Built:
     """What a run came to."""
 
-    run: RunDir
+    run: RunDirectory
     report: dict[str, Any]
 
 
@@ -47,11 +47,11 @@ def build_pairs(loaded: Loaded) -> Built:
                 return _build(ready, store, lanes)
 
 
-def _build(ready: Preflight, store: Store, lanes: dict[str, Lane]) -> Built:
+def _build(ready: Preflight, store: Store, lanes: dict[str, Model]) -> Built:
     config, run_dir = ready.config, ready.run
     # Records make no cycles, and there are many of them: the collector's frequent passes are a tenth of the time.
     gc.set_threshold(100_000)
-    meter, tally = Meter(), Tally()
+    meter, tally = Meter(), Counts()
     files.write_json(run_dir.config, resolved(config))
     with (
         files.replacing(run_dir.rejected) as rejected,
@@ -59,12 +59,12 @@ def _build(ready: Preflight, store: Store, lanes: dict[str, Lane]) -> Built:
         Display("pairs", meter, len(ready.prompts), ready.requests_at_most()) as display,
     ):
 
-        def emit(settled: Settled) -> None:
+        def emit(settled: Outcome) -> None:
             pairs.writelines(files.dump_line(pair_json(pair, ready.method.system)) for pair in settled.pairs)
             rejected.writelines(files.dump_line(rejection_json(item)) for item in settled.rejections)
             tally.add(settled)
 
-        asyncio.run(_run(ready, Generator(store, lanes, meter), emit, lambda: display.update(tally.prompts)))
+        asyncio.run(_run(ready, Client(store, lanes, meter), emit, lambda: display.update(tally.prompts)))
     merge_entry(run_dir.dataset_info, config.dataset_name, system=bool(ready.method.system))
     settings, launch = recipe_for(config, run_dir, trained_on(config, run_dir))
     text = render(settings, config, launch, pairs=sum(tally.pairs.values()), path=run_dir.train_yaml)
@@ -82,9 +82,7 @@ def _build(ready: Preflight, store: Store, lanes: dict[str, Lane]) -> Built:
     return Built(run_dir, write_report(run_dir, config, tally, meter))
 
 
-async def _run(
-    ready: Preflight, generator: Generator, emit: Callable[[Settled], None], show: Callable[[], None]
-) -> None:
+async def _run(ready: Preflight, generator: Client, emit: Callable[[Outcome], None], show: Callable[[], None]) -> None:
     try:
         async with kept_up(show):
             await run(ready.works(), generator, emit, ready.config.engine.concurrency)

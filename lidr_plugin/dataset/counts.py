@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from lidr_plugin.completions.requests import Candidate, Settled
+from lidr_plugin.methods.base import Outcome, Preference
 
 _SAMPLE = 12
 _LENGTH_BINS = 24
@@ -24,7 +24,7 @@ def bin_edge(number: int) -> int:
 
 
 @dataclass
-class Tally:
+class Counts:
     """What a run came to, by language."""
 
     prompts: int = 0
@@ -32,9 +32,9 @@ class Tally:
     pairs: Counter[str] = field(default_factory=Counter)
     rejected: dict[str, Counter[str]] = field(default_factory=dict)
     lengths: dict[str, list[list[int]]] = field(default_factory=dict)
-    _sample: dict[str, list[tuple[int, int, Candidate]]] = field(default_factory=dict)
+    _sample: dict[str, list[tuple[int, int, Preference]]] = field(default_factory=dict)
 
-    def add(self, settled: Settled) -> None:
+    def add(self, settled: Outcome) -> None:
         """Counts one prompt."""
         self.prompts += 1
         for pair in settled.pairs:
@@ -50,7 +50,7 @@ class Tally:
             self.candidates[language] += 1
             self.rejected.setdefault(rejection.reason.value, Counter())[language] += 1
 
-    def _keep(self, pair: Candidate, position: int) -> None:
+    def _keep(self, pair: Preference, position: int) -> None:
         """A sample by the hash of the id: the same pairs every time, and none is likelier than another."""
         name = f"{pair.language}\0{pair.rejected_source}\0{pair.id}".encode()
         rank = int.from_bytes(hashlib.blake2b(name, digest_size=8).digest())
@@ -60,7 +60,7 @@ class Tally:
         elif -rank > heap[0][0]:
             heapq.heapreplace(heap, (-rank, -position, pair))
 
-    def sample(self, language: str) -> list[Candidate]:
+    def sample(self, language: str) -> list[Preference]:
         """Up to twelve pairs of a language, in the order of their prompts."""
         return [pair for _, _, pair in sorted(self._sample.get(language, []), key=lambda item: -item[1])]
 

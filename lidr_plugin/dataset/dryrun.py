@@ -4,22 +4,22 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from lidr_plugin.completions.client import Lane
-from lidr_plugin.completions.requests import Prompt
+from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.store import Store
 from lidr_plugin.config.file import Loaded
 from lidr_plugin.dataset.prepare import Preflight
 from lidr_plugin.errors import EngineError
 from lidr_plugin.methods import translation
 from lidr_plugin.methods.imbalance import Method, Work
-from lidr_plugin.run_directory import RunDir
+from lidr_plugin.prompts.prompt import Prompt
+from lidr_plugin.run_directory import RunDirectory
 
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
     """What a run would send."""
 
-    run: RunDir
+    run: RunDirectory
     prompts: int
     requests: int
     stored: int
@@ -55,7 +55,7 @@ def dry_run(loaded: Loaded) -> DryRun:
         )
 
 
-async def _check_servers(lanes: dict[str, Lane]) -> None:
+async def _check_servers(lanes: dict[str, Model]) -> None:
     """Asks servers that run already what they serve; starts none."""
     from lidr_plugin.completions.engines.openai import OpenAI
 

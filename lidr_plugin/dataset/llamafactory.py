@@ -7,11 +7,11 @@ from typing import Any
 import orjson
 
 from lidr_plugin import files, languages
-from lidr_plugin.completions.requests import Candidate, Rejection
 from lidr_plugin.errors import InputError
+from lidr_plugin.methods.base import Drop, Preference
 
 
-def pair_json(pair: Candidate, system: str | None) -> dict[str, str]:
+def pair_json(pair: Preference, system: str | None) -> dict[str, str]:
     """A pair as one row (contract, section 4); every value is text, as LLaMA-Factory's loader needs it."""
     row = {
         "id": pair.id,
@@ -26,7 +26,7 @@ def pair_json(pair: Candidate, system: str | None) -> dict[str, str]:
     return {**row, "system": system} if system else row
 
 
-def rejection_json(rejection: Rejection) -> dict[str, str]:
+def rejection_json(rejection: Drop) -> dict[str, str]:
     """A rejected candidate as one row of `rejected.jsonl`; a text that was never written is empty."""
     candidate = rejection.candidate
     return {

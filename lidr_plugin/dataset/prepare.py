@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lidr_plugin.completions.client import Lane
+from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.engines.base import build_engine
 from lidr_plugin.completions.engines.weights import weights_of
 from lidr_plugin.completions.requests import Sampling
@@ -18,7 +18,7 @@ from lidr_plugin.methods import translation
 from lidr_plugin.methods.filters import build_filters
 from lidr_plugin.methods.imbalance import Method, Work
 from lidr_plugin.prompts.prompt_set import PromptSet
-from lidr_plugin.run_directory import RunDir
+from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.processes import Launch
 from lidr_plugin.training.recipe import Settings, launch_of, train_settings
 
@@ -37,7 +37,7 @@ class Preflight:
 
     def __init__(self, loaded: Loaded) -> None:
         self.config = loaded.config
-        self.run = RunDir.of(self.config.output_dir, self.config.store)
+        self.run = RunDirectory.of(self.config.output_dir, self.config.store)
         read_info(self.run.dataset_info)
         self._check_output()
         recipe_for(self.config, self.run, self.config.dataset_name)
@@ -139,7 +139,7 @@ class Preflight:
         dominant = {"none": 0, "one": 1, "last": 1, "all": count}[self.config.dominant_pairs]
         return len(self.prompts) * (1 + count + count + dominant)
 
-    def lanes(self) -> dict[str, Lane]:
+    def lanes(self) -> dict[str, Model]:
         """The engines by the weights that they ask; nothing is started."""
         config, translator = self.config, self.config.translation.engine
         lanes = {self.method.weights: self._lane(config.engine, config.model_name_or_path, config.model_revision)}
@@ -147,7 +147,7 @@ class Preflight:
             lanes[self.method.translator] = self._lane(translator, translator.name, "main", "translator.log")
         return lanes
 
-    def _lane(self, engine: Engine, model: str, revision: str, log: str = "vllm.log") -> Lane:
+    def _lane(self, engine: Engine, model: str, revision: str, log: str = "vllm.log") -> Model:
         built = build_engine(
             engine,
             model=model,
@@ -156,7 +156,7 @@ class Preflight:
             log=self.run.path / log,
             max_tokens=max(self.config.generation.max_tokens, self.config.translation.max_tokens),
         )
-        return Lane(built, engine.concurrency, engine.max_failures)
+        return Model(built, engine.concurrency, engine.max_failures)
 
 
 def _recogniser(loaded: Loaded) -> Any:
@@ -171,7 +171,7 @@ def _recogniser(loaded: Loaded) -> Any:
     return lambda prompt: prompt.id in ids
 
 
-def recipe_for(config: Config, run_dir: RunDir, dataset: str) -> tuple[Settings, Launch]:
+def recipe_for(config: Config, run_dir: RunDirectory, dataset: str) -> tuple[Settings, Launch]:
     """The recipe for this machine; where its GPUs do not divide the batch, for one process: it may not be the one that trains."""
     launch = launch_of(config)
     try:

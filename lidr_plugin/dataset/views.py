@@ -8,19 +8,19 @@ import orjson
 from lidr_plugin import files
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.llamafactory import entry, read_info, sft_entry
-from lidr_plugin.run_directory import RunDir
+from lidr_plugin.run_directory import RunDirectory
 
 Row = dict[str, Any]
 
 
-def rows_of(run: RunDir, name: str) -> Iterator[Row]:
+def rows_of(run: RunDirectory, name: str) -> Iterator[Row]:
     """The rows of a dataset in `data/`, in order."""
     with run.dataset(name).open("rb") as file:
         for line in file:
             yield orjson.loads(line)
 
 
-def trained_on(config: Config, run: RunDir) -> str:
+def trained_on(config: Config, run: RunDirectory) -> str:
     """The name of the dataset that the method trains on; one that is no plain set of pairs is written now.
 
     The baseline "multilingual alignment" (paper, section 4.1) learns `t^{d->l}` as the answer to `x^l`: the chosen texts
@@ -34,7 +34,7 @@ def trained_on(config: Config, run: RunDir) -> str:
     return name
 
 
-def without(config: Config, run: RunDir, name: str, too_long: Iterable[int]) -> str:
+def without(config: Config, run: RunDirectory, name: str, too_long: Iterable[int]) -> str:
     """Writes the dataset less the rows at these places, and those beside it with the reason `cutoff_len`."""
     places = frozenset(too_long)
     fitting = f"{name}_fitting"
@@ -45,7 +45,7 @@ def without(config: Config, run: RunDir, name: str, too_long: Iterable[int]) -> 
     return fitting
 
 
-def _write(run: RunDir, config: Config, name: str, rows: Iterable[Row]) -> None:
+def _write(run: RunDirectory, config: Config, name: str, rows: Iterable[Row]) -> None:
     with files.replacing(run.dataset(name)) as file:
         file.writelines(map(files.dump_line, rows))
     made = sft_entry if config.train.method == "sft_baseline" else entry

@@ -10,10 +10,10 @@ import orjson
 
 from lidr_plugin import files
 from lidr_plugin.completions.budget import ask
-from lidr_plugin.completions.client import Lane
+from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.engines.base import backend_of, build_engine
 from lidr_plugin.completions.engines.weights import weights_of
-from lidr_plugin.completions.requests import Completion, Request, Sampling
+from lidr_plugin.completions.requests import Chat, Completion, Sampling
 from lidr_plugin.completions.store import Store
 from lidr_plugin.config.file import Loaded
 from lidr_plugin.config.schema import Columns, Config
@@ -24,7 +24,7 @@ from lidr_plugin.evaluation.intervals import shares
 from lidr_plugin.evaluation.lm_eval import lm_eval_of
 from lidr_plugin.methods import translation
 from lidr_plugin.prompts.prompt_set import PromptSet
-from lidr_plugin.run_directory import RunDir
+from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.text.language import LanguageGate
 
 _MGSM_COLUMNS = Columns(instruction="query", final_answer="response")
@@ -56,7 +56,7 @@ def evaluate(loaded: Loaded) -> Evaluated:
         RunError: a request failed for good; what was answered is kept.
     """
     config = loaded.config
-    run = RunDir.of(config.output_dir, config.store)
+    run = RunDirectory.of(config.output_dir, config.store)
     mgsm_files = _mgsm_files(loaded)
     benches = list(_benches(loaded, mgsm_files))
     harness = lm_eval_of(loaded, mgsm_files, (run.eval_results.parent / "lm_eval").absolute())
@@ -111,7 +111,7 @@ def _outputs(loaded: Loaded, pattern: str, benches: Sequence[_Bench]) -> list[Sa
     return [Said("prompts", x, found[x.language, x.instruction], cut=False) for x in asked]
 
 
-def models_of(config: Config, run: RunDir) -> dict[str, str]:
+def models_of(config: Config, run: RunDirectory) -> dict[str, str]:
     """The models to compare, by label."""
     if config.eval.models:
         return dict(config.eval.models)
@@ -159,7 +159,7 @@ def _read(loaded: Loaded, pattern: str, codes: Sequence[str], columns: Columns, 
                 yield Asked(prompt.id, code, text.joined, text.joined, prompt.final_answer or "")
 
 
-def _requests(config: Config, weights: str, questions: Sequence[Asked]) -> list[Request]:
+def _requests(config: Config, weights: str, questions: Sequence[Asked]) -> list[Chat]:
     drawn = config.generation
     sampling = Sampling(
         temperature=drawn.temperature,
@@ -177,7 +177,7 @@ def _requests(config: Config, weights: str, questions: Sequence[Asked]) -> list[
     ]
 
 
-def _lane(config: Config, run: RunDir, model: str) -> Lane:
+def _lane(config: Config, run: RunDirectory, model: str) -> Model:
     engine = config.engine.model_copy(update={"model": model})
     built = build_engine(
         engine,
@@ -187,7 +187,7 @@ def _lane(config: Config, run: RunDir, model: str) -> Lane:
         log=run.path / "vllm.log",
         max_tokens=config.eval.max_tokens,
     )
-    return Lane(built, engine.concurrency, 0)
+    return Model(built, engine.concurrency, 0)
 
 
 def _said(config: Config, benches: Sequence[_Bench], answers: Sequence[Completion]) -> list[Said]:

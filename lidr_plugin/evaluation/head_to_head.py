@@ -6,16 +6,16 @@ from typing import Any, NamedTuple
 
 from lidr_plugin import files
 from lidr_plugin.completions.budget import Budget, ask
-from lidr_plugin.completions.client import Lane
+from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.engines.base import build_engine
 from lidr_plugin.completions.engines.weights import weights_of
-from lidr_plugin.completions.requests import Completion, Request
+from lidr_plugin.completions.requests import Chat, Completion
 from lidr_plugin.completions.store import Store
 from lidr_plugin.config.evaluation import Judge
 from lidr_plugin.config.schema import Config
 from lidr_plugin.evaluation import judge
 from lidr_plugin.evaluation.intervals import shares
-from lidr_plugin.run_directory import RunDir
+from lidr_plugin.run_directory import RunDirectory
 
 
 class Asked(NamedTuple):
@@ -58,7 +58,7 @@ class Graded(NamedTuple):
 class Bench:
     """A judge at work: its engine, its weights' identity and what it has cost."""
 
-    def __init__(self, config: Config, judge: Judge, run: RunDir, store: Store) -> None:
+    def __init__(self, config: Config, judge: Judge, run: RunDirectory, store: Store) -> None:
         self._store = store
         self._judge = judge
         self._weights = weights_of(judge, judge.name, "main", key="eval.judge")
@@ -69,7 +69,7 @@ class Bench:
             log=run.path / "judge.log",
             max_tokens=judge.max_tokens,
         )
-        self._lane = Lane(engine, judge.concurrency, 0)
+        self._lane = Model(engine, judge.concurrency, 0)
         self.budget = Budget(judge.prompt_price, judge.completion_price, judge.max_cost)
 
     async def work(
@@ -98,7 +98,7 @@ class Bench:
             found.append(judge.Judged(pair.id, _letter(first), _letter(second)) if whole else None)
         return found, [None if answer is None else judge.grade(answer) for answer in answers]
 
-    def _both_orders(self, pair: Pair) -> list[Request]:
+    def _both_orders(self, pair: Pair) -> list[Chat]:
         orders = (pair.challenger, pair.other), (pair.other, pair.challenger)
         row = f"{pair.id} [{pair.language}, judge]"
         return [
@@ -111,7 +111,7 @@ def _letter(answer: Completion | None) -> str | None:
     return None if answer is None else judge.letter(answer)
 
 
-def head_to_head(config: Config, run: RunDir, store: Store, said: Mapping[str, Sequence[Said]]) -> dict[str, Any]:
+def head_to_head(config: Config, run: RunDirectory, store: Store, said: Mapping[str, Sequence[Said]]) -> dict[str, Any]:
     """Each model's answers to `eval.prompts` against the first model's, by language; writes the verdicts beside them."""
     assert config.eval.judge is not None
     bench = Bench(config, config.eval.judge, run, store)

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lidr_plugin.completions.requests import Candidate, Passage
 from lidr_plugin.evaluation.intervals import Mean, Share
 from lidr_plugin.evaluation.judge import Judged
+from lidr_plugin.methods.base import Preference, Text
 from lidr_plugin.methods.filters import is_degenerate
 from lidr_plugin.text.chrf import chrf
 from lidr_plugin.text.language import LanguageGate
@@ -51,20 +51,20 @@ class Heard(NamedTuple):
 
     id: str
     prompts: dict[str, str]
-    answers: dict[str, Passage]
-    outward: dict[str, Passage]
-    inward: dict[str, Passage]
+    answers: dict[str, Text]
+    outward: dict[str, Text]
+    inward: dict[str, Text]
 
 
-def whole(passage: Passage | None) -> bool:
+def whole(passage: Text | None) -> bool:
     return passage is not None and bool(passage.text) and not passage.cut and not passage.failed
 
 
-def _sound(passage: Passage, code: str, gate: LanguageGate) -> bool:
+def _sound(passage: Text, code: str, gate: LanguageGate) -> bool:
     return whole(passage) and not gate.off_target(passage.text, code) and not is_degenerate(passage.text)
 
 
-def responses_of(passages: Sequence[Passage], code: str, gate: LanguageGate, grades: Sequence[int]) -> Responses:
+def responses_of(passages: Sequence[Text], code: str, gate: LanguageGate, grades: Sequence[int]) -> Responses:
     n = len(passages)
     texts = [passage.text for passage in passages]
     return Responses(
@@ -120,7 +120,7 @@ def dominant_of(responses: Mapping[str, Responses], *, believed: bool) -> dict[s
 
 
 def signal_of(
-    pairs: Sequence[Candidate], considered: int, judged: Mapping[str, Sequence[Judged]], gate: LanguageGate
+    pairs: Sequence[Preference], considered: int, judged: Mapping[str, Sequence[Judged]], gate: LanguageGate
 ) -> dict[str, Any]:
     """How much there is to learn from: the judge's reward accuracy over all pairs, or what can be seen without one.
 

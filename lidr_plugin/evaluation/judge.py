@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from lidr_plugin.completions.requests import Completion, Message, Request, Sampling
+from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
 from lidr_plugin.evaluation.intervals import Share, percent
 from lidr_plugin.methods import translation
 
@@ -17,7 +17,7 @@ Below are a request and two answers to it. Decide which answer serves the person
 is right, clear and complete, reads naturally, and is in the language of the request unless another was asked for. Neither \
 length nor order is a merit.
 
-[Request]
+[Chat]
 {prompt}
 [End of request]
 
@@ -36,7 +36,7 @@ Below are a request and an answer to it. Grade the answer from 0 (useless) to 10
 asked, is it right, clear and complete, does it read naturally, is it in the language of the request unless another was asked \
 for?
 
-[Request]
+[Chat]
 {prompt}
 [End of request]
 
@@ -55,16 +55,16 @@ def _filled(template: str, **texts: str) -> str:
     return re.sub(r"\{(\w+)\}", lambda match: texts[match[1]], template)
 
 
-def verdict_request(prompt: str, a: str, b: str, *, weights: str, max_tokens: int, row: str) -> Request:
+def verdict_request(prompt: str, a: str, b: str, *, weights: str, max_tokens: int, row: str) -> Chat:
     """Asks which of two answers is better, with the likeliest first tokens where the server gives them."""
     content = _filled(_WORDING, prompt=prompt, a=a, b=b)
-    return Request(weights, (Message("user", content),), _sampling(max_tokens), top_logprobs=_LETTERS_SEEN, row=row)
+    return Chat(weights, (Message("user", content),), _sampling(max_tokens), top_logprobs=_LETTERS_SEEN, row=row)
 
 
-def grade_request(prompt: str, answer: str, *, weights: str, max_tokens: int, row: str) -> Request:
+def grade_request(prompt: str, answer: str, *, weights: str, max_tokens: int, row: str) -> Chat:
     """Asks for an answer's grade from 0 to 10."""
     content = _filled(_SCALE, prompt=prompt, answer=answer)
-    return Request(weights, (Message("user", content),), _sampling(max_tokens), row=row)
+    return Chat(weights, (Message("user", content),), _sampling(max_tokens), row=row)
 
 
 def _sampling(max_tokens: int) -> Sampling:
@@ -120,7 +120,7 @@ class Judged(NamedTuple):
         return {("A", "B"): "win", ("B", "A"): "lose"}.get((self.first or "", self.second or ""), "tie")
 
 
-class Outcome(NamedTuple):
+class Verdicts(NamedTuple):
     """What the verdicts on a language's pairs come to.
 
     Attributes:
@@ -139,13 +139,13 @@ class Outcome(NamedTuple):
     unread: Share
 
 
-def outcome(items: Sequence[Judged]) -> Outcome:
+def outcome(items: Sequence[Judged]) -> Verdicts:
     """Counts the pairs of a language."""
     n = len(items)
     counts = {name: sum(item.outcome == name for item in items) for name in ("win", "tie", "lose")}
     letters = [x for item in items if not item.same for x in (item.first, item.second)]
     both = [item for item in items if item.first and item.second]
-    return Outcome(
+    return Verdicts(
         win=Share(counts["win"], n),
         tie=Share(counts["tie"], n),
         lose=Share(counts["lose"], n),

@@ -7,9 +7,9 @@ from typing import Any
 
 from lidr_plugin import files
 from lidr_plugin.completions.budget import answers
-from lidr_plugin.completions.client import Generator
+from lidr_plugin.completions.client import Client
 from lidr_plugin.completions.progress import Display, Meter, kept_up
-from lidr_plugin.completions.requests import Candidate, Request, Settled
+from lidr_plugin.completions.requests import Chat
 from lidr_plugin.completions.runner import run
 from lidr_plugin.completions.store import Store
 from lidr_plugin.config.file import Loaded
@@ -20,8 +20,9 @@ from lidr_plugin.evaluation.head_to_head import Bench, Graded, Pair
 from lidr_plugin.evaluation.imbalance import Heard, crossing_of, dominant_of, responses_of, signal_of, whole
 from lidr_plugin.evaluation.intervals import shares
 from lidr_plugin.methods import translation
+from lidr_plugin.methods.base import Outcome, Preference
 from lidr_plugin.methods.imbalance import Work
-from lidr_plugin.run_directory import RunDir
+from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.text.language import LanguageGate
 
 
@@ -29,7 +30,7 @@ from lidr_plugin.text.language import LanguageGate
 class Probed:
     """What a sample says; `found` is the content of `probe.json`."""
 
-    run: RunDir
+    run: RunDirectory
     found: dict[str, Any]
 
 
@@ -50,7 +51,7 @@ def probe(loaded: Loaded, *, sample: int) -> Probed:
 
 
 def _measure(ready: Preflight, store: Store, sample: int) -> dict[str, Any]:
-    config, settled = ready.config, list[Settled]()
+    config, settled = ready.config, list[Outcome]()
     heard, backs = asyncio.run(_hear(ready, store, sample, settled))
     if not heard:
         raise InputError("prompts: every prompt of the sample asks for a translation", "sample more: --sample")
@@ -86,11 +87,11 @@ def _works(ready: Preflight, sample: int) -> Iterator[Work]:
 
 
 async def _hear(
-    ready: Preflight, store: Store, sample: int, settled: list[Settled]
+    ready: Preflight, store: Store, sample: int, settled: list[Outcome]
 ) -> tuple[list[Heard], dict[str, list[tuple[str, str]]]]:
     """All texts of the sample; and by language the dominant answers beside what came back of them."""
     meter, config = Meter(), ready.config
-    generator = Generator(store, ready.lanes(), meter)
+    generator = Client(store, ready.lanes(), meter)
     works = list(_works(ready, sample))
     requests = 3 * len(works) * (1 + len(config.languages))
     try:
@@ -110,7 +111,7 @@ async def _hear(
     return heard, backs
 
 
-def _texts(settled: Settled, dominant: str) -> Heard | None:
+def _texts(settled: Outcome, dominant: str) -> Heard | None:
     """What a prompt's candidates hold; None if it was dropped or a request failed."""
     heard = Heard("", {}, {}, {}, {})
     for item in (*settled.pairs, *(rejection.candidate for rejection in settled.rejections)):
@@ -126,7 +127,7 @@ def _texts(settled: Settled, dominant: str) -> Heard | None:
     return heard if heard.prompts.get(dominant) and not any(x.failed for x in heard.answers.values()) else None
 
 
-def _back(ready: Preflight, heard: Heard, code: str) -> Request:
+def _back(ready: Preflight, heard: Heard, code: str) -> Chat:
     method = ready.method
     return translation.translation_request(
         heard.outward[code].text,
@@ -140,7 +141,7 @@ def _back(ready: Preflight, heard: Heard, code: str) -> Request:
 
 
 def _judged(
-    ready: Preflight, store: Store, pairs: Sequence[Candidate], heard: Sequence[Heard]
+    ready: Preflight, store: Store, pairs: Sequence[Preference], heard: Sequence[Heard]
 ) -> tuple[dict[str, list[judge.Judged]], dict[str, list[int]]]:
     """By language the verdicts on chosen against rejected, and the grades of the answers; none without a judge."""
     if ready.config.eval.judge is None:

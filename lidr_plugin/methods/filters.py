@@ -4,12 +4,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from lidr_plugin.completions.requests import Candidate, Reason
 from lidr_plugin.config.schema import Config
+from lidr_plugin.methods.base import Preference, Reason
 from lidr_plugin.text import numbers
 from lidr_plugin.text.language import LanguageGate
 
-Filter = Callable[[Candidate], Reason | None]
+Filter = Callable[[Preference], Reason | None]
 
 _NGRAM = 8
 _FEWEST_UNITS = 40
@@ -19,18 +19,18 @@ _LONGEST_WORD = 60
 _DENSE = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
 
 
-def request_failed(candidate: Candidate) -> Reason | None:
+def request_failed(candidate: Preference) -> Reason | None:
     """A request that the candidate needs failed for good."""
     failed = (candidate.source.failed, candidate.chosen.failed, candidate.rejected.failed)
     return Reason.REQUEST_FAILED if Reason.REQUEST_FAILED in failed else None
 
 
-def truncated(candidate: Candidate) -> Reason | None:
+def truncated(candidate: Preference) -> Reason | None:
     """Chosen, or the text that it was translated from, stopped at max_tokens. A cut rejected text does no harm."""
     return Reason.TRUNCATED if candidate.source.cut or candidate.chosen.cut else None
 
 
-def usable(candidate: Candidate) -> Reason | None:
+def usable(candidate: Preference) -> Reason | None:
     """A text is missing: a prompt or a translation that failed, or an answer without a word."""
     failed = candidate.source.failed or candidate.chosen.failed or candidate.rejected.failed
     if failed:
@@ -38,7 +38,7 @@ def usable(candidate: Candidate) -> Reason | None:
     return None if candidate.chosen.text and candidate.rejected.text else Reason.EMPTY
 
 
-def identical(candidate: Candidate) -> Reason | None:
+def identical(candidate: Preference) -> Reason | None:
     """Chosen equals rejected: nothing to learn."""
     return Reason.IDENTICAL if candidate.chosen.text == candidate.rejected.text else None
 
@@ -46,7 +46,7 @@ def identical(candidate: Candidate) -> Reason | None:
 def off_target(gate: LanguageGate) -> Filter:
     """Chosen is not in the pair's language. An answer to a translation prompt, left as it is, is not asked for."""
 
-    def check(candidate: Candidate) -> Reason | None:
+    def check(candidate: Preference) -> Reason | None:
         if candidate.answers_translation or not gate.off_target(candidate.chosen.text, candidate.language):
             return None
         return Reason.OFF_TARGET
@@ -98,7 +98,7 @@ def _repeats(units: Sequence[str]) -> bool:
     return 1 - len(ngrams) / total > _REPEATED_NGRAMS
 
 
-def repetition(candidate: Candidate) -> Reason | None:
+def repetition(candidate: Preference) -> Reason | None:
     """Degenerate repetition in the chosen text."""
     return Reason.REPETITION if is_degenerate(candidate.chosen.text) else None
 
@@ -106,7 +106,7 @@ def repetition(candidate: Candidate) -> Reason | None:
 def length_ratio(low: float, high: float) -> Filter:
     """The length of chosen over rejected, in characters, is out of bounds."""
 
-    def check(candidate: Candidate) -> Reason | None:
+    def check(candidate: Preference) -> Reason | None:
         ratio = len(candidate.chosen.text) / len(candidate.rejected.text)
         return None if low <= ratio <= high else Reason.LENGTH_RATIO
 
@@ -116,7 +116,7 @@ def length_ratio(low: float, high: float) -> Filter:
 def answer(*, contrast: bool) -> Filter:
     """The chosen answer is wrong; with `contrast` also: the rejected one is right."""
 
-    def check(candidate: Candidate) -> Reason | None:
+    def check(candidate: Preference) -> Reason | None:
         assert candidate.final_answer is not None
         if not numbers.is_correct(candidate.chosen.text, candidate.final_answer):
             return Reason.ANSWER

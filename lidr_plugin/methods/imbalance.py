@@ -5,21 +5,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from lidr_plugin import languages
-from lidr_plugin.completions.requests import (
-    Candidate,
-    Completion,
-    Failure,
-    Passage,
-    Prompt,
-    PromptText,
-    Reason,
-    Request,
-    Sampling,
-    Settled,
-)
+from lidr_plugin.completions.requests import Chat, Completion, Failure, Sampling
 from lidr_plugin.methods import translation
+from lidr_plugin.methods.base import Outcome, Preference, Reason, Text
 from lidr_plugin.methods.filters import Filter
 from lidr_plugin.methods.turns import Weighed, settle, turns, weigh
+from lidr_plugin.prompts.prompt import Prompt, PromptText
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +52,10 @@ class Work:
         self.position = prompt.position
         self._method = method
         self._answers: dict[Label, Completion | Failure] = {}
-        self._wanted: dict[Label, Request] = {}
+        self._wanted: dict[Label, Chat] = {}
         self._open: set[Label] = set()
-        self._responses: dict[str, Passage] = {}
-        self._translations: dict[tuple[str, str, str], Passage] = {}
+        self._responses: dict[str, Text] = {}
+        self._translations: dict[tuple[str, str, str], Text] = {}
         self._weighed: dict[tuple[str, str], Weighed] = {}
         asks = method.translation_prompts != "ignore" and method.is_translation_prompt(prompt)
         self._dropped = asks and method.translation_prompts == "drop"
@@ -75,13 +66,13 @@ class Work:
         self._open.discard(label)
         self._answers[label] = answer
 
-    def wanted(self) -> dict[Label, Request]:
+    def wanted(self) -> dict[Label, Chat]:
         """The requests that came up since the last call."""
         wanted, self._wanted = self._wanted, {}
         self._open.update(wanted)
         return wanted
 
-    def settle(self) -> Settled | None:
+    def settle(self) -> Outcome | None:
         """What the prompt came to; None while answers are missing, and then `wanted` has what is asked for next."""
         method = self._method
         if not self._answers and not self._dropped:  # nothing can be weighed yet
@@ -95,34 +86,34 @@ class Work:
             first_only=method.dominant_pairs == "one",
         )
 
-    def _ask(self, label: Label, make: Callable[[], Request]) -> Completion | Failure | None:
+    def _ask(self, label: Label, make: Callable[[], Chat]) -> Completion | Failure | None:
         answer = self._answers.get(label)
         if answer is None and label not in self._open and label not in self._wanted:
             self._wanted[label] = make()
         return answer
 
-    def prompt_in(self, language: str) -> PromptText | Passage | None:
+    def prompt_in(self, language: str) -> PromptText | Text | None:
         """The prompt as it is sent in a language; a failed passage if its translation failed; None: not there yet."""
         method = self._method
         text = self.prompt.texts.get(language)
         if text is None:
-            original = Passage(self.prompt.texts[method.dominant].joined)
+            original = Text(self.prompt.texts[method.dominant].joined)
             translated = self._translated("prompt", original, method.dominant, language)
             if translated is None or translated.failed:
                 return translated
             if not translated.text or translated.cut:
-                return Passage(translated.text, failed=Reason.TRANSLATION_FAILED)
+                return Text(translated.text, failed=Reason.TRANSLATION_FAILED)
             text = PromptText(translated.text)
         if method.prompt_template is None:
             return text
         sent = method.prompt_template.replace("{language}", languages.name_of(language))
         return PromptText(sent.replace("{prompt}", text.joined))
 
-    def _response(self, language: str) -> Passage | None:
+    def _response(self, language: str) -> Text | None:
         if known := self._responses.get(language):
             return known
         method, prompt = self._method, self.prompt_in(language)
-        if prompt is None or isinstance(prompt, Passage):
+        if prompt is None or isinstance(prompt, Text):
             return prompt
         answer = self._ask(
             Label("response", language, ""),
@@ -139,11 +130,11 @@ class Work:
         passage = self._responses[language] = _passage(answer, thinking=method.response.thinking)
         return passage
 
-    def _translated(self, kind: str, source: Passage, origin: str, target: str) -> Passage | None:
+    def _translated(self, kind: str, source: Text, origin: str, target: str) -> Text | None:
         """A passage's translation: whole at first, then in smaller and smaller parts, as often as `retries` allows."""
         if known := self._translations.get((kind, origin, target)):
             return known
-        best = Passage("", failed=Reason.TRANSLATION_FAILED)
+        best = Text("", failed=Reason.TRANSLATION_FAILED)
         for attempt in range(self._method.retries + 1):
             passage = self._attempt(Label(kind, origin, target, attempt), source.text)
             if passage is None:
@@ -156,7 +147,7 @@ class Work:
         self._translations[(kind, origin, target)] = best
         return best
 
-    def _attempt(self, label: Label, text: str) -> Passage | None:
+    def _attempt(self, label: Label, text: str) -> Text | None:
         """One try, in one part or several that are asked for together."""
         parts = translation.in_parts(text, label.attempt) if label.attempt else [text]
         answers = [
@@ -167,13 +158,13 @@ class Work:
             if answer is None:
                 return None
             if isinstance(answer, Failure):
-                return Passage("", failed=Reason.REQUEST_FAILED)
+                return Text("", failed=Reason.REQUEST_FAILED)
             found = translation.parse_translation(answer, part, thinking=self._method.translation.thinking)
             texts.append(found.text)
             cut = cut or found.cut
         if "" in texts:
-            return Passage("", cut, Reason.TRUNCATED if cut and self._method.skip_cut else Reason.TRANSLATION_FAILED)
-        return Passage("\n\n".join(texts), cut)
+            return Text("", cut, Reason.TRUNCATED if cut and self._method.skip_cut else Reason.TRANSLATION_FAILED)
+        return Text("\n\n".join(texts), cut)
 
     def _ask_part(self, label: Label, text: str) -> Completion | Failure | None:
         method = self._method
@@ -190,23 +181,23 @@ class Work:
             ),
         )
 
-    def _carried(self, source: Passage, origin: str, target: str) -> Passage | None:
+    def _carried(self, source: Text, origin: str, target: str) -> Text | None:
         """The translation of a response; nothing is asked where there is nothing to translate."""
         if source.failed:
             return source
         if not source.text:
-            return Passage("", failed=Reason.EMPTY)
+            return Text("", failed=Reason.EMPTY)
         return self._translated("translation", source, origin, target)
 
     def _non_dominant(self, language: str) -> Weighed | None:
         """Prompt x^l, chosen t^{d→l}, rejected y^l."""
         dominant = self._method.dominant
         if self._dropped:
-            return self._weigh(language, language, *(Passage(""),) * 3)
+            return self._weigh(language, language, *(Text(""),) * 3)
         chosen = source = self._response(dominant)
         rejected = self._response(language)
         if source is not None and not self._untranslated:
-            chosen = Passage("", cut=True) if self._cut(source) else self._carried(source, dominant, language)
+            chosen = Text("", cut=True) if self._cut(source) else self._carried(source, dominant, language)
         if source is None or chosen is None or rejected is None:
             return None
         return self._weigh(language, language, source, chosen, rejected)
@@ -215,19 +206,19 @@ class Work:
         """Prompt x^d, chosen y^d, rejected t^{l→d}."""
         dominant = self._method.dominant
         if self._dropped:
-            return self._weigh(dominant, language, *(Passage(""),) * 3)
+            return self._weigh(dominant, language, *(Text(""),) * 3)
         chosen, response = self._response(dominant), self._response(language)
         if chosen is None or response is None:
             return None
         hopeless = self._cut(chosen) or not chosen.text
-        rejected = Passage("") if hopeless else self._carried(response, language, dominant)
+        rejected = Text("") if hopeless else self._carried(response, language, dominant)
         return None if rejected is None else self._weigh(dominant, language, chosen, chosen, rejected)
 
-    def _cut(self, passage: Passage) -> bool:
+    def _cut(self, passage: Text) -> bool:
         """Whether the passage is cut and no pair can come of it: its translation is not asked for."""
         return passage.cut and self._method.skip_cut
 
-    def _weigh(self, language: str, other: str, source: Passage, chosen: Passage, rejected: Passage) -> Weighed:
+    def _weigh(self, language: str, other: str, source: Text, chosen: Text, rejected: Text) -> Weighed:
         if (language, other) not in self._weighed:
             method, dominant = self._method, self._method.dominant
             prompt = self.prompt_in(language) if not self._dropped else None
@@ -236,7 +227,7 @@ class Work:
             else:
                 kind = f"response:{dominant}" if self._untranslated else f"translation:{dominant}->{language}"
                 sources = kind, f"response:{language}"
-            candidate = Candidate(
+            candidate = Preference(
                 id=self.prompt.id,
                 language=language,
                 prompt=prompt if isinstance(prompt, PromptText) else PromptText(""),
@@ -252,7 +243,7 @@ class Work:
         return self._weighed[(language, other)]
 
 
-def _passage(answer: Completion | Failure, *, thinking: bool) -> Passage:
+def _passage(answer: Completion | Failure, *, thinking: bool) -> Text:
     if isinstance(answer, Failure):
-        return Passage("", failed=Reason.REQUEST_FAILED)
-    return Passage(translation.without_thoughts(answer.text, thinking=thinking), cut=answer.finish_reason == "length")
+        return Text("", failed=Reason.REQUEST_FAILED)
+    return Text(translation.without_thoughts(answer.text, thinking=thinking), cut=answer.finish_reason == "length")

@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 from lidr_plugin import languages
-from lidr_plugin.completions.requests import Completion, Message, Request, Sampling
+from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
 
 PREFILL = "<translated>\n"
 _OPEN, _CLOSE = "<translated>", "</translated>"
@@ -43,19 +43,19 @@ class Translated(NamedTuple):
     cut: bool
 
 
-def response_request(prompt: str, *, weights: str, sampling: Sampling, system: str | None, row: str) -> Request:
+def response_request(prompt: str, *, weights: str, sampling: Sampling, system: str | None, row: str) -> Chat:
     """The request for a response to `prompt`, the user turn as it is sent."""
     messages = (Message("user", prompt),)
-    return Request(weights, ((Message("system", system), *messages) if system else messages), sampling, row=row)
+    return Chat(weights, ((Message("system", system), *messages) if system else messages), sampling, row=row)
 
 
 def translation_request(
     text: str, target: str, *, weights: str, sampling: Sampling, template: str, attempt: int, row: str
-) -> Request:
+) -> Chat:
     """The request for a translation of `text` into the language with code `target`; `attempt` counts from 0."""
     wording = template + REMINDER if attempt else template
     content = wording.replace("{language}", languages.name_of(target)).replace("{text}", text)
-    return Request(weights, (Message("user", content),), sampling, PREFILL, row=row)
+    return Chat(weights, (Message("user", content),), sampling, PREFILL, row=row)
 
 
 def without_thoughts(text: str, *, thinking: bool) -> str:

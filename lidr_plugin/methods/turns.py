@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-from lidr_plugin.completions.requests import Candidate, Reason, Rejection, Settled
+from lidr_plugin.methods.base import Drop, Outcome, Preference, Reason
 from lidr_plugin.methods.filters import Filter
 
-Weighed = Candidate | Rejection
+Weighed = Preference | Drop
 """A pair, or a candidate that became none."""
 
 
@@ -25,17 +25,17 @@ def turns(position: int, languages: Sequence[str], policy: str) -> Sequence[str]
     return [*languages[first:], *languages[:first]]
 
 
-def weigh(candidate: Candidate, filters: Sequence[Filter], *, drop: bool) -> Weighed:
+def weigh(candidate: Preference, filters: Sequence[Filter], *, drop: bool) -> Weighed:
     """The candidate if it passes all filters, else its rejection with the first reason.
 
     Args:
         drop: the prompt asks for a translation itself, and such prompts are dropped.
     """
     if drop:
-        return Rejection(candidate, Reason.TRANSLATION_PROMPT)
+        return Drop(candidate, Reason.TRANSLATION_PROMPT)
     for check in filters:
         if reason := check(candidate):
-            return Rejection(candidate, reason)
+            return Drop(candidate, reason)
     return candidate
 
 
@@ -45,7 +45,7 @@ def settle(
     dominant: Iterable[Weighed | None],
     *,
     first_only: bool,
-) -> Settled | None:
+) -> Outcome | None:
     """Puts a prompt's candidates together: the non-dominant languages in order, then the dominant one.
 
     Args:
@@ -59,12 +59,12 @@ def settle(
     weighed = list(non_dominant)
     for item in dominant:
         weighed.append(item)
-        if first_only and not isinstance(item, Rejection):
+        if first_only and not isinstance(item, Drop):
             break
     if None in weighed:
         return None
-    return Settled(
+    return Outcome(
         position,
-        pairs=tuple([item for item in weighed if isinstance(item, Candidate)]),
-        rejections=tuple([item for item in weighed if isinstance(item, Rejection)]),
+        pairs=tuple([item for item in weighed if isinstance(item, Preference)]),
+        rejections=tuple([item for item in weighed if isinstance(item, Drop)]),
     )

@@ -6,7 +6,7 @@ from lidr_plugin import files
 from lidr_plugin.errors import RunError
 from lidr_plugin.pages.collect import collect
 from lidr_plugin.pages.render import markdown, page
-from lidr_plugin.run_directory import RunDir
+from lidr_plugin.run_directory import RunDirectory
 
 
 def write_overview(directory: Path) -> list[Path]:
@@ -16,7 +16,7 @@ def write_overview(directory: Path) -> list[Path]:
         InputError: nothing in the directory is a run's, or a file of it cannot be read.
         RunError: the files cannot be written.
     """
-    run = RunDir(directory)
+    run = RunDirectory(directory)
     found = collect(run)
     try:
         files.write_text(run.overview("html"), page(found))

@@ -8,7 +8,7 @@ from typing import Any
 
 from lidr_plugin import __version__
 from lidr_plugin.errors import InputError
-from lidr_plugin.run_directory import RunDir
+from lidr_plugin.run_directory import RunDirectory
 
 _SAMPLES = 4
 """Prompts of each language whose answers are shown side by side."""
@@ -16,7 +16,7 @@ _NAMES = {"loss": "loss", "rewards/accuracies": "accuracy", "rewards/margins": "
 """LLaMA-Factory's names in `trainer_state.json`, and ours."""
 
 
-def collect(top: RunDir) -> dict[str, Any]:
+def collect(top: RunDirectory) -> dict[str, Any]:
     """The content of `overview.json`: rounds, models by label, comparisons, samples, manifest.
 
     Raises:
@@ -58,7 +58,7 @@ def _read(path: Path) -> Any:
         raise InputError(f"{path}: cannot be read: {error}", "make it anew with the stage that writes it") from None
 
 
-def _round(number: int, run: RunDir) -> dict[str, Any]:
+def _round(number: int, run: RunDirectory) -> dict[str, Any]:
     probe = _read(run.probe_json)
     return {
         "round": number,
@@ -68,7 +68,7 @@ def _round(number: int, run: RunDir) -> dict[str, Any]:
     }
 
 
-def _training(run: RunDir) -> dict[str, Any] | None:
+def _training(run: RunDirectory) -> dict[str, Any] | None:
     """State, result and curves; those of a training under way come from its last checkpoint."""
     state = _read(run.train_json)
     if state is None:
@@ -102,7 +102,7 @@ def _curve(log: list[dict[str, Any]], prefix: str) -> Iterator[dict[str, float]]
             yield {"step": line["step"], **values}
 
 
-def _samples(runs: list[RunDir], labels: list[str]) -> list[dict[str, Any]]:
+def _samples(runs: list[RunDirectory], labels: list[str]) -> list[dict[str, Any]]:
     """The same prompts' answers by all models, evenly spread over the prompts."""
     outputs: dict[str, dict[str, dict[str, str]]] = {}
     for run in runs:
@@ -123,7 +123,7 @@ def _spread(items: list[Any]) -> list[Any]:
     return [items[number * len(items) // count] for number in range(count)]
 
 
-def _manifest(runs: list[tuple[int, RunDir]]) -> dict[str, Any]:
+def _manifest(runs: list[tuple[int, RunDirectory]]) -> dict[str, Any]:
     """By round what the results depend on: settings, hashes, versions of the packages that trained."""
     manifest = {}
     for number, run in runs:

@@ -8,10 +8,10 @@ import jinja2
 
 from lidr_plugin import __version__, files, languages
 from lidr_plugin.completions.progress import Meter
-from lidr_plugin.completions.requests import Reason
 from lidr_plugin.config.schema import Config
-from lidr_plugin.dataset.counts import Tally, bin_edge
-from lidr_plugin.run_directory import RunDir
+from lidr_plugin.dataset.counts import Counts, bin_edge
+from lidr_plugin.methods.base import Reason
+from lidr_plugin.run_directory import RunDirectory
 
 _WIDTH, _HEIGHT = 320, 120
 
@@ -40,7 +40,7 @@ class Segment:
     colour: str
 
 
-def summary(config: Config, tally: Tally, meter: Meter) -> dict[str, Any]:
+def summary(config: Config, tally: Counts, meter: Meter) -> dict[str, Any]:
     """The content of `report.json` (contract, section 4)."""
     return {
         **tally.counts([config.dominant_language, *config.languages]),
@@ -53,7 +53,7 @@ def summary(config: Config, tally: Tally, meter: Meter) -> dict[str, Any]:
     }
 
 
-def write_report(run: RunDir, config: Config, tally: Tally, meter: Meter) -> dict[str, Any]:
+def write_report(run: RunDirectory, config: Config, tally: Counts, meter: Meter) -> dict[str, Any]:
     """Writes both reports and returns the one for programs."""
     report = summary(config, tally, meter)
     files.write_text(run.report_html, page(report, config, tally, meter))
@@ -61,7 +61,7 @@ def write_report(run: RunDir, config: Config, tally: Tally, meter: Meter) -> dic
     return report
 
 
-def page(report: dict[str, Any], config: Config, tally: Tally, meter: Meter) -> str:
+def page(report: dict[str, Any], config: Config, tally: Counts, meter: Meter) -> str:
     """The HTML page."""
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True

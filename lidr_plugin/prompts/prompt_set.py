@@ -7,10 +7,10 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Self
 
-from lidr_plugin.completions.requests import Prompt, PromptText
 from lidr_plugin.config.schema import Columns
 from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.prompts.files import Row, read_rows
+from lidr_plugin.prompts.prompt import Prompt, PromptText
 
 _BATCH = 2000
 _SHOWN = 5

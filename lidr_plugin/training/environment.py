@@ -16,7 +16,7 @@ from lidr_plugin.dataset.views import rows_of
 from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.machine import supervise
 from lidr_plugin.machine.environments import python_of
-from lidr_plugin.run_directory import RunDir
+from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training import inside
 from lidr_plugin.training.recipe import Settings
 
@@ -107,7 +107,7 @@ class Script:
         self._process.wait()
 
 
-def check_job(config: Config, run: RunDir, settings: Settings, rows: list[dict[str, str]]) -> dict[str, Any]:
+def check_job(config: Config, run: RunDirectory, settings: Settings, rows: list[dict[str, str]]) -> dict[str, Any]:
     """The job of `intrain/check.py`: a dataset where there is one, else prompts with an answer made up."""
     dataset = run.dataset(settings["dataset"])
     return {
@@ -125,7 +125,7 @@ def check_job(config: Config, run: RunDir, settings: Settings, rows: list[dict[s
     }
 
 
-def merge_job(config: Config, run: RunDir, settings: Settings) -> dict[str, Any]:
+def merge_job(config: Config, run: RunDirectory, settings: Settings) -> dict[str, Any]:
     """The job of `intrain/merge.py`; its probes are the first rows of the dataset."""
     probes = []
     for row in rows_of(run, settings["dataset"]):

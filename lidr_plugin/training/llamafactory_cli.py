@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from lidr_plugin.completions.progress import Steps
 from lidr_plugin.errors import RunError
-from lidr_plugin.run_directory import RunDir
+from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.environment import environment, guarded
 
 
@@ -111,7 +111,7 @@ def sweep_checkpoints(folder: Path) -> str | None:
 
 
 def fit(
-    run: RunDir, files: tuple[Path, Path], python: Path, env: Mapping[str, str], watch: Callable[[], None]
+    run: RunDirectory, files: tuple[Path, Path], python: Path, env: Mapping[str, str], watch: Callable[[], None]
 ) -> dict[str, Any]:
     """Trains to the end, and returns what LLaMA-Factory measured: nothing on a further node.
 
@@ -171,7 +171,7 @@ def _said(path: Path, start: int) -> str:
     return "\n".join(line for line in lines if not re.search(r"\d+%\|", line))
 
 
-def _failure(run: RunDir, log: Path, said: str, status: int) -> RunError:
+def _failure(run: RunDirectory, log: Path, said: str, status: int) -> RunError:
     end = "\n".join(f"  {line}" for line in said.splitlines()[-20:])
     cause = cause_of(said, status)
     why = f" (likely: {cause.what})" if cause else ""

@@ -13,7 +13,7 @@ from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.views import rows_of
 from lidr_plugin.errors import InputError
 from lidr_plugin.machine.environments import Gpu, gpus
-from lidr_plugin.run_directory import RunDir
+from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.batch import split
 from lidr_plugin.training.memory import Memory, Shape, estimate, shape_of
 from lidr_plugin.training.processes import Launch
@@ -116,7 +116,7 @@ def plan(config: Config, given: list[Gpu] | None) -> Plan:
 
 def _dataset(config: Config) -> tuple[int, int]:
     """Pairs, and the mean tokens of a row by its characters; of a dataset that is not built yet, nothing is known."""
-    run = RunDir(Path(config.output_dir).expanduser())
+    run = RunDirectory(Path(config.output_dir).expanduser())
     if not run.dataset(config.dataset_name).exists():
         return 0, 0
     texts = [

@@ -11,7 +11,7 @@ import yaml
 
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
-from lidr_plugin.run_directory import RunDir
+from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.batch import split
 from lidr_plugin.training.processes import Launch, read_launch
 
@@ -87,7 +87,7 @@ def launch_of(config: Config) -> Launch:
     return read_launch({key: str(value) for key, value in config.train.env.items()}, ray_workers=workers)
 
 
-def train_settings(config: Config, run: RunDir, launch: Launch, *, dataset: str) -> Settings:
+def train_settings(config: Config, run: RunDirectory, launch: Launch, *, dataset: str) -> Settings:
     """The keys of `train.yaml`, with absolute paths, so that it works from any folder. `train:` keys come last and win.
 
     Args:

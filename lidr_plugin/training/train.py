@@ -14,7 +14,7 @@ from lidr_plugin.config.file import Loaded
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.views import rows_of, trained_on, without
 from lidr_plugin.errors import InputError, RunError
-from lidr_plugin.run_directory import RunDir
+from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.checks import Verdict
 from lidr_plugin.training.environment import Script, check_job, interpreter, merge_job
 from lidr_plugin.training.llamafactory_cli import fit, sweep_checkpoints
@@ -36,7 +36,7 @@ _WORTH_SAYING = 0.25
 class Trained:
     """What a training came to: `train.json`, and whether it had been done before."""
 
-    run: RunDir
+    run: RunDirectory
     state: dict[str, Any]
     repeated: bool
 
@@ -48,7 +48,7 @@ def train(loaded: Loaded, *, restart: bool, say: Callable[[str], None]) -> Train
         InputError: something is wrong with the configuration, the dataset or the template.
         RunError: the training or the merge failed.
     """
-    config, run = loaded.config, RunDir(Path(loaded.config.output_dir).expanduser())
+    config, run = loaded.config, RunDirectory(Path(loaded.config.output_dir).expanduser())
     python, launch = interpreter(config), launch_of(config)
     settings = train_settings(config, run, launch, dataset=config.dataset_name)
     _check(config, run, python, launch, settings)
@@ -66,7 +66,7 @@ def rehearse(loaded: Loaded, say: Callable[[str], None]) -> str:
     Raises:
         InputError: as the training itself would.
     """
-    config, run = loaded.config, RunDir(Path(loaded.config.output_dir).expanduser())
+    config, run = loaded.config, RunDirectory(Path(loaded.config.output_dir).expanduser())
     python, launch = interpreter(config), launch_of(config)
     settings = train_settings(config, run, launch, dataset=config.dataset_name)
     _check(config, run, python, launch, settings)
@@ -79,7 +79,7 @@ def rehearse(loaded: Loaded, say: Callable[[str], None]) -> str:
     return render(settings, config, launch, pairs=pairs, path=run.train_yaml)
 
 
-def _follow(config: Config, run: RunDir, python: Path, launch: Launch, settings: Settings) -> Trained:
+def _follow(config: Config, run: RunDirectory, python: Path, launch: Launch, settings: Settings) -> Trained:
     """A further node: it trains with the first, which checks, resumes, merges and keeps what comes of it."""
     paths = run.of_node(launch.rank)
     files.write_text(paths[0], render(settings, config, launch, pairs=0, path=paths[0]))
@@ -92,7 +92,7 @@ def _environment(launch: Launch, settings: Settings) -> dict[str, str]:
     return {**forced, **launch.env}
 
 
-def _check(config: Config, run: RunDir, python: Path, launch: Launch, settings: Settings) -> None:
+def _check(config: Config, run: RunDirectory, python: Path, launch: Launch, settings: Settings) -> None:
     data = run.dataset(config.dataset_name)
     if not data.exists():
         raise InputError(f"{data}: no such file", "`lidr build-pairs` makes the dataset first")
@@ -119,7 +119,7 @@ def quantised(config: Mapping[str, Any]) -> str:
     return str(found.get("quant_method", ""))
 
 
-def _check_disk(run: RunDir, model: Mapping[str, Any], settings: Settings) -> None:
+def _check_disk(run: RunDirectory, model: Mapping[str, Any], settings: Settings) -> None:
     try:
         needed = disk_needed(shape_of(model, ""), settings)
     except InputError:  # a shape whose size lidr cannot tell
@@ -139,7 +139,9 @@ def _sha256(path: Path) -> str:
 class _Training:
     """One call's way through the stages of a run's training."""
 
-    def __init__(self, config: Config, run: RunDir, python: Path, launch: Launch, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, config: Config, run: RunDirectory, python: Path, launch: Launch, say: Callable[[str], None]
+    ) -> None:
         self.config = config
         self.run = run
         self.python = python

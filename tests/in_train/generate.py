@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 
 from lidr_plugin.completions.engines.transformers import Transformers
-from lidr_plugin.completions.requests import Message, Request, Sampling
+from lidr_plugin.completions.requests import Chat, Message, Sampling
 from lidr_plugin.errors import EngineError
 
 SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=12, repetition_penalty=1.1, seed=42, thinking=False)
@@ -18,7 +18,7 @@ def engine(model: str, batch_size: int) -> Transformers:
     )
 
 
-async def answers(model: str, batch_size: int, requests: list[Request]) -> list[str]:
+async def answers(model: str, batch_size: int, requests: list[Chat]) -> list[str]:
     made = engine(model, batch_size)
     await made.open()
     try:
@@ -34,7 +34,7 @@ async def answers(model: str, batch_size: int, requests: list[Request]) -> list[
 
 
 async def main(model: str) -> None:
-    plain = [Request("w", (Message("user", "word " * n),), SAMPLING, row=str(n)) for n in range(1, 12)]
+    plain = [Chat("w", (Message("user", "word " * n),), SAMPLING, row=str(n)) for n in range(1, 12)]
     prefilled = [request._replace(prefill="<translated>\n") for request in plain]
     longer = [request._replace(sampling=replace(SAMPLING, max_tokens=20)) for request in plain[:3]]
     requests = [*plain, *prefilled, *longer]

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Callable
 
-from lidr_plugin.completions.requests import Completion, Request
+from lidr_plugin.completions.requests import Chat, Completion
 from lidr_plugin.errors import RequestError
 
-Answer = Callable[[Request], Completion | None]
+Answer = Callable[[Chat], Completion | None]
 
 
 class Fake:
@@ -16,17 +16,17 @@ class Fake:
         seen: the requests that were answered, in order.
     """
 
-    def __init__(self, answer: Answer, *, delay: Callable[[Request], float] = lambda _: 0.0) -> None:
+    def __init__(self, answer: Answer, *, delay: Callable[[Chat], float] = lambda _: 0.0) -> None:
         self._answer = answer
         self._delay = delay
-        self.seen: list[Request] = []
+        self.seen: list[Chat] = []
         self.opened = False
 
     async def open(self) -> None:
         """Notes that it was opened."""
         self.opened = True
 
-    async def complete(self, request: Request) -> Completion:
+    async def complete(self, request: Chat) -> Completion:
         """The function's answer, after its delay in seconds."""
         await asyncio.sleep(self._delay(request))
         answer = self._answer(request)

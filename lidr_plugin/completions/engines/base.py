@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from lidr_plugin.completions.requests import Completion, Request
+from lidr_plugin.completions.requests import Chat, Completion
 from lidr_plugin.errors import EngineError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ class Engine(Protocol):
     async def open(self) -> None:
         """Makes ready. Raises `EngineError` if that fails."""
 
-    async def complete(self, request: Request) -> Completion:
+    async def complete(self, request: Chat) -> Completion:
         """Answers one request. Raises `RequestError` when it failed for good."""
 
     async def close(self) -> None:

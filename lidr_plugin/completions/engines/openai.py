@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from lidr_plugin.completions.requests import Completion, Request
+from lidr_plugin.completions.requests import Chat, Completion
 from lidr_plugin.errors import EngineError, RequestError
 
 _LONGEST_WAIT = 60.0
@@ -131,7 +131,7 @@ class OpenAI:
             await self._http.aclose()
             self._http = None
 
-    async def complete(self, request: Request) -> Completion:
+    async def complete(self, request: Chat) -> Completion:
         """Answers one request.
 
         Raises:
@@ -169,7 +169,7 @@ class OpenAI:
             return "lower generation.max_tokens and translation.max_tokens, or give the server a longer context"
         return "engine.max_failures=N lets a run go on without N requests"
 
-    async def _ask(self, server: _Server, request: Request) -> Completion:
+    async def _ask(self, server: _Server, request: Chat) -> Completion:
         """One try; where a server refuses one of vLLM's extensions, it is asked again without it, and that is noted."""
         while True:
             prefill = bool(request.prefill) and server.takes_prefill is not False
@@ -191,7 +191,7 @@ class OpenAI:
                 server.takes_prefill = True
             return completion
 
-    def _body(self, request: Request, prefill: bool, template_kwargs: bool, logprobs: bool) -> dict[str, Any]:
+    def _body(self, request: Chat, prefill: bool, template_kwargs: bool, logprobs: bool) -> dict[str, Any]:
         sampling = request.sampling
         messages = [{"role": message.role, "content": message.content} for message in request.messages]
         body: dict[str, Any] = {
@@ -213,7 +213,7 @@ class OpenAI:
             body |= {"add_generation_prompt": False, "continue_final_message": True}
         return body
 
-    async def _post(self, server: _Server, body: dict[str, Any], request: Request, prefill: bool) -> Completion:
+    async def _post(self, server: _Server, body: dict[str, Any], request: Chat, prefill: bool) -> Completion:
         try:
             # httpx's time-out is per read; a server that drips bytes would never meet it.
             async with asyncio.timeout(self._timeout):

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from lidr_plugin.completions.engines.openai import OpenAI
-from lidr_plugin.completions.requests import Completion, Request
+from lidr_plugin.completions.requests import Chat, Completion
 from lidr_plugin.config.engine import Engine
 from lidr_plugin.errors import EngineError
 from lidr_plugin.machine.environments import python_of
@@ -151,7 +151,7 @@ class Vllm:
             hint = "this interpreter has no vLLM: `lidr env create vllm`, or set engine.python"
         return EngineError(f"the vLLM server did not start: {what}. The end of {self._log}:\n{end}", hint)
 
-    async def complete(self, request: Request) -> Completion:
+    async def complete(self, request: Chat) -> Completion:
         """Answers one request. Raises `RequestError`, or `EngineError` if the server died."""
         assert self._client is not None
         assert self._process is not None

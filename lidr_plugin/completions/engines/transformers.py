@@ -4,7 +4,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from lidr_plugin.completions.requests import Completion, Request
+from lidr_plugin.completions.requests import Chat, Completion
 from lidr_plugin.errors import EngineError, RequestError
 
 
@@ -28,7 +28,7 @@ class Transformers:
         self._dtype = dtype
         self._batch_size = batch_size
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="generate")
-        self._waiting: list[tuple[Request, str, asyncio.Future[Completion]]] = []
+        self._waiting: list[tuple[Chat, str, asyncio.Future[Completion]]] = []
         self._wakeup = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
         self._tokenizer: Any = None
@@ -56,14 +56,14 @@ class Transformers:
             self._tokenizer.pad_token = self._tokenizer.eos_token
         self._model = AutoModelForCausalLM.from_pretrained(self._name, dtype=self._dtype, **options).to(device).eval()
 
-    async def complete(self, request: Request) -> Completion:
+    async def complete(self, request: Chat) -> Completion:
         """Answers one request, together with others that wait. Raises `RequestError` if the batch failed."""
         future: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, self._render(request), future))
         self._wakeup.set()
         return await future
 
-    def _render(self, request: Request) -> str:
+    def _render(self, request: Chat) -> str:
         messages = [{"role": message.role, "content": message.content} for message in request.messages]
         if request.prefill:
             messages.append({"role": "assistant", "content": request.prefill})
@@ -99,7 +99,7 @@ class Transformers:
                     if not future.done():
                         future.set_result(answer)
 
-    def _generate(self, batch: list[tuple[Request, str, asyncio.Future[Completion]]]) -> list[Completion]:
+    def _generate(self, batch: list[tuple[Chat, str, asyncio.Future[Completion]]]) -> list[Completion]:
         import torch
 
         sampling = batch[0][0].sampling
@@ -143,6 +143,6 @@ class Transformers:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
 
-def _failure(request: Request, error: Exception) -> RequestError:
+def _failure(request: Chat, error: Exception) -> RequestError:
     hint = "lower engine.batch_size or generation.max_tokens" if "out of memory" in str(error).lower() else ""
     return RequestError(f"{request.row}: generation failed: {error}", hint)

@@ -1,14 +1,33 @@
 """The identity of the weights that an engine asks: what tells M0's completions from M1's."""
 
+import hashlib
 import os
 from pathlib import Path
 
 import httpx
 
 from lidr_plugin.completions.engines.base import backend_of
-from lidr_plugin.completions.hashing import fingerprint
 from lidr_plugin.config.engine import Engine
 from lidr_plugin.errors import InputError
+
+MODEL_FILES = frozenset(
+    {".safetensors", ".bin", ".pt", ".gguf", ".json", ".jinja", ".model", ".txt", ".tiktoken", ".py"}
+)
+"""Suffixes of the files that decide what a model says: weights, configuration, tokenizer, chat template, code."""
+
+
+def fingerprint(directory: Path) -> str:
+    """The identity of a model directory: a SHA-256 over names and contents of the files that decide its answers.
+
+    Reads every byte once (about a second per gigabyte). Raises `OSError` if a file cannot be read.
+    """
+    total = hashlib.sha256()
+    for path in sorted(directory.iterdir()):
+        if path.is_file() and path.suffix in MODEL_FILES and not path.name.startswith("."):
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            total.update(f"{path.name}\0{digest}\n".encode())
+    return f"sha256:{total.hexdigest()}"
 
 
 def weights_of(config: Engine, model: str, revision: str, *, key: str = "model_name_or_path") -> str:
