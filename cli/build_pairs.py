@@ -25,11 +25,11 @@ def build_pairs(
     from lidr_plugin.config.file import load
     from lidr_plugin.dataset import build, dryrun
 
-    loaded = load(config, overrides or [])
+    settings = load(config, overrides or [])
     if dry_run:
-        _show_dry_run(dryrun.dry_run(loaded))
+        _show_dry_run(dryrun.dry_run(settings))
     else:
-        _show(build.build_pairs(loaded))
+        _show(build.build_pairs(settings))
 
 
 def _show(built: Any) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lidr_plugin import __version__, files
+from lidr_plugin import files
 from lidr_plugin.completions.client import Client, Model
 from lidr_plugin.completions.progress import Display, Meter, kept_up
 from lidr_plugin.completions.runner import run
 from lidr_plugin.completions.store import Store
-from lidr_plugin.config.file import Loaded
+from lidr_plugin.config.file import resolved
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.counts import Counts
 from lidr_plugin.dataset.llamafactory import card, merge_entry, pair_json, rejection_json
@@ -31,14 +31,14 @@ class Built:
     report: dict[str, Any]
 
 
-def build_pairs(loaded: Loaded) -> Built:
+def build_pairs(config: Config) -> Built:
     """Runs the configuration to its dataset and report; what is in the store already is not asked again.
 
     Raises:
         InputError: something is wrong with the input; nothing was written.
         RunError: the run failed; the same call goes on from there.
     """
-    with Preflight(loaded) as ready:
+    with Preflight(config) as ready:
         lanes = ready.lanes()
         with ready.run.at_work("every finished completion is kept; the same command goes on from there"):
             files.sweep(ready.run.path)
@@ -88,8 +88,3 @@ async def _run(ready: Preflight, generator: Client, emit: Callable[[Outcome], No
             await run(ready.works(), generator, emit, ready.config.engine.concurrency)
     finally:
         await generator.close()
-
-
-def resolved(config: Config) -> dict[str, Any]:
-    """The configuration with every default filled in, as `config.json` has it."""
-    return {"lidr": __version__, **config.model_dump(mode="json")}

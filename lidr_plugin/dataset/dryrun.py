@@ -6,7 +6,7 @@ from typing import Any
 
 from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.store import Store
-from lidr_plugin.config.file import Loaded
+from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.prepare import Preflight
 from lidr_plugin.errors import EngineError
 from lidr_plugin.methods import translation
@@ -27,13 +27,13 @@ class DryRun:
     server_problem: EngineError | None
 
 
-def dry_run(loaded: Loaded) -> DryRun:
+def dry_run(config: Config) -> DryRun:
     """Checks everything, asks nothing and writes nothing.
 
     Raises:
         InputError: as the run itself would. A server that is not there is in the result, for the rest is worth seeing.
     """
-    with Preflight(loaded) as ready:
+    with Preflight(config) as ready:
         lanes = ready.lanes()
         examples = _examples(next(iter(ready.prompts)), ready.method)
         stored = 0

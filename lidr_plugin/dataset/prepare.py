@@ -9,8 +9,7 @@ from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.engines.base import build_engine
 from lidr_plugin.completions.engines.weights import weights_of
 from lidr_plugin.completions.requests import Sampling
-from lidr_plugin.config.engine import Engine
-from lidr_plugin.config.file import Loaded
+from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.llamafactory import read_info
 from lidr_plugin.errors import InputError, RunError
@@ -35,15 +34,15 @@ class Preflight:
         RunError: there is no room on the disk.
     """
 
-    def __init__(self, loaded: Loaded) -> None:
-        self.config = loaded.config
+    def __init__(self, config: Config) -> None:
+        self.config = config
         self.run = RunDirectory.of(self.config.output_dir, self.config.store)
         read_info(self.run.dataset_info)
         self._check_output()
         recipe_for(self.config, self.run, self.config.dataset_name)
-        self.method = self._method(loaded)
+        self.method = self._method(config)
         self.prompts = PromptSet(
-            self._prompt_files(loaded),
+            self._prompt_files(config),
             self.config.columns,
             by_row=self.config.join_on == "row",
             skip=self.config.skip_prompts,
@@ -62,7 +61,7 @@ class Preflight:
     def __exit__(self, *_: object) -> None:
         self.prompts.close()
 
-    def _method(self, loaded: Loaded) -> Method:
+    def _method(self, config: Config) -> Method:
         config = self.config
         drawn, translated = config.generation, config.translation
         weights = weights_of(config.engine, config.model_name_or_path, config.model_revision)
@@ -88,16 +87,14 @@ class Preflight:
             prompt_template=config.prompt_template or (translation.MATH_TEMPLATE if config.task == "math" else None),
             dominant_pairs=config.dominant_pairs,
             translation_prompts=config.translation_prompts,
-            is_translation_prompt=_recogniser(loaded),
+            is_translation_prompt=_recogniser(config),
             skip_cut=config.filters.truncated,
             filters=build_filters(config),
         )
 
-    def _prompt_files(self, loaded: Loaded) -> dict[str, Path]:
+    def _prompt_files(self, config: Config) -> dict[str, Path]:
         config = self.config
-        files = {
-            code: config.prompt_path(code, loaded.folder) for code in [config.dominant_language, *config.languages]
-        }
+        files = {code: config.prompt_path(code) for code in [config.dominant_language, *config.languages]}
         absent = [code for code, path in files.items() if not path.is_file()]
         if absent and (not config.translate_prompts or config.dominant_language in absent):
             hint = "translate_prompts: true has the model translate the prompts of languages without a file"
@@ -147,7 +144,7 @@ class Preflight:
             lanes[self.method.translator] = self._lane(translator, translator.name, "main", "translator.log")
         return lanes
 
-    def _lane(self, engine: Engine, model: str, revision: str, log: str = "vllm.log") -> Model:
+    def _lane(self, engine: EngineSettings, model: str, revision: str, log: str = "vllm.log") -> Model:
         built = build_engine(
             engine,
             model=model,
@@ -159,11 +156,10 @@ class Preflight:
         return Model(built, engine.concurrency, engine.max_failures)
 
 
-def _recogniser(loaded: Loaded) -> Any:
-    config = loaded.config
+def _recogniser(config: Config) -> Any:
     if config.translation_prompt_ids is None:
         return lambda prompt: translation.asks_for_translation(prompt.texts[config.dominant_language].joined)
-    path = loaded.folder / config.translation_prompt_ids
+    path = config.folder / config.translation_prompt_ids
     try:
         ids = frozenset(map(str.strip, path.read_text(encoding="utf-8-sig").split("\n")))
     except (OSError, UnicodeDecodeError) as error:

@@ -12,7 +12,7 @@ from lidr_plugin.completions.progress import Display, Meter, kept_up
 from lidr_plugin.completions.requests import Chat
 from lidr_plugin.completions.runner import run
 from lidr_plugin.completions.store import Store
-from lidr_plugin.config.file import Loaded
+from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.prepare import Preflight
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation import judge
@@ -34,7 +34,7 @@ class Probed:
     found: dict[str, Any]
 
 
-def probe(loaded: Loaded, *, sample: int) -> Probed:
+def probe(config: Config, *, sample: int) -> Probed:
     """Asks a sample of the prompts, evenly spread, in every language and translates the answers both ways and back.
 
     All goes through the run's store: `lidr build-pairs` finds the answers there.
@@ -44,7 +44,7 @@ def probe(loaded: Loaded, *, sample: int) -> Probed:
         RunError: a request failed for good; what was answered is kept.
     """
     kept = "every answer is kept; the same command goes on from there"
-    with Preflight(loaded) as ready, ready.run.at_work(kept), Store(ready.run.store) as store:
+    with Preflight(config) as ready, ready.run.at_work(kept), Store(ready.run.store) as store:
         found = _measure(ready, store, sample)
         files.write_json(ready.run.probe_json, found)
         return Probed(ready.run, found)

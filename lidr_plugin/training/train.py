@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from lidr_plugin import files
-from lidr_plugin.config.file import Loaded
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.views import rows_of, trained_on, without
 from lidr_plugin.errors import InputError, RunError
@@ -41,14 +40,14 @@ class Trained:
     repeated: bool
 
 
-def train(loaded: Loaded, *, restart: bool, say: Callable[[str], None]) -> Trained:
+def train(config: Config, *, restart: bool, say: Callable[[str], None]) -> Trained:
     """Trains on the run's dataset, merges and verifies; goes on where an earlier call was interrupted.
 
     Raises:
         InputError: something is wrong with the configuration, the dataset or the template.
         RunError: the training or the merge failed.
     """
-    config, run = loaded.config, RunDirectory(Path(loaded.config.output_dir).expanduser())
+    run = RunDirectory(Path(config.output_dir).expanduser())
     python, launch = interpreter(config), launch_of(config)
     settings = train_settings(config, run, launch, dataset=config.dataset_name)
     _check(config, run, python, launch, settings)
@@ -60,13 +59,13 @@ def train(loaded: Loaded, *, restart: bool, say: Callable[[str], None]) -> Train
         return _Training(config, run, python, launch, say).go(settings, restart=restart)
 
 
-def rehearse(loaded: Loaded, say: Callable[[str], None]) -> str:
+def rehearse(config: Config, say: Callable[[str], None]) -> str:
     """Checks all that a training would meet, writes nothing, and returns the recipe.
 
     Raises:
         InputError: as the training itself would.
     """
-    config, run = loaded.config, RunDirectory(Path(loaded.config.output_dir).expanduser())
+    run = RunDirectory(Path(config.output_dir).expanduser())
     python, launch = interpreter(config), launch_of(config)
     settings = train_settings(config, run, launch, dataset=config.dataset_name)
     _check(config, run, python, launch, settings)
