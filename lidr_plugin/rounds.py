@@ -135,7 +135,7 @@ def _settings(stage: Stage) -> dict[str, Any]:
 
 def _compare(stage: Stage, before: Mapping[str, Any], now: Mapping[str, Any], top: RunDirectory) -> None:
     """A key that an older lidr did not know counts as having had its default."""
-    needed = {"model_name_or_path": "-", "languages": ["-"], "prompts": "{language}"}
+    needed = {"model_name_or_path": "x", "languages": ["la"], "prompts": "{language}"}
     default = results_of(Config.model_validate(needed))
     was = {key: before.get(key, default.get(key)) for key in now}
     changed = [f"{key}: was {was[key]!r}, is {value!r}" for key, value in sorted(now.items()) if was[key] != value]

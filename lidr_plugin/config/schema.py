@@ -1,5 +1,6 @@
 """The configuration of a run: every key, its meaning, its default. Reading it from YAML is `configfile`'s work."""
 
+import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,6 +11,7 @@ from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.config.evaluation import Eval
 from lidr_plugin.config.filters import Filters
 from lidr_plugin.config.generation import Generation, Translation
+from lidr_plugin.config.methods import METHODS
 from lidr_plugin.config.section import HOW, Section
 from lidr_plugin.config.train import Train
 
@@ -63,6 +65,8 @@ class Config(Section):
     """The non-dominant languages."""
     prompts: str = Field(min_length=1)
     """Path of the prompt files, with `{language}` in it; relative to the configuration file. JSON, JSONL, CSV, Parquet."""
+    method: str = "imbalance"
+    """What is made of the prompts: `imbalance` (preference pairs) or `alignment` (SFT rows of self-translations)."""
     columns: Columns = Columns()
     """Which columns hold what."""
     join_on: Literal["id", "row"] = "id"
@@ -108,9 +112,28 @@ class Config(Section):
     eval: Eval = Eval()
     """What `lidr eval` measures."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _short_names(cls, data: Any) -> Any:
+        """`train.method: sft_baseline`, as version 0.1 had it, means the method `alignment` with full training."""
+        train = data.get("train") if isinstance(data, dict) else None
+        if not isinstance(train, dict) or train.get("method") != "sft_baseline":
+            return data
+        if data.get("method", "alignment") != "alignment":
+            raise ValueError(f"train.method: sft_baseline means method: alignment; method is {data['method']!r}")
+        return {**data, "method": "alignment", "train": {**train, "method": "full"}}
+
     @model_validator(mode="after")
     def _coherent(self) -> "Config":
         problems = []
+        if self.method not in METHODS:
+            near = difflib.get_close_matches(self.method, METHODS, 1, 0.4)
+            meant = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(METHODS)}"
+            problems.append(f"method: {self.method!r} is no method{meant}")
+        elif self.stage == "sft" and self.answer_filter == "contrast":
+            problems.append(
+                f"answer_filter: contrast compares two answers, and {self.method} has one: set chosen_correct"
+            )
         if self.dominant_language in self.languages:
             problems.append(f"languages: {self.dominant_language} is the dominant language; list the others only")
         repeated = sorted({code for code in self.languages if self.languages.count(code) > 1})
@@ -135,6 +158,11 @@ class Config(Section):
     def folder(self) -> Path:
         """Where relative paths of prompts start from."""
         return self._folder
+
+    @property
+    def stage(self) -> Literal["dpo", "sft"]:
+        """LLaMA-Factory's stage for what the method makes."""
+        return METHODS[self.method].stage
 
     @property
     def codes(self) -> list[str]:

@@ -24,10 +24,10 @@ class Train(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True, strict=True)
 
-    method: Literal["full", "lora", "qlora", "sft_baseline"] = "lora"
-    """`full`, `lora`, `qlora`, or `sft_baseline` (the paper's multilingual alignment)."""
+    method: Literal["full", "lora", "qlora"] = "lora"
+    """How it is trained: `full`, `lora` or `qlora`. (`sft_baseline` is short for `method: alignment` with `full`.)"""
     global_batch_size: int | None = Field(default=None, ge=1)
-    """Pairs a step, over all GPUs. Null: the paper's, 16 (instruction), 64 (math) or 128 (`sft_baseline`)."""
+    """Rows a step, over all GPUs. Null: the paper's, 16 (instruction), 64 (math) or 128 (SFT rows)."""
     drop_over_cutoff: bool = False
     """Leaves out pairs longer than `cutoff_len` tokens, which LLaMA-Factory would cut; they are listed beside the dataset."""
     allow_template_mismatch: bool = False
@@ -53,7 +53,7 @@ class Train(BaseModel):
                 near = difflib.get_close_matches(key, [*known, *owned], 1, 0.6)
                 nearest = f"; did you mean {near[0]}?" if near else ""
                 problems.append(f"{key}: neither lidr nor LLaMA-Factory knows this key{nearest}")
-        if self.llamafactory.get("quantization_bit") and self.method in ("full", "sft_baseline"):
+        if self.llamafactory.get("quantization_bit") and self.method == "full":
             problems.append("quantization_bit: full training needs unquantised weights; set method: qlora")
         secret = next(
             (name for name in self.env if name.upper().endswith(("KEY", "TOKEN", "SECRET", "PASSWORD"))), None

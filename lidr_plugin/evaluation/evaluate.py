@@ -22,6 +22,7 @@ from lidr_plugin.evaluation.head_to_head import Asked, Said, head_to_head
 from lidr_plugin.evaluation.intervals import shares
 from lidr_plugin.evaluation.lm_eval import lm_eval_of
 from lidr_plugin.methods import translation
+from lidr_plugin.methods.responses import turns_of
 from lidr_plugin.prompts.prompt_set import PromptSet
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.text.language import LanguageGate
@@ -167,9 +168,7 @@ def _requests(config: Config, weights: str, questions: Sequence[Asked]) -> list[
         thinking=drawn.thinking,
     )
     return [
-        translation.response_request(
-            asked.sent, weights=weights, sampling=sampling, system=drawn.system, row=f"{asked.id} [{asked.language}]"
-        )
+        Chat(weights, turns_of(asked.sent, drawn.system), sampling, row=f"{asked.id} [{asked.language}]")
         for asked in questions
     ]
 

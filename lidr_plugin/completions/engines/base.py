@@ -26,6 +26,16 @@ class Engine(Protocol):
         """Ends what `open` began; may be called without it."""
 
 
+class NamedEngine(Engine, Protocol):
+    """An engine that a program brings along.
+
+    Attributes:
+        identity: tells its model from every other; completions are found by it.
+    """
+
+    identity: str
+
+
 def backend_of(config: EngineSettings) -> str:
     """The backend in effect: the one named, else a server that is given, else vLLM, else transformers."""
     from lidr_plugin.machine.environments import python_of
