@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import NamedTuple
 
 from lidr_plugin.completions.engines.base import Engine
@@ -43,6 +44,7 @@ class Client:
         self._slots = {weights: asyncio.Semaphore(lane.concurrency) for weights, lane in lanes.items()}
         self._opening = {weights: asyncio.Lock() for weights in lanes}
         self._opened: set[str] = set()
+        self._open_engines = AsyncExitStack()
         self._flying: dict[bytes, asyncio.Future[Completion | Failure]] = {}
 
     def stored(self, requests: Sequence[Chat]) -> list[Completion | Missing]:
@@ -88,7 +90,7 @@ class Client:
                 async with self._opening[weights]:
                     if weights not in self._opened:
                         self._meter.opening += 1
-                        await lane.engine.open()
+                        await self._open_engines.enter_async_context(lane.engine)
                         self._meter.opening -= 1
                         self._opened.add(weights)
             try:
@@ -104,6 +106,5 @@ class Client:
         return completion
 
     async def close(self) -> None:
-        """Closes every engine."""
-        for lane in self._lanes.values():
-            await lane.engine.close()
+        """Closes every engine that was opened."""
+        await self._open_engines.aclose()

@@ -61,10 +61,8 @@ async def _check_servers(lanes: dict[str, Model]) -> None:
 
     for lane in lanes.values():
         if isinstance(lane.engine, OpenAI):
-            try:
-                await lane.engine.open()
-            finally:
-                await lane.engine.close()
+            async with lane.engine:
+                pass
 
 
 def _examples(prompt: Prompt, method: Method) -> dict[str, Any]:

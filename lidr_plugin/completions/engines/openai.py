@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -91,12 +91,20 @@ class OpenAI:
             )
         return self._http
 
-    async def open(self) -> None:
+    async def __aenter__(self) -> Self:
         """Asks every server which models it serves.
 
         Raises:
             EngineError: a server does not answer, does not serve the model, or has too short a context.
         """
+        try:
+            await self._check()
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def _check(self) -> None:
         for server in self._servers:
             try:
                 answer = await self._client().get(f"{server.url}/models", timeout=min(30.0, self._timeout))
@@ -125,7 +133,7 @@ class OpenAI:
                     "lower generation.max_tokens and translation.max_tokens, or give the server a longer context",
                 )
 
-    async def close(self) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Closes the connections."""
         if self._http is not None:
             await self._http.aclose()
