@@ -100,7 +100,7 @@ def test_nothing_swallows_every_exception() -> None:
 
 
 def test_help_loads_nothing_heavy() -> None:
-    heavy = ["torch", "transformers", "vllm", "datasets", "pandas", "httpx", "lingua", "pydantic", "jinja2"]
+    heavy = ["torch", "transformers", "vllm", "datasets", "pandas", "httpx", "aiohttp", "lingua", "pydantic", "jinja2"]
     code = (
         "import sys\nfrom typer.testing import CliRunner\nfrom lidr_cli.main import app\n"
         "assert CliRunner().invoke(app, ['--help']).exit_code == 0\n"

@@ -62,7 +62,6 @@ def build_engine(
             api_key_env=config.api_key_env,
             timeout=config.timeout,
             max_retries=config.max_retries,
-            concurrency=config.concurrency,
             max_tokens=max_tokens,
         )
     if backend == "vllm":

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any, Self
 
-import httpx
+import aiohttp
 
 from lidr_plugin.completions.engines.openai import OpenAI
 from lidr_plugin.completions.requests import Chat, Completion
@@ -104,7 +104,6 @@ class Vllm:
             api_key_env="VLLM_API_KEY",
             timeout=self._config.timeout,
             max_retries=self._config.max_retries,
-            concurrency=self._config.concurrency,
             max_tokens=self._max_tokens,
         )
         async with contextlib.AsyncExitStack() as begun:  # a start that fails, or that Ctrl-C stops, leaves no server
@@ -138,13 +137,14 @@ class Vllm:
 
     async def _until_healthy(self, url: str) -> None:
         assert self._process is not None
-        async with httpx.AsyncClient(timeout=5) as http:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(5)) as session:
             while True:
                 if self._process.returncode is not None:
                     raise self._failure(f"it ended with status {self._process.returncode}")
-                with contextlib.suppress(httpx.HTTPError):
-                    if (await http.get(url)).status_code == 200:
-                        return
+                with contextlib.suppress(aiohttp.ClientError, OSError):
+                    async with session.get(url) as answer:
+                        if answer.status == 200:
+                            return
                 await asyncio.sleep(0.5)
 
     def _failure(self, what: str) -> EngineError:
