@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Self
 
 import pytest
 from hypothesis import given, settings
@@ -115,8 +116,9 @@ class Slow(Fake):
     def __init__(self) -> None:
         super().__init__(answer, delay=lambda _: 0.3)
 
-    async def open(self) -> None:
+    async def __aenter__(self) -> Self:
         await asyncio.sleep(0.5)
+        return self
 
 
 def test_each_stage_counts_from_its_own_start_and_says_what_it_waits_for(
