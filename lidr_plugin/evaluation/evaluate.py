@@ -26,6 +26,7 @@ from lidr_plugin.methods import translation
 from lidr_plugin.prompts.prompt_set import PromptSet
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.text.language import LanguageGate
+from lidr_plugin.text.thinking import without_thoughts
 
 _MGSM_COLUMNS = Columns(instruction="query", final_answer="response")
 
@@ -195,9 +196,7 @@ def _said(config: Config, benches: Sequence[_Bench], answers: Sequence[Completio
     thinking = config.generation.thinking
     questions = [(bench.name, asked) for bench in benches for asked in bench.questions]
     return [
-        Said(
-            bench, asked, translation.without_thoughts(answer.text, thinking=thinking), answer.finish_reason == "length"
-        )
+        Said(bench, asked, without_thoughts(answer.text, thinking=thinking), answer.finish_reason == "length")
         for (bench, asked), answer in zip(questions, answers, strict=True)
     ]
 

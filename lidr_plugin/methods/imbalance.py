@@ -11,6 +11,7 @@ from lidr_plugin.methods.base import Outcome, Preference, Reason, Text
 from lidr_plugin.methods.filters import Filter
 from lidr_plugin.methods.turns import Weighed, settle, turns, weigh
 from lidr_plugin.prompts.prompt import Prompt, PromptText
+from lidr_plugin.text.thinking import without_thoughts
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,4 +247,4 @@ class Work:
 def _passage(answer: Completion | Failure, *, thinking: bool) -> Text:
     if isinstance(answer, Failure):
         return Text("", failed=Reason.REQUEST_FAILED)
-    return Text(translation.without_thoughts(answer.text, thinking=thinking), cut=answer.finish_reason == "length")
+    return Text(without_thoughts(answer.text, thinking=thinking), cut=answer.finish_reason == "length")

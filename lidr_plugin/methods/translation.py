@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from lidr_plugin import languages
 from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
+from lidr_plugin.text.thinking import without_thoughts
 
 PREFILL = "<translated>\n"
 _OPEN, _CLOSE = "<translated>", "</translated>"
@@ -27,8 +28,6 @@ MATH_TEMPLATE = (
     "{prompt}\n\nReason step by step in {language}, and end with a line that gives the final answer as a number."
 )
 """Our wording of a math prompt that asks for the answer in the prompt's language."""
-
-_THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 
 
 class Translated(NamedTuple):
@@ -56,14 +55,6 @@ def translation_request(
     wording = template + REMINDER if attempt else template
     content = wording.replace("{language}", languages.name_of(target)).replace("{text}", text)
     return Chat(weights, (Message("user", content),), sampling, PREFILL, row=row)
-
-
-def without_thoughts(text: str, *, thinking: bool) -> str:
-    """The answer proper. Unless `thinking` is wanted, `<think>…</think>` goes, also where the template opened it."""
-    if not thinking and ("<think>" in text or "</think>" in text):
-        text = _THOUGHT.sub("", text)
-        text = text.rpartition("</think>")[2]
-    return text.strip()
 
 
 def parse_translation(completion: Completion, source: str, *, thinking: bool) -> Translated:
