@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lidr_plugin.methods.filters import is_degenerate
+from lidr_plugin.text.repetition import is_degenerate
 from tests.conftest import Lidr, files_of, prompts, rows_of, write_config, write_prompts
 from tests.support import oracle
 from tests.support.server import FakeServer, running
