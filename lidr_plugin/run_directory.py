@@ -88,6 +88,10 @@ class RunDirectory:
         """The directory of a round of `lidr iterate`, which shares this one's store."""
         return RunDirectory(self.path / f"iter{number}", self.store)
 
+    def stage(self, name: str) -> Path:
+        """The resolved configuration that `lidr iterate` hands to a stage of this round."""
+        return self.path / f"{name}.json"
+
     @property
     def iterate_json(self) -> Path:
         """The state of `lidr iterate`."""

@@ -15,7 +15,7 @@ EXPERIMENT = Path(__file__).resolve().parents[1] / "examples/experiment"
 
 
 def test_the_experiments_configuration_loads() -> None:
-    config = load(EXPERIMENT / "lidr.yaml", []).config
+    config = load(EXPERIMENT / "lidr.yaml", [])
     assert list(config.eval.models) == ["M0", "M1", "SFT", "swapped"]
 
 

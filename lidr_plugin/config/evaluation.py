@@ -4,7 +4,8 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from lidr_plugin.config.engine import Number, OtherModel, Section
+from lidr_plugin.config.engine import OtherModel
+from lidr_plugin.config.section import Number, Section
 
 
 class Judge(OtherModel):

@@ -3,7 +3,6 @@
 import difflib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from lidr_plugin import __version__
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
 
@@ -27,19 +27,6 @@ _Loader.add_implicit_resolver(
     re.compile(r"^[-+]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)[eE][-+]?\d+$"),
     list("-+0123456789."),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A configuration with the file it came from."""
-
-    config: Config
-    path: Path
-
-    @property
-    def folder(self) -> Path:
-        """The folder that relative prompt paths start from."""
-        return self.path.parent
 
 
 class _Source:
@@ -90,6 +77,12 @@ class _Source:
             values[key] = self._build(loader, value_node, (*where, key))
             self.places[(*where, key)] = place
         return values
+
+    def folder(self) -> Path:
+        """Where relative paths start from: the file's folder, or for what `resolved` wrote the folder that it names."""
+        if self.data.pop("lidr", None) is None:
+            return self.path.parent
+        return Path(str(self.data.pop("folder", self.path.parent)))
 
     def override(self, argument: str) -> None:
         """Applies one `KEY=VALUE`; the value is read as YAML."""
@@ -187,7 +180,7 @@ def _refined(line: str, key: KeyPath, source: _Source) -> str:
     return f"{source.place_of(key)}: {'.'.join(key)}: {line}" if key else f"{source.place_of(key)}: {line}"
 
 
-def load(path: Path, overrides: Sequence[str] = ()) -> Loaded:
+def load(path: Path, overrides: Sequence[str] = ()) -> Config:
     """The configuration in `path` with overrides applied.
 
     Raises:
@@ -197,11 +190,20 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Loaded:
     source.read()
     for argument in overrides:
         source.override(argument)
+    folder = source.folder()
     try:
-        config = Config.model_validate(source.data)
+        config = Config.model_validate(source.data, context={"folder": folder})
     except ValidationError as error:
         described = (line for detail in error.errors() for line in _describe(detail, source))
         source.problems.extend(dict.fromkeys(described))
     if source.problems:
         raise InputError.of(source.problems, str(path))
-    return Loaded(config=config, path=path)
+    return config
+
+
+def resolved(config: Config) -> dict[str, Any]:
+    """The configuration with every default filled in and the folder that its relative paths start from.
+
+    `load` reads it back: it is the `config.json` of a run, and what a round's stages are given.
+    """
+    return {"lidr": __version__, "folder": str(config.folder.absolute()), **config.model_dump(mode="json")}

@@ -1,61 +1,88 @@
-"""The filters: pure functions from a candidate to nothing or the reason why it becomes no pair."""
+"""The filters: pure functions from a candidate to nothing or the reason why it becomes no row."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from lidr_plugin.config.schema import Config
-from lidr_plugin.methods.base import Preference, Reason
+from lidr_plugin.methods.base import Preference, Reason, Row
+from lidr_plugin.prompts.prompt_set import PromptSet
 from lidr_plugin.text import numbers
 from lidr_plugin.text.language import LanguageGate
 from lidr_plugin.text.repetition import is_degenerate
 
-Filter = Callable[[Preference], Reason | None]
+Filter = Callable[[Row], str | None]
+"""Nothing, or the reason why a row is dropped: one of `Reason`, or a word of one's own."""
 
 
-def request_failed(candidate: Preference) -> Reason | None:
+REASONS: Mapping[str, str] = {
+    Reason.TRANSLATION_FAILED: "no usable translation came back",
+    Reason.TRUNCATED: "the chosen text, or its source, was cut at max_tokens",
+    Reason.IDENTICAL: "chosen equals rejected",
+    Reason.OFF_TARGET: "chosen is in another language",
+    Reason.REPETITION: "chosen repeats itself without end",
+    Reason.LENGTH_RATIO: "chosen and rejected differ too much in length",
+    Reason.EMPTY: "an answer is empty",
+    Reason.TRANSLATION_PROMPT: "the prompt asks for a translation itself",
+    Reason.ANSWER: "the final answer is not as answer_filter wants it",
+    Reason.REQUEST_FAILED: "a request failed for good",
+}
+"""Each reason in words."""
+
+
+def weigh(row: Row, filters: Sequence[Filter]) -> str | None:
+    """The reason of the first filter that gives one."""
+    for check in filters:
+        if reason := check(row):
+            return reason
+    return None
+
+
+def request_failed(row: Row) -> Reason | None:
     """A request that the candidate needs failed for good."""
-    failed = (candidate.source.failed, candidate.chosen.failed, candidate.rejected.failed)
-    return Reason.REQUEST_FAILED if Reason.REQUEST_FAILED in failed else None
+    return Reason.REQUEST_FAILED if any(text.failed == Reason.REQUEST_FAILED for text in row.texts) else None
 
 
-def truncated(candidate: Preference) -> Reason | None:
-    """Chosen, or the text that it was translated from, stopped at max_tokens. A cut rejected text does no harm."""
-    return Reason.TRUNCATED if candidate.source.cut or candidate.chosen.cut else None
+def truncated(row: Row) -> Reason | None:
+    """The text to learn, or the one that it was translated from, stopped at max_tokens. A cut rejected text does no harm."""
+    return Reason.TRUNCATED if row.source.cut or row.target.cut else None
 
 
-def usable(candidate: Preference) -> Reason | None:
+def usable(row: Row) -> str | None:
     """A text is missing: a prompt or a translation that failed, or an answer without a word."""
-    failed = candidate.source.failed or candidate.chosen.failed or candidate.rejected.failed
-    if failed:
-        return failed
-    return None if candidate.chosen.text and candidate.rejected.text else Reason.EMPTY
+    for text in row.texts:
+        if text.failed:
+            return text.failed
+    # The source may be empty where nothing was asked after it.
+    return None if all(text.text for text in row.texts[1:]) else Reason.EMPTY
 
 
-def identical(candidate: Preference) -> Reason | None:
+def identical(row: Row) -> Reason | None:
     """Chosen equals rejected: nothing to learn."""
-    return Reason.IDENTICAL if candidate.chosen.text == candidate.rejected.text else None
+    return Reason.IDENTICAL if isinstance(row, Preference) and row.chosen.text == row.rejected.text else None
 
 
 def off_target(gate: LanguageGate) -> Filter:
     """Chosen is not in the pair's language. An answer to a translation prompt, left as it is, is not asked for."""
 
-    def check(candidate: Preference) -> Reason | None:
-        if candidate.answers_translation or not gate.off_target(candidate.chosen.text, candidate.language):
+    def check(row: Row) -> Reason | None:
+        if row.answers_translation or not gate.off_target(row.target.text, row.language):
             return None
         return Reason.OFF_TARGET
 
     return check
 
 
-def repetition(candidate: Preference) -> Reason | None:
+def repetition(row: Row) -> Reason | None:
     """Degenerate repetition in the chosen text."""
-    return Reason.REPETITION if is_degenerate(candidate.chosen.text) else None
+    return Reason.REPETITION if is_degenerate(row.target.text) else None
 
 
 def length_ratio(low: float, high: float) -> Filter:
     """The length of chosen over rejected, in characters, is out of bounds."""
 
-    def check(candidate: Preference) -> Reason | None:
-        ratio = len(candidate.chosen.text) / len(candidate.rejected.text)
+    def check(row: Row) -> Reason | None:
+        if not isinstance(row, Preference):
+            return None
+        ratio = len(row.chosen.text) / len(row.rejected.text)
         return None if low <= ratio <= high else Reason.LENGTH_RATIO
 
     return check
@@ -64,18 +91,29 @@ def length_ratio(low: float, high: float) -> Filter:
 def answer(*, contrast: bool) -> Filter:
     """The chosen answer is wrong; with `contrast` also: the rejected one is right."""
 
-    def check(candidate: Preference) -> Reason | None:
-        assert candidate.final_answer is not None
-        if not numbers.is_correct(candidate.chosen.text, candidate.final_answer):
+    def check(row: Row) -> Reason | None:
+        assert row.final_answer is not None, "the method's problems() found prompts without one"
+        if not numbers.is_correct(row.target.text, row.final_answer):
             return Reason.ANSWER
-        if contrast and numbers.is_correct(candidate.rejected.text, candidate.final_answer):
+        if contrast and isinstance(row, Preference) and numbers.is_correct(row.rejected.text, row.final_answer):
             return Reason.ANSWER
         return None
 
     return check
 
 
-def build_filters(config: Config) -> list[Filter]:
+def lacking_answers(prompts: PromptSet, answer_filter: str) -> list[str]:
+    """A prompt without a final answer, where the filter needs one."""
+    without = prompts.without_final_answer() if answer_filter != "none" else None
+    if without is None:
+        return []
+    return [
+        f"answer_filter: {answer_filter}: prompt {without!r} has no final answer; name the column in columns.final_answer, "
+        "or set answer_filter=none"
+    ]
+
+
+def filters_of(config: Config) -> list[Filter]:
     """The filters of a run, in the order in which the first reason counts."""
     chosen = config.filters
     filters: list[Filter] = [request_failed]

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
-from importlib.resources import files
+from importlib import resources
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import yaml
 
+from lidr_plugin import files
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
 from lidr_plugin.run_directory import RunDirectory
@@ -44,6 +46,7 @@ _TEMPLATES = (
 """Part of a model's name to LLaMA-Factory's template; the first match counts."""
 
 Settings = dict[str, Any]
+Stage: TypeAlias = Literal["dpo", "sft"]
 
 
 def propose_template(model: str) -> str | None:
@@ -62,7 +65,7 @@ class Composed(NamedTuple):
 @cache
 def layers() -> Mapping[str, Any]:
     """The content of `recipes/layers.yaml`."""
-    loaded: Mapping[str, Any] = yaml.safe_load((files("lidr_recipes") / "layers.yaml").read_text())
+    loaded: Mapping[str, Any] = yaml.safe_load((resources.files("lidr_recipes") / "layers.yaml").read_text())
     return loaded
 
 
@@ -78,7 +81,7 @@ def compose(method: str, task: str) -> Composed:
 
 def deepspeed_file(name: str) -> Path:
     """The shipped DeepSpeed configuration `zero2`, `zero3` or `zero3_offload`."""
-    return Path(str(files("lidr_recipes") / "deepspeed" / f"{name}.json"))
+    return Path(str(resources.files("lidr_recipes") / "deepspeed" / f"{name}.json"))
 
 
 def launch_of(config: Config) -> Launch:
@@ -87,16 +90,20 @@ def launch_of(config: Config) -> Launch:
     return read_launch({key: str(value) for key, value in config.train.env.items()}, ray_workers=workers)
 
 
-def train_settings(config: Config, run: RunDirectory, launch: Launch, *, dataset: str) -> Settings:
+def train_settings(config: Config, run: RunDirectory, launch: Launch, *, dataset: str, stage: Stage) -> Settings:
     """The keys of `train.yaml`, with absolute paths, so that it works from any folder. `train:` keys come last and win.
 
     Args:
         dataset: the name in `data/dataset_info.json` of what is trained on.
+        stage: LLaMA-Factory's, by the dataset's rows.
 
     Raises:
         InputError: the global batch cannot be split over the processes of the launch, or a file is not there.
     """
-    composed, given = compose(config.train.method, config.task), config.train.llamafactory
+    composed, given = (
+        compose("sft_baseline" if stage == "sft" else config.train.method, config.task),
+        config.train.llamafactory,
+    )
     paths: Settings = {
         "model_name_or_path": _local(config.model_name_or_path),
         "trust_remote_code": config.trust_remote_code,
@@ -184,3 +191,30 @@ def render(settings: Mapping[str, Any], config: Config, launch: Launch, *, pairs
         machine="" if launch.gpus else "; no GPU was found, so use_cpu is on",
     )
     return head + body
+
+
+class Recipe(NamedTuple):
+    """The content of `train.yaml` and the processes that it was worked out for."""
+
+    settings: Settings
+    launch: Launch
+
+
+def recipe_for(config: Config, run: RunDirectory, stage: Stage) -> Recipe:
+    """The recipe for this machine; where its GPUs do not divide the batch, for one process: it may not be the one that trains.
+
+    Raises:
+        InputError: there is no such recipe, whatever the machine.
+    """
+    launch = launch_of(config)
+    try:
+        return Recipe(train_settings(config, run, launch, dataset=config.dataset_name, stage=stage), launch)
+    except InputError:
+        launch = replace(launch, env={}, gpus=min(launch.gpus, 1), nodes=1, rank=0, per_node=1)
+        return Recipe(train_settings(config, run, launch, dataset=config.dataset_name, stage=stage), launch)
+
+
+def write_recipe(config: Config, run: RunDirectory, stage: Stage, *, rows: int) -> None:
+    """Writes `train.yaml` for a dataset of so many rows."""
+    settings, launch = recipe_for(config, run, stage)
+    files.write_text(run.train_yaml, render(settings, config, launch, pairs=rows, path=run.train_yaml))

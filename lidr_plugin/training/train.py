@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from lidr_plugin import files
-from lidr_plugin.config.file import Loaded
 from lidr_plugin.config.schema import Config
-from lidr_plugin.dataset.views import rows_of, trained_on, without
+from lidr_plugin.dataset.views import rows_of, stage_on_disk, without
 from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.checks import Verdict
@@ -41,16 +40,16 @@ class Trained:
     repeated: bool
 
 
-def train(loaded: Loaded, *, restart: bool, say: Callable[[str], None]) -> Trained:
+def train(config: Config, *, restart: bool, say: Callable[[str], None]) -> Trained:
     """Trains on the run's dataset, merges and verifies; goes on where an earlier call was interrupted.
 
     Raises:
         InputError: something is wrong with the configuration, the dataset or the template.
         RunError: the training or the merge failed.
     """
-    config, run = loaded.config, RunDirectory(Path(loaded.config.output_dir).expanduser())
+    run = RunDirectory(Path(config.output_dir).expanduser())
     python, launch = interpreter(config), launch_of(config)
-    settings = train_settings(config, run, launch, dataset=config.dataset_name)
+    settings = train_settings(config, run, launch, dataset=config.dataset_name, stage=stage_on_disk(config, run))
     _check(config, run, python, launch, settings)
     if launch.rank:
         return _follow(config, run, python, launch, settings)
@@ -60,15 +59,15 @@ def train(loaded: Loaded, *, restart: bool, say: Callable[[str], None]) -> Train
         return _Training(config, run, python, launch, say).go(settings, restart=restart)
 
 
-def rehearse(loaded: Loaded, say: Callable[[str], None]) -> str:
+def rehearse(config: Config, say: Callable[[str], None]) -> str:
     """Checks all that a training would meet, writes nothing, and returns the recipe.
 
     Raises:
         InputError: as the training itself would.
     """
-    config, run = loaded.config, RunDirectory(Path(loaded.config.output_dir).expanduser())
+    run = RunDirectory(Path(config.output_dir).expanduser())
     python, launch = interpreter(config), launch_of(config)
-    settings = train_settings(config, run, launch, dataset=config.dataset_name)
+    settings = train_settings(config, run, launch, dataset=config.dataset_name, stage=stage_on_disk(config, run))
     _check(config, run, python, launch, settings)
     verdict = Verdict(Script(python, "check", check_job(config, run, settings, []), launch.env).result(), settings)
     if verdict.problem and not config.train.allow_template_mismatch:
@@ -154,7 +153,6 @@ class _Training:
             for path in (self.run.checkpoint, self.run.model):
                 shutil.rmtree(path, ignore_errors=True)
             self.run.train_json.unlink(missing_ok=True)
-        settings["dataset"] = trained_on(self.config, self.run)
         check = Script(self.python, "check", check_job(self.config, self.run, settings, []), self.launch.env)
         try:
             if self.config.train.drop_over_cutoff:

@@ -16,7 +16,7 @@ import httpx
 
 from lidr_plugin.completions.engines.openai import OpenAI
 from lidr_plugin.completions.requests import Chat, Completion
-from lidr_plugin.config.engine import Engine
+from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.errors import EngineError
 from lidr_plugin.machine.environments import python_of
 
@@ -60,7 +60,7 @@ class Vllm:
     """
 
     def __init__(
-        self, config: Engine, *, model: str, revision: str, trust_remote_code: bool, log: Path, max_tokens: int
+        self, config: EngineSettings, *, model: str, revision: str, trust_remote_code: bool, log: Path, max_tokens: int
     ) -> None:
         self._config = config
         self._model = model

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 
 from lidr_plugin.completions.engines.base import backend_of
-from lidr_plugin.config.engine import Engine
+from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.errors import InputError
 
 MODEL_FILES = frozenset(
@@ -30,7 +30,7 @@ def fingerprint(directory: Path) -> str:
     return f"sha256:{total.hexdigest()}"
 
 
-def weights_of(config: Engine, model: str, revision: str, *, key: str = "model_name_or_path") -> str:
+def weights_of(config: EngineSettings, model: str, revision: str, *, key: str = "model_name_or_path") -> str:
     """The identity that goes into completion keys (contract, section 3, `engine.weights`).
 
     Args:
