@@ -9,7 +9,7 @@ from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
 from lidr_plugin.methods import filters
 from lidr_plugin.methods.base import Preference, Reason, Text
-from lidr_plugin.methods.turns import turns
+from lidr_plugin.methods.imbalance import turns
 from lidr_plugin.prompts.prompt import PromptText
 from lidr_plugin.text.language import LanguageGate
 from lidr_plugin.text.numbers import final_numbers, is_correct
@@ -93,8 +93,8 @@ def test_identical_length_ratio_and_cut_texts() -> None:
 def test_every_filter_can_be_switched_off() -> None:
     values = {"model_name_or_path": "m", "languages": ["de"], "prompts": "{language}.jsonl"}
     off = dict.fromkeys(("truncated", "identical", "off_target", "repetition", "length_ratio"), False)
-    with_all = filters.build_filters(Config.model_validate(values))
-    with_none = filters.build_filters(Config.model_validate({**values, "filters": off}))
+    with_all = filters.filters_of(Config.model_validate(values))
+    with_none = filters.filters_of(Config.model_validate({**values, "filters": off}))
     assert len(with_all) - len(with_none) == 5
 
 

@@ -17,37 +17,36 @@ from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
 from lidr_plugin.completions.runner import run
 from lidr_plugin.completions.store import Store
 from lidr_plugin.errors import RunError, StoreError
-from lidr_plugin.methods import translation
-from lidr_plugin.methods.base import Outcome
+from lidr_plugin.methods.base import Ask, Outcome, Preference
 from lidr_plugin.methods.filters import identical, length_ratio, repetition, request_failed, truncated, usable
-from lidr_plugin.methods.imbalance import Method, Work
+from lidr_plugin.methods.imbalance import Imbalance
+from lidr_plugin.methods.responses import Responder
+from lidr_plugin.methods.translation import TEMPLATE, Translator
+from lidr_plugin.methods.translation_prompts import TranslationPrompts
 from lidr_plugin.prompts.prompt import Prompt, PromptText
 from tests.support import model, oracle
 from tests.support.fake import Fake
-from tests.test_oracle import judge
 
 LANGUAGES = ("de", "es")
 SAMPLING = Sampling(0.0, 1.0, 100, 1.1, 42, False)
 
 
-def method(policy: str = "one") -> Method:
-    return Method(
+def method(policy: str = "one") -> Imbalance:
+    translator = Translator(sampling=SAMPLING, template=TEMPLATE, retries=1, skip_cut=True)
+    responder = Responder(dominant="en", sampling=SAMPLING, system=None, template=None, translator=translator)
+    return Imbalance(
         dominant="en",
         languages=LANGUAGES,
-        weights="w",
-        translator="w",
-        response=SAMPLING,
-        translation=SAMPLING,
-        system=None,
-        retries=1,
-        template=translation.TEMPLATE,
-        prompt_template=None,
+        responder=responder,
         dominant_pairs=policy,
-        translation_prompts="drop",
-        is_translation_prompt=lambda _: False,
-        skip_cut=True,
+        translation_prompts=TranslationPrompts("drop", lambda _: False),
         filters=[request_failed, truncated, usable, identical, repetition, length_ratio(0.2, 5.0)],
+        answer_filter="none",
+        roles={},
     )
+
+
+ASK = Ask({"policy": "w", "translator": "w"})
 
 
 def answer(request: Chat) -> Completion:
@@ -65,10 +64,8 @@ def settle_all(
     concurrency: int = 8,
     max_failures: int = 0,
 ) -> tuple[list[Outcome], Meter]:
-    works = (
-        Work(Prompt(i, str(i), {code: PromptText(text) for code, text in row.items()}), method(policy))
-        for i, row in enumerate(prompts)
-    )
+    texts = ({code: PromptText(text) for code, text in row.items()} for row in prompts)
+    works = (method(policy).steps(Prompt(i, str(i), text), ASK) for i, text in enumerate(texts))
     meter, settled = Meter(), list[Outcome]()
     generator = Client(store, {"w": Model(engine, concurrency, max_failures)}, meter)
     asyncio.run(run(works, generator, settled.append, concurrency))
@@ -87,13 +84,13 @@ def test_any_prompts_give_what_the_definitions_give(rows: list[dict[str, str]], 
         engine = Fake(answer, delay=lambda request: model.digest(request.messages[0].content) % 3 / 1000)
         settled, meter = settle_all(marked, engine, store, policy=policy, concurrency=concurrency)
         again, second = settle_all(marked, Fake(lambda _: None), store, policy=policy)
-    pairs, rejected = oracle.expected(marked, LANGUAGES, policy=policy, judge=judge)
-    found = [pair for item in settled for pair in item.pairs]
+    pairs, rejected = oracle.expected(marked, LANGUAGES, policy=policy, judge=oracle.judge)
+    found = [pair for item in settled for pair in item.rows if isinstance(pair, Preference)]
     assert [(p.id, p.language, p.chosen.text, p.rejected.text) for p in found] == [
         (p["id"], p["language"], p["chosen"], p["rejected"]) for p in pairs
     ]
-    lost = [item for each in settled for item in each.rejections]
-    assert [(r.candidate.id, r.candidate.language, r.reason) for r in lost] == [
+    lost = [item for each in settled for item in each.drops]
+    assert [(drop.row.id, drop.row.language, drop.reason) for drop in lost] == [
         (r["id"], r["language"], r["reason"]) for r in rejected
     ]
     assert again == settled
