@@ -13,8 +13,8 @@ from lidr_plugin.config.section import results_of
 from lidr_plugin.errors import InputError, Interrupted, RunError
 from lidr_plugin.evaluation import gate
 from lidr_plugin.evaluation.intervals import percent
+from lidr_plugin.machine.children import guarded
 from lidr_plugin.run_directory import RunDirectory
-from lidr_plugin.training.environment import guarded
 
 STAGES = ("build", "probe", "train", "eval")
 _COMMANDS = {"build": "build-pairs", "probe": "probe", "train": "train", "eval": "eval"}

@@ -21,11 +21,11 @@ from lidr_plugin.evaluation.benchmarks import fidelity, hub, mgsm
 from lidr_plugin.evaluation.head_to_head import Asked, Said, head_to_head
 from lidr_plugin.evaluation.intervals import shares
 from lidr_plugin.evaluation.lm_eval import lm_eval_of
-from lidr_plugin.methods import translation
 from lidr_plugin.methods.responses import turns_of
 from lidr_plugin.prompts.prompt_set import PromptSet
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.text.language import LanguageGate
+from lidr_plugin.text.thinking import without_thoughts
 
 _MGSM_COLUMNS = Columns(instruction="query", final_answer="response")
 
@@ -191,9 +191,7 @@ def _said(config: Config, benches: Sequence[_Bench], answers: Sequence[Completio
     thinking = config.generation.thinking
     questions = [(bench.name, asked) for bench in benches for asked in bench.questions]
     return [
-        Said(
-            bench, asked, translation.without_thoughts(answer.text, thinking=thinking), answer.finish_reason == "length"
-        )
+        Said(bench, asked, without_thoughts(answer.text, thinking=thinking), answer.finish_reason == "length")
         for (bench, asked), answer in zip(questions, answers, strict=True)
     ]
 

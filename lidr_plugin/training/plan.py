@@ -12,7 +12,7 @@ import httpx
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.views import rows_of
 from lidr_plugin.errors import InputError
-from lidr_plugin.machine.environments import Gpu, gpus
+from lidr_plugin.machine.gpus import Gpu, gpus
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.batch import split
 from lidr_plugin.training.memory import Memory, Shape, estimate, shape_of
