@@ -61,8 +61,7 @@ async def _check_servers(lanes: dict[str, Model]) -> None:
 
     for lane in lanes.values():
         if isinstance(lane.engine, OpenAI):
-            async with lane.engine:
-                pass
+            await lane.engine.check()
 
 
 def _examples(prompt: Prompt, method: Method) -> dict[str, Any]:
