@@ -24,10 +24,10 @@ from pathlib import Path
 import yaml
 
 from lidr_plugin.completions.requests import Chat, Completion, request_json
+from lidr_plugin.completions.steps import Course
 from lidr_plugin.completions.store import Entry, Store
 from lidr_plugin.config.file import load
-from lidr_plugin.dataset.prepare import Preflight
-from lidr_plugin.methods.imbalance import Work
+from lidr_plugin.dataset.prepare import Prepared
 from tests.support.model import digest
 
 WORDS = 40
@@ -56,13 +56,16 @@ def made_up(request: Chat) -> Completion:
     return Completion(text + "\n</translated>" if request.prefill else text, "stop", 100, 60, bool(request.prefill))
 
 
-def entries(works: Iterator[Work]) -> Iterator[Entry]:
-    for work in works:
-        while work.settle() is None:
-            for label, request in work.wanted().items():
+def entries(ready: Prepared) -> Iterator[Entry]:
+    """Every request of the run with a made-up answer."""
+    for prompt in ready.prompts:
+        course = Course(ready.method.steps(prompt, ready.ask))
+        while course.wanted:
+            wanted, course.wanted = course.wanted, []
+            for branch, request in wanted:
                 answer = made_up(request)
-                work.answer(label, answer)
                 yield Entry(request_json(request), answer)
+                course.answer(branch, answer)
 
 
 def prepare(folder: Path, count: int, off_target: bool) -> Path:
@@ -82,8 +85,8 @@ def prepare(folder: Path, count: int, off_target: bool) -> Path:
     }
     config.write_text(yaml.safe_dump(settings))
     (folder / "run").mkdir()
-    with Preflight(load(config)) as ready, Store(ready.run.store) as store:
-        stream = entries(ready.works())
+    with Prepared(load(config)) as ready, Store(ready.run.store) as store:
+        stream = entries(ready)
         while batch := list(islice(stream, 20_000)):
             store.put_many(batch)
     return config

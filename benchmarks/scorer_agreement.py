@@ -15,7 +15,6 @@ from typing import Any
 import orjson
 
 from lidr_plugin.config.evaluation import Eval, LmEval
-from lidr_plugin.config.file import Loaded
 from lidr_plugin.config.schema import Config
 from lidr_plugin.evaluation.benchmarks import mgsm
 from lidr_plugin.evaluation.lm_eval import Harness
@@ -55,9 +54,7 @@ def replayed(label: str, code: str, items: list[dict[str, Any]], questions: list
             prompts="{language}",
             eval=Eval(lm_eval=wanted),
         )
-        harness = Harness(
-            Loaded(config, folder / "lidr.yaml"), wanted, str(folder / "{language}.jsonl"), folder / "out"
-        )
+        harness = Harness(config, wanted, str(folder / "{language}.jsonl"), folder / "out")
         harness.tasks = harness.tasks._replace(names=[f"lidr_mgsm_{code}"])
         harness.run(label, label, "replayed")
         (path,) = (folder / "out" / label).rglob("samples_*.jsonl")

@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("config", type=Path)
     parser.add_argument("--times", type=int, default=3)
     options = parser.parse_args()
-    config = load(options.config).config
+    config = load(options.config)
     run, python = RunDirectory(Path(config.output_dir)), interpreter(config)
     env = environment(python, {key: str(value) for key, value in config.train.env.items()})
     ours = [sys.executable, "-c", "from lidr_cli.main import main; main()", "train", str(options.config)]

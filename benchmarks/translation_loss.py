@@ -18,9 +18,10 @@ from pathlib import Path
 import yaml
 
 from lidr_plugin.completions.requests import Completion, request_json
+from lidr_plugin.completions.steps import Course
 from lidr_plugin.completions.store import Entry, Store
 from lidr_plugin.config.file import load
-from lidr_plugin.dataset.prepare import Preflight
+from lidr_plugin.dataset.prepare import Prepared
 
 PUBLISHED = 78 / 1000
 
@@ -60,11 +61,10 @@ def main() -> None:
         }
         (folder / "lidr.yaml").write_text(yaml.safe_dump(settings))
         (folder / "run").mkdir()
-        with Preflight(load(folder / "lidr.yaml")) as ready, Store(ready.run.store) as store:
-            for work, row in zip(ready.works(), chosen, strict=True):
-                work.settle()
-                for label, request in work.wanted().items():
-                    text = row["response"] if label.source == "en" else "."
+        with Prepared(load(folder / "lidr.yaml")) as ready, Store(ready.run.store) as store:
+            for prompt, row in zip(ready.prompts, chosen, strict=True):
+                for _, request in Course(ready.method.steps(prompt, ready.ask)).wanted:
+                    text = row["response"] if request.row.endswith("[en]") else "."
                     store.put_many([Entry(request_json(request), Completion(text, "stop", 0, 0))])
         command = [
             sys.executable,

@@ -22,14 +22,14 @@ def build_pairs(
 
     Every completion is stored the moment it arrives. Interrupted or killed, the same command goes on from there.
     """
+    import lidr_plugin
     from lidr_plugin.config.file import load
-    from lidr_plugin.dataset import build, dryrun
 
-    loaded = load(config, overrides or [])
+    settings = load(config, overrides or [])
     if dry_run:
-        _show_dry_run(dryrun.dry_run(loaded))
+        _show_dry_run(lidr_plugin.dry_run(settings))
     else:
-        _show(build.build_pairs(loaded))
+        _show(lidr_plugin.build_pairs(settings))
 
 
 def _show(built: Any) -> None:
@@ -63,8 +63,8 @@ def _show(built: Any) -> None:
 def _show_dry_run(dry: "DryRun") -> None:
     typer.echo(f"{dry.prompts:,} prompts; at most {dry.requests:,} requests, second tries aside")
     typer.echo(f"{dry.stored:,} completions are in {dry.run.store} already")
-    for kind, request in dry.examples.items():
-        typer.echo(f"\n--- one {kind} request ({request.row}), max_tokens {request.sampling.max_tokens}")
+    for request in dry.examples:
+        typer.echo(f"\n--- a request ({request.row}), max_tokens {request.sampling.max_tokens}")
         for message in request.messages:
             typer.echo(f"[{message.role}]\n{message.content}")
         if request.prefill:

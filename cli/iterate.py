@@ -29,10 +29,9 @@ def iterate(
     from lidr_plugin import rounds as library
     from lidr_plugin.config.file import load
 
-    given = overrides or []
-    loaded = load(config, given)
-    library.iterate(loaded, given, until=until.value, only=number, say=lambda line: typer.echo(line, err=True))
-    typer.echo(f"rounds   {loaded.config.output_dir}")
+    settings = load(config, overrides or [])
+    library.iterate(settings, until=until.value, only=number, say=lambda line: typer.echo(line, err=True))
+    typer.echo(f"rounds   {settings.output_dir}")
 
 
 def register(app: typer.Typer) -> None:

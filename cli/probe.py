@@ -27,8 +27,8 @@ def probe(
     from lidr_plugin.config.file import load
     from lidr_plugin.evaluation import probe as library
 
-    loaded = load(config, overrides or [])
-    done = library.probe(loaded, sample=sample)
+    settings = load(config, overrides or [])
+    done = library.probe(settings, sample=sample)
     console = Console(width=None if sys.stdout.isatty() else 120)
     table = Table(title="answers: percent, with 95 % intervals", title_justify="left", box=None, pad_edge=False)
     graded = any(found["grade"] for found in done.found["responses"].values())
@@ -39,8 +39,8 @@ def probe(
         grade = ["{:.1f} ± {:.1f}".format(*found["grade"]) if found["grade"] else "none"] * graded
         table.add_row(code, *cells, f"{found['characters']:.0f}", *grade)
     console.print(table)
-    console.print(_against(loaded.config.dominant_language, done.found))
-    for line in _verdict(loaded.config.dominant_language, done.found):
+    console.print(_against(settings.dominant_language, done.found))
+    for line in _verdict(settings.dominant_language, done.found):
         typer.echo(line)
     typer.echo(f"all numbers: {done.run.probe_json}")
 

@@ -28,11 +28,11 @@ def train(
     def say(line: str) -> None:
         typer.echo(line, err=True)
 
-    loaded = load(config, overrides or [])
+    settings = load(config, overrides or [])
     if dry_run:
-        typer.echo(library.rehearse(loaded, say), nl=False)
+        typer.echo(library.rehearse(settings, say), nl=False)
         return
-    done = library.train(loaded, restart=restart, say=say)
+    done = library.train(settings, restart=restart, say=say)
     if not done.state:
         typer.echo("trained as a further node; the first one keeps the result")
         return

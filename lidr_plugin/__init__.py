@@ -1,3 +1,260 @@
-"""Language Imbalance Driven Rewarding (arXiv 2410.08964) as a library: from parallel prompts to preference pairs."""
+"""Language Imbalance Driven Rewarding (arXiv 2410.08964) as a library: from parallel prompts to rows, models and results.
+
+    import lidr_plugin as lidr
+
+    config = lidr.load("lidr.yaml", "engine.concurrency=64")
+    built = lidr.build_pairs(config)
+    trained = lidr.train(config)
+
+Everything heavy is imported by the call that needs it. docs/api.md has a method, a filter and an engine of one's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lidr_plugin.completions.engines.base import NamedEngine
+    from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
+    from lidr_plugin.completions.steps import Steps, both, together
+    from lidr_plugin.config.schema import Config
+    from lidr_plugin.dataset.build import Built
+    from lidr_plugin.dataset.dryrun import DryRun
+    from lidr_plugin.errors import EngineError, InputError, Interrupted, LidrError, RequestError, RunError, StoreError
+    from lidr_plugin.evaluation.evaluate import Evaluated
+    from lidr_plugin.evaluation.probe import Probed
+    from lidr_plugin.methods.base import Ask, Drop, Method, Outcome, Preference, Reason, Sft, Text
+    from lidr_plugin.methods.filters import Filter, filters_of
+    from lidr_plugin.prompts.prompt import Prompt, PromptText
+    from lidr_plugin.training.plan import Plan
+    from lidr_plugin.training.train import Trained
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "completions.engines.base": "NamedEngine",
+    "completions.requests": "Chat Completion Message Sampling",
+    "completions.steps": "Steps both together",
+    "config.schema": "Config",
+    "errors": "EngineError InputError Interrupted LidrError RequestError RunError StoreError",
+    "methods.base": "Ask Drop Method Outcome Preference Reason Sft Text",
+    "methods.filters": "Filter filters_of",
+    "prompts.prompt": "Prompt PromptText",
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
+__all__ = [
+    "Ask",
+    "Chat",
+    "Completion",
+    "Config",
+    "Drop",
+    "EngineError",
+    "Filter",
+    "InputError",
+    "Interrupted",
+    "LidrError",
+    "Message",
+    "Method",
+    "NamedEngine",
+    "Outcome",
+    "Preference",
+    "Prompt",
+    "PromptText",
+    "Reason",
+    "RequestError",
+    "RunError",
+    "Sampling",
+    "Sft",
+    "Steps",
+    "StoreError",
+    "Text",
+    "both",
+    "build_pairs",
+    "configure",
+    "dry_run",
+    "evaluate",
+    "filters_of",
+    "iterate",
+    "load",
+    "plan",
+    "probe",
+    "report",
+    "together",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """The names of `__all__` that live elsewhere, imported when they are asked for (PEP 562)."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+
+
+def load(path: str | Path, *overrides: str) -> Config:
+    """The configuration of a file, with overrides such as `engine.concurrency=64`.
+
+    Raises:
+        InputError: with every problem of the file and the overrides, each with its place.
+    """
+    from lidr_plugin.config.file import load as read
+
+    return read(Path(path), overrides)
+
+
+def configure(**values: Any) -> Config:
+    """The configuration with these values at its keys, without a file; relative paths start from the working directory.
+
+        lidr.configure(model_name_or_path="…", languages=["de"], prompts="{language}.jsonl", train={"method": "lora"})
+
+    Raises:
+        InputError: with every problem of the values.
+    """
+    from lidr_plugin.config.file import config_of
+
+    return config_of(values)
+
+
+def build_pairs(
+    config: Config,
+    *,
+    method: Method | None = None,
+    filters: Sequence[Filter] | None = None,
+    engine: NamedEngine | None = None,
+) -> Built:
+    """Runs a method to its dataset, recipe and page; what is in the store already is not asked again.
+
+    Args:
+        method: in place of the one that the configuration names.
+        filters: in place of those of the configuration, for its method: `[*filters_of(config), mine]`.
+        engine: who answers in place of the configuration's engine.
+
+    Raises:
+        InputError: something is wrong with the input; nothing was written.
+        RunError: the run failed; the same call goes on from there.
+    """
+    from lidr_plugin import files
+    from lidr_plugin.completions.progress import Meter
+    from lidr_plugin.completions.store import Store
+    from lidr_plugin.dataset.build import Built, build
+    from lidr_plugin.dataset.prepare import Prepared
+    from lidr_plugin.pages.report import write_report
+    from lidr_plugin.training.recipe import recipe_for, write_recipe
+
+    with Prepared(config, method=method, filters=filters, engine=engine) as ready:
+        run = ready.run
+        recipe_for(config, run, ready.stage)  # a recipe that cannot be made is told before anything is asked
+        with run.at_work("every finished completion is kept; the same command goes on from there"):
+            files.sweep(run.path)
+            files.sweep(run.data)
+            meter = Meter()
+            with Store(run.store) as store:
+                counts = build(ready, store, meter)
+            write_recipe(config, run, ready.stage, rows=sum(counts.pairs.values()))
+            return Built(run, write_report(run, config, counts, meter))
+
+
+def dry_run(config: Config, *, method: Method | None = None) -> DryRun:
+    """Checks all that `build_pairs` would meet, asks nothing and writes nothing.
+
+    Raises:
+        InputError: as the run itself would. A server that is not there is in the result, for the rest is worth seeing.
+    """
+    from lidr_plugin.dataset.dryrun import dry_run as rehearse
+    from lidr_plugin.dataset.prepare import Prepared
+    from lidr_plugin.training.recipe import recipe_for
+
+    with Prepared(config, method=method) as ready:
+        recipe_for(config, ready.run, ready.stage)
+        return rehearse(ready)
+
+
+def probe(config: Config, *, sample: int = 64) -> Probed:
+    """Measures the imbalance on a sample of the prompts, before anything is trained.
+
+    Raises:
+        InputError: something is wrong with the input, or every prompt of the sample asks for a translation.
+        RunError: a request failed for good; what was answered is kept.
+    """
+    from lidr_plugin.evaluation.probe import probe as measure
+
+    return measure(config, sample=sample)
+
+
+def train(config: Config, *, restart: bool = False, say: Callable[[str], None] = print) -> Trained:
+    """Trains on what was built, merges and verifies; goes on where an earlier call was interrupted.
+
+    Args:
+        restart: removes what an earlier training left, and begins anew.
+        say: is told what happens, line by line.
+
+    Raises:
+        InputError: something is wrong with the configuration, the dataset or the template.
+        RunError: the training or the merge failed.
+    """
+    from lidr_plugin.training.train import train as run
+
+    return run(config, restart=restart, say=say)
+
+
+def plan(config: Config, *, gpus: str | None = None) -> Plan:
+    """What each way of training needs: memory, batch, steps, time, disk.
+
+    Args:
+        gpus: how many, and how many GB each has, as `8x80`; None: those of this machine.
+
+    Raises:
+        InputError: the model's shape cannot be told.
+    """
+    from lidr_plugin.training.plan import parse_gpus
+    from lidr_plugin.training.plan import plan as estimate
+
+    return estimate(config, parse_gpus(gpus) if gpus else None)
+
+
+def evaluate(config: Config) -> Evaluated:
+    """Measures one model or several side by side on what the section `eval` names.
+
+    Raises:
+        InputError: nothing is to be measured, or a file or a model is not there.
+        RunError: a request failed for good; what was answered is kept.
+    """
+    from lidr_plugin.evaluation.evaluate import evaluate as measure
+
+    return measure(config)
+
+
+def iterate(
+    config: Config, *, until: str = "eval", only: int | None = None, say: Callable[[str], None] = print
+) -> dict[str, Any]:
+    """Rounds of build, probe, train and evaluate, each stage a process of its own; what is finished is not repeated.
+
+    Args:
+        until: the last stage of every round: `build`, `probe`, `train` or `eval`.
+        only: this round alone.
+        say: is told what happens, line by line.
+
+    Returns:
+        By stage, the settings that it was done with.
+
+    Raises:
+        InputError: a finished stage was done with other settings, or nothing tells the rounds' prompts apart.
+        RunError: a stage failed, or the gate stopped the loop.
+    """
+    from lidr_plugin.rounds import iterate as run
+
+    return run(config, until=until, only=only, say=say)
+
+
+def report(run_dir: str | Path) -> list[Path]:
+    """Renders the page of a run again, from its files; returns what was written.
+
+    Raises:
+        InputError: there is no run.
+    """
+    from lidr_plugin.pages import write_overview
+
+    return list(write_overview(Path(run_dir)))

@@ -15,16 +15,19 @@ from typing import Literal, NamedTuple
 
 from lidr_plugin import __version__
 from lidr_plugin.completions.engines.base import backend_of
-from lidr_plugin.config.file import Loaded
+from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.dryrun import dry_run
-from lidr_plugin.dataset.prepare import Preflight
+from lidr_plugin.dataset.prepare import Prepared
+from lidr_plugin.dataset.views import stage_on_disk
 from lidr_plugin.errors import InputError, LidrError, RunError
 from lidr_plugin.machine import environments
 from lidr_plugin.machine.environments import llamafactory_names
+from lidr_plugin.machine.gpus import has_gpu
+from lidr_plugin.machine.hub import is_path
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.checks import Verdict
 from lidr_plugin.training.environment import Script, check_job, interpreter
-from lidr_plugin.training.plan import architecture_here
+from lidr_plugin.training.plan import architecture
 from lidr_plugin.training.recipe import launch_of, propose_template, train_settings
 from lidr_plugin.training.train import quantised
 
@@ -43,7 +46,7 @@ class Finding(NamedTuple):
 def check_machine() -> list[Finding]:
     """Interpreter, GPUs, disk, and the environments of the stages."""
     findings = [Finding("ok", "lidr", f"{__version__}, Python {platform.python_version()} ({sys.executable})")]
-    gpu = environments.has_gpu()
+    gpu = has_gpu()
     if gpu:
         query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
         listed = subprocess.run(query, capture_output=True, text=True, check=False).stdout.strip()
@@ -103,19 +106,20 @@ def _cuda(folder: Path, package: str) -> str:
     return ""
 
 
-def check_config(loaded: Loaded) -> list[Finding]:
+def check_config(config: Config) -> list[Finding]:
     """The configuration as a run would meet it: prompts, languages, weights, server, template."""
-    config = loaded.config
     findings = [Finding("ok", "engine", backend_of(config.engine))]
+    rows: list[dict[str, str]] = []
     try:
-        dry = dry_run(loaded)
+        with Prepared(config) as ready:
+            dry, rows = dry_run(ready), _rows(ready)
         findings.append(Finding("ok", "prompts", f"{dry.prompts:,}, at most {dry.requests:,} requests"))
         if problem := dry.server_problem:
             findings.append(Finding("wrong", "server", problem.message, problem.hint))
     except LidrError as error:
         findings.append(Finding("wrong", "run", error.message, error.hint))
     findings.append(_template(config.model_name_or_path, config.template))
-    return [*findings, *_training(loaded)]
+    return [*findings, *_training(config, rows or [{"instruction": "Hello", "chosen": "Hi."}])]
 
 
 def _template(model: str, template: str | None) -> Finding:
@@ -131,16 +135,20 @@ def _template(model: str, template: str | None) -> Finding:
     return Finding("ok", "template", template)
 
 
-def _training(loaded: Loaded) -> Iterator[Finding]:
+def _training(config: Config, rows: list[dict[str, str]]) -> Iterator[Finding]:
     """What training would meet: the split of the batch, a quantised base, the template's tokens, the rows' lengths."""
-    config, run = loaded.config, RunDirectory(Path(loaded.config.output_dir).expanduser())
-    model, _ = architecture_here(config.model_name_or_path) or ({}, "")
+    run = RunDirectory(Path(config.output_dir).expanduser())
+    try:
+        model, _ = architecture(config.model_name_or_path, config.model_revision)
+    except InputError as error:
+        model = {}
+        yield Finding("wrong" if is_path(config.model_name_or_path) else "note", "weights", error.message, error.hint)
     if how := quantised(model):
         found = f"{config.model_name_or_path} is quantised ({how}): an adapter trained on it cannot be merged"
         yield Finding("wrong", "weights", found, "name the unquantised model; train.method=qlora quantises it itself")
     try:
         launch = launch_of(config)
-        settings = train_settings(config, run, launch, dataset=config.dataset_name)
+        settings = train_settings(config, run, launch, dataset=config.dataset_name, stage=stage_on_disk(config, run))
         python = interpreter(config)
     except InputError as error:
         yield Finding("note", "training", error.message, error.hint)
@@ -148,7 +156,7 @@ def _training(loaded: Loaded) -> Iterator[Finding]:
     batch = settings["per_device_train_batch_size"], settings["gradient_accumulation_steps"], launch.world
     yield Finding("ok", "batch", "{} x {} accumulated x {} processes".format(*batch))
     try:
-        script = Script(python, "check", check_job(config, run, settings, _rows(loaded)), launch.env)
+        script = Script(python, "check", check_job(config, run, settings, rows), launch.env)
         verdict = Verdict(script.result(), settings)
     except RunError as error:
         yield Finding("note", "template parity", error.message, "it is compared when the model's tokenizer can be read")
@@ -161,13 +169,9 @@ def _training(loaded: Loaded) -> Iterator[Finding]:
         yield Finding("note" if verdict.over else "ok", "lengths", length)
 
 
-def _rows(loaded: Loaded) -> list[dict[str, str]]:
+def _rows(ready: Prepared) -> list[dict[str, str]]:
     """Real prompts with an answer made up, for a run whose dataset is not built yet."""
-    system = loaded.config.generation.system
-    try:
-        with Preflight(loaded) as ready:
-            texts = [text for prompt in islice(ready.prompts, _PROMPTS) for text in prompt.texts.values()]
-    except LidrError:  # it was reported above
-        texts = []
+    system = ready.config.generation.system
+    texts = [text for prompt in islice(ready.prompts, _PROMPTS) for text in prompt.texts.values()]
     rows = [{"instruction": text.instruction, "input": text.input, "chosen": "Good."} for text in texts]
-    return [{**row, "system": system} if system else row for row in rows] or [{"instruction": "Hello", "chosen": "Hi."}]
+    return [{**row, "system": system} if system else row for row in rows]

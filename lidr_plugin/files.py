@@ -1,8 +1,9 @@
 """Files that appear whole or not at all."""
 
+import io
 import os
-import tempfile
-from collections.abc import Iterator
+import secrets
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,16 +23,16 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     The new content is flushed to the disk before the rename, so a crash leaves the old file or the new one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    # Not `tempfile`: its files are for their owner alone, and a umask cannot be asked for without being changed.
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
-        with os.fdopen(handle, "wb", buffering=1 << 20) as file:
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb", buffering=1 << 20) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
+        os.replace(part, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
 
 
@@ -45,6 +46,20 @@ def write_json(path: Path, value: Any) -> None:
     """Replaces `path` by indented JSON, whole or not at all."""
     with replacing(path) as file:
         file.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def yaml_of(values: Mapping[str, Any]) -> str:
+    """YAML for LLaMA-Factory and lm-eval, whose reader speaks YAML 1.1: `5.0e-07` is a number there, `no` needs quotes."""
+    from ruamel.yaml import YAML
+
+    writer, text = YAML(typ="safe", pure=True), io.StringIO()
+    writer.version = "1.1"
+    writer.default_flow_style = False
+    # ruamel.yaml declares it as None, which means that keys are sorted.
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    writer.width = 120
+    writer.dump(dict(values), text)
+    return text.getvalue().removeprefix("%YAML 1.1\n---\n")
 
 
 def sweep(directory: Path) -> None:

@@ -4,43 +4,30 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from lidr_plugin import files
-from lidr_plugin.config.file import Loaded, load
+from lidr_plugin.config.file import resolved
 from lidr_plugin.config.schema import Config
+from lidr_plugin.config.section import results_of
 from lidr_plugin.errors import InputError, Interrupted, RunError
 from lidr_plugin.evaluation import gate
 from lidr_plugin.evaluation.intervals import percent
+from lidr_plugin.machine.children import guarded
 from lidr_plugin.run_directory import RunDirectory
-from lidr_plugin.training.environment import guarded
 
 STAGES = ("build", "probe", "train", "eval")
 _COMMANDS = {"build": "build-pairs", "probe": "probe", "train": "train", "eval": "eval"}
-_SECTIONS = {
-    "build": frozenset({"train", "eval", "rounds"}),
-    "probe": frozenset({"train", "eval", "rounds"}),
-    "eval": frozenset({"train", "rounds"}),
-}
-"""What does not touch a stage's result. Training has its own comparison, in `lidr train`."""
-_NOT_RESULTS = frozenset(
-    "backend concurrency timeout max_retries max_failures base_url api_key_env python args startup_timeout device dtype "
-    "batch_size".split()
-)
-"""Keys of an engine that do not change what is answered, or are not to be compared."""
-
-
 _PATIENCE = 30.0
 """Seconds for a stage of a killed loop to end."""
 
 
 class Stage(NamedTuple):
-    """One stage of one round: `lidr <command>` with these overrides."""
+    """One stage of one round: `lidr <command>` with this configuration."""
 
     round: int
     name: str
-    overrides: list[str]
+    config: Config
 
     @property
     def key(self) -> str:
@@ -48,13 +35,10 @@ class Stage(NamedTuple):
         return f"{self.round}.{self.name}"
 
 
-def iterate(
-    loaded: Loaded, overrides: list[str], *, until: str, only: int | None, say: Callable[[str], None]
-) -> dict[str, Any]:
+def iterate(config: Config, *, until: str, only: int | None, say: Callable[[str], None]) -> dict[str, Any]:
     """Runs what is not finished yet, and returns the state: by stage, what it was done with.
 
     Args:
-        overrides: those that `loaded` was read with; they are handed on to every stage.
         until: the last stage of every round: one of `STAGES`. Without `train` there is no next round.
         only: this round alone.
 
@@ -62,7 +46,6 @@ def iterate(
         InputError: a stage that is finished was done with other settings; or nothing tells the rounds' prompts apart.
         RunError: a stage failed, or the gate stopped the loop.
     """
-    config = loaded.config
     top = RunDirectory.of(config.output_dir, config.store)
     _check_rounds(config)
     if until == "eval" and not config.eval.prompts:
@@ -73,15 +56,15 @@ def iterate(
         )
     with top.locked():
         state: dict[str, Any] = json.loads(top.iterate_json.read_bytes()) if top.iterate_json.exists() else {}
-        for stage in _stages(config, top, overrides, until=until, only=only):
-            settings = _settings(loaded.path, stage)
+        for stage in _stages(config, top, until=until, only=only):
+            settings = _settings(stage)
             if stage.key in state:
                 _compare(stage, state[stage.key], settings, top)
                 say(f"round {stage.round}: {stage.name} was done before")
             else:
                 say(f"round {stage.round}: {stage.name}")
                 top.round(stage.round).wait_until_free(_PATIENCE)
-                _run(loaded.path, stage)
+                _run(top, stage)
                 if stage.name == "eval" and _unjudged(top, stage.round):
                     say(
                         f"round {stage.round}: the judge's max_cost was reached; with a higher one eval is taken up again"
@@ -110,70 +93,64 @@ def _check_rounds(config: Config) -> None:
         )
 
 
-def _stages(config: Config, top: RunDirectory, given: list[str], *, until: str, only: int | None) -> Iterator[Stage]:
+def _stages(config: Config, top: RunDirectory, *, until: str, only: int | None) -> Iterator[Stage]:
     rounds = config.rounds if until != "build" else 1
     names = STAGES[: STAGES.index(until) + 1]
     for number in range(1, rounds + 1) if only is None else (only,):
-        run = top.round(number)
-        model = str(top.round(number - 1).model.absolute()) if number > 1 else config.model_name_or_path
         skip = config.skip_prompts + (number - 1) * (config.max_prompts or 0)
-        common = {
-            "output_dir": str(run.path),
+        changes = {
+            "output_dir": str(top.round(number).path),
             "store": str(top.store),
-            "model_name_or_path": model,
+            "model_name_or_path": _model(config, top, number - 1),
             "prompts": config.prompts.replace("{round}", str(number)),
             "skip_prompts": config.skip_prompts if "{round}" in config.prompts else skip,
         }
         for name in names:
-            if name == "eval" and not (config.eval.mgsm or config.eval.prompts or config.eval.lm_eval):
-                continue
-            extra = {"eval.models": _models(config, top, number)} if name == "eval" else {}
-            written = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in {**common, **extra}.items()]
-            yield Stage(number, name, [*given, *written])
+            if name == "eval":
+                if not (config.eval.mgsm or config.eval.prompts or config.eval.lm_eval):
+                    continue
+                # The round's model beside the one that it came from.
+                models = {f"M{x}": _model(config, top, x) for x in (number - 1, number)}
+                changes["eval"] = config.eval.model_copy(update={"models": models})
+            yield Stage(number, name, config.model_copy(update=changes))
 
 
-def _models(config: Config, top: RunDirectory, number: int) -> dict[str, str]:
-    """The round's model beside the one that it came from."""
-    before = str(top.round(number - 1).model.absolute()) if number > 1 else config.model_name_or_path
-    return {f"M{number - 1}": before, f"M{number}": str(top.round(number).model.absolute())}
+def _model(config: Config, top: RunDirectory, number: int) -> str:
+    """The model that a round ended with; before the first, the base."""
+    return str(top.round(number).model.absolute()) if number else config.model_name_or_path
 
 
-def _settings(path: Path, stage: Stage) -> dict[str, Any]:
+def _settings(stage: Stage) -> dict[str, Any]:
     """The settings that a stage's result depends on, flat."""
-    config = load(path, stage.overrides).config.model_dump(mode="json")
-    kept = {key: value for key, value in config.items() if key not in _SECTIONS.get(stage.name, ())}
+    config = stage.config
     if stage.name == "train":
-        trained = {key: value for key, value in config["train"].items() if key not in ("env", "python")}
-        kept = {"train": trained, "model_name_or_path": config["model_name_or_path"]}
+        return {"model_name_or_path": config.model_name_or_path, **results_of(config.train, "train.")}
+    beside = ("train.", "rounds") if stage.name == "eval" else ("train.", "rounds", "eval.")
+    found = {key: value for key, value in results_of(config).items() if not key.startswith(beside)}
     if stage.name == "probe":
-        kept["judge"] = config["eval"]["judge"]
-    return dict(_flat(kept))
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, dict) and value:
-            yield from _flat(value, f"{prefix}{key}.")
-        elif not (prefix.endswith(("engine.", "judge.")) and key in _NOT_RESULTS):
-            yield f"{prefix}{key}", value
+        judge = config.eval.judge
+        found |= results_of(judge, "judge.") if judge else {"judge": None}
+    return found
 
 
 def _compare(stage: Stage, before: Mapping[str, Any], now: Mapping[str, Any], top: RunDirectory) -> None:
-    changed = [
-        f"{key}: was {before.get(key)!r}, is {now.get(key)!r}"
-        for key in sorted({*before, *now})
-        if before.get(key) != now.get(key)
-    ]
+    """A key that an older lidr did not know counts as having had its default."""
+    needed = {"model_name_or_path": "x", "languages": ["la"], "prompts": "{language}"}
+    default = results_of(Config.model_validate(needed))
+    was = {key: before.get(key, default.get(key)) for key in now}
+    changed = [f"{key}: was {was[key]!r}, is {value!r}" for key, value in sorted(now.items()) if was[key] != value]
     if changed:
         where = f"round {stage.round}, whose {stage.name} is finished"
         hint = f"set them back, take another output_dir, or remove {top.round(stage.round).path} and its lines in "
         raise InputError.of(changed, where, f"{hint}{top.iterate_json}")
 
 
-def _run(path: Path, stage: Stage) -> None:
-    """The stage as a child, which takes its memory with it when it ends."""
+def _run(top: RunDirectory, stage: Stage) -> None:
+    """The stage as a child, which takes its memory with it when it ends; its configuration is handed over as one file."""
+    file = top.round(stage.round).stage(stage.name)
+    files.write_json(file, resolved(stage.config))
     code = "from lidr_cli.main import main; main()"
-    command = [sys.executable, "-c", code, _COMMANDS[stage.name], str(path), *stage.overrides]
+    command = [sys.executable, "-c", code, _COMMANDS[stage.name], str(file)]
     child = subprocess.Popen(guarded(command), start_new_session=True)
     try:
         status = child.wait()

@@ -88,6 +88,10 @@ class RunDirectory:
         """The directory of a round of `lidr iterate`, which shares this one's store."""
         return RunDirectory(self.path / f"iter{number}", self.store)
 
+    def stage(self, name: str) -> Path:
+        """The resolved configuration that `lidr iterate` hands to a stage of this round."""
+        return self.path / f"{name}.json"
+
     @property
     def iterate_json(self) -> Path:
         """The state of `lidr iterate`."""
@@ -146,7 +150,7 @@ class RunDirectory:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+            handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
             raise RunError(f"{error.filename}: {error.strerror}", "set another output_dir") from None
         try:

@@ -24,9 +24,9 @@ def test_version_and_help(lidr: Lidr) -> None:
 
 def test_init_writes_what_a_dry_run_accepts_and_overwrites_nothing(tmp_path: Path, lidr: Lidr) -> None:
     assert lidr("init", "project").returncode == 0
-    loaded = load(tmp_path / "project/lidr.yaml")
-    for code in ["en", *loaded.config.languages]:
-        assert len(rows_of(loaded.config.prompt_path(code, loaded.folder))) == 8
+    config = load(tmp_path / "project/lidr.yaml")
+    for code in ["en", *config.languages]:
+        assert len(rows_of(config.prompt_path(code))) == 8
     dry = lidr("build-pairs", "project/lidr.yaml", "engine.base_url=http://127.0.0.1:9/v1", "--dry-run")
     assert "8 prompts" in dry.stdout
     again = lidr("init", "project")

@@ -5,21 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from lidr_plugin.methods.filters import is_degenerate
 from tests.conftest import Lidr, files_of, prompts, rows_of, write_config, write_prompts
 from tests.support import oracle
 from tests.support.server import FakeServer, running
 
 LANGUAGES = ["de", "es", "fr"]
-
-
-def judge(language: str, chosen: str, rejected: str) -> str | None:
-    """The text filters in their order, without the language filter."""
-    if chosen == rejected:
-        return "identical"
-    if is_degenerate(chosen):
-        return "repetition"
-    return None if 0.2 <= len(chosen) / len(rejected) <= 5.0 else "length_ratio"
 
 
 @pytest.mark.parametrize("policy", ["one", "all", "last", "none"])
@@ -30,7 +20,7 @@ def test_pairs_reasons_and_counts_equal_the_definitions(policy: str, tmp_path: P
         config = write_config(tmp_path, engine__base_url=url, dominant_pairs=policy, filters__off_target=False)
         done = lidr("build-pairs", config)
     assert done.returncode == 0, done.stderr
-    pairs, rejected = oracle.expected(rows, LANGUAGES, policy=policy, judge=judge)
+    pairs, rejected = oracle.expected(rows, LANGUAGES, policy=policy, judge=oracle.judge)
     keys = ("id", "language", "chosen", "rejected")
     found = [{key: row[key] for key in keys} for row in rows_of(tmp_path / "run/data/demo.jsonl")]
     assert found == pairs

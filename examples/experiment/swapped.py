@@ -13,7 +13,7 @@ from pathlib import Path
 import orjson
 
 from lidr_plugin import files
-from lidr_plugin.dataset.llamafactory import llamafactory
+from lidr_plugin.dataset import llamafactory
 from lidr_plugin.run_directory import RunDirectory
 
 _SEED = 42

@@ -14,11 +14,17 @@ from lidr_plugin.errors import LidrError, RequestError, RunError
 
 
 class Model(NamedTuple):
-    """An engine and how many requests it gets at once."""
+    """Whoever answers: an engine, and how many requests it gets at once.
+
+    Attributes:
+        max_failures: requests that may fail for good before the run does.
+        identity: of the weights, as completions are found by it.
+    """
 
     engine: Engine
     concurrency: int
     max_failures: int
+    identity: str = ""
 
 
 class Missing(NamedTuple):

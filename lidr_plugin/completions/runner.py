@@ -1,30 +1,37 @@
-"""Responses and self-translations of many prompts at once, without barriers between the steps."""
+"""Many generators at once, over the store and the engines, without barriers between their steps."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+from typing import Generic, TypeVar
 
 from lidr_plugin.completions.client import Client, Missing
 from lidr_plugin.completions.requests import Chat
+from lidr_plugin.completions.steps import Branch, Course, Steps
 from lidr_plugin.errors import LidrError
-from lidr_plugin.methods.base import Outcome
-from lidr_plugin.methods.imbalance import Label, Work
 
+T = TypeVar("T")
 _CHUNK = 256
+"""Prompts taken in at once at most: one look-up in the store for all their requests, and the loop breathes between two."""
 
 
-async def run(works: Iterator[Work], generator: Client, emit: Callable[[Outcome], None], concurrency: int) -> None:
-    """Brings all prompts to their end and emits them in order.
+async def run(work: Iterable[Steps[T]], client: Client, emit: Callable[[T], None], concurrency: int) -> None:
+    """Brings all generators to their end, and emits what they return in their order.
 
-    So many prompts are under way that the engine always has more to do than it takes at once; what is finished early
-    waits for those before it. Both are bounded.
+    Bounded are the requests that wait for an answer, whatever number of them one prompt has, and what is finished early and
+    waits for those before it.
+
+    Args:
+        concurrency: of all engines together; a little more is asked for, so that they never wait for this loop.
 
     Raises:
         LidrError: of the request or the store that failed first; the others under way are cancelled.
     """
     try:
         async with asyncio.TaskGroup() as tasks:
-            await _Conductor(generator, emit, tasks, 2 * concurrency + 64).conduct(works)
+            # Twice the concurrency: while one half is in the engine, the other waits at its door. 64 more, so that a small
+            # concurrency still looks up many keys at once.
+            await _Runner(client, emit, tasks, 2 * concurrency + 64).conduct(iter(work))
     except* LidrError as group:
         raise _first(group) from None
 
@@ -34,60 +41,73 @@ def _first(group: BaseExceptionGroup[LidrError]) -> LidrError:
     return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
-class _Conductor:
-    """The loop of `run`: takes prompts in, asks for what they want, gives them out in order."""
+class _Runner(Generic[T]):
+    """The loop of `run`: takes prompts in, asks for what they want, gives results out in order."""
 
-    def __init__(
-        self, generator: Client, emit: Callable[[Outcome], None], tasks: asyncio.TaskGroup, most_active: int
-    ) -> None:
-        self._generator = generator
+    def __init__(self, client: Client, emit: Callable[[T], None], tasks: asyncio.TaskGroup, most_open: int) -> None:
+        self._client = client
         self._emit = emit
         self._tasks = tasks
-        self._most_active = most_active
-        self._active: set[Work] = set()
-        self._done: dict[int, Outcome] = {}
+        self._most_open = most_open
+        self._open = 0
+        self._each = _CHUNK
+        self._numbers: dict[Course[T], int] = {}
+        self._taken = 0
+        self._done: dict[int, T] = {}
         self._next = 0
-        self._answered: asyncio.Queue[Work] = asyncio.Queue()
+        self._answered: asyncio.Queue[Course[T]] = asyncio.Queue()
 
-    async def conduct(self, works: Iterator[Work]) -> None:
+    async def conduct(self, work: Iterator[Steps[T]]) -> None:
         exhausted = False
-        while not exhausted or self._active:
-            room = min(_CHUNK, self._most_active - len(self._active), 8 * self._most_active - len(self._done))
-            if not exhausted and room > 0:
-                chunk = list(islice(works, room))
+        while not exhausted or self._numbers:
+            if not exhausted and (room := self._room()) > 0:
+                chunk = [Course(steps) for steps in islice(work, room)]
                 exhausted = not chunk
-                self._active.update(chunk)
+                self._numbers |= {course: self._taken + place for place, course in enumerate(chunk)}
+                self._taken += len(chunk)
+                self._each = max((len(course.wanted) for course in chunk), default=1)
                 await asyncio.sleep(0)  # lets answers, time-outs and Ctrl-C come through
                 self._advance(chunk)
-            elif self._active:
+            elif self._numbers:
                 ready = {await self._answered.get()}
                 while not self._answered.empty():
                     ready.add(self._answered.get_nowait())
-                self._advance(sorted(ready, key=lambda work: work.position))
+                self._advance(sorted(ready, key=self._numbers.__getitem__))
             while self._next in self._done:
                 self._emit(self._done.pop(self._next))
                 self._next += 1
 
-    def _advance(self, works: Sequence[Work]) -> None:
-        """Settles what can be settled from the store; asks the engine for the rest."""
-        while works:
-            wanted: list[tuple[Work, Label, Chat]] = []
-            for work in works:
-                if settled := work.settle():
-                    self._done[work.position] = settled
-                    self._active.discard(work)
-                else:
-                    wanted += [(work, label, request) for label, request in work.wanted().items()]
-            found = self._generator.stored([request for _, _, request in wanted])
-            further: dict[Work, None] = {}
-            for (work, label, _), answer in zip(wanted, found, strict=True):
-                if isinstance(answer, Missing):
-                    self._tasks.create_task(self._fetch(work, label, answer))
-                else:
-                    work.answer(label, answer)
-                    further[work] = None
-            works = list(further)
+    def _room(self) -> int:
+        """How many prompts may come in: by the requests that are open, `_each` of which a prompt brings, and by what waits."""
+        if not self._numbers:
+            return max(1, min(_CHUNK, self._most_open // self._each))
+        waiting = len(self._numbers) + len(self._done)
+        # Eight times: one slow prompt at the front may hold back so many finished ones before the engine runs dry.
+        return min(_CHUNK, (self._most_open - self._open) // self._each, 8 * self._most_open - waiting)
 
-    async def _fetch(self, work: Work, label: Label, missing: Missing) -> None:
-        work.answer(label, await self._generator.complete(missing))
-        self._answered.put_nowait(work)
+    def _advance(self, courses: Sequence[Course[T]]) -> None:
+        """Answers from the store as far as that goes; asks the engine for the rest."""
+        while courses:
+            wanted: list[tuple[Course[T], Branch, Chat]] = []
+            for course in courses:
+                if course.finished:
+                    self._done[self._numbers.pop(course)] = course.result
+                else:
+                    wanted += [(course, branch, request) for branch, request in course.wanted]
+                    course.wanted = []
+            found = self._client.stored([request for _, _, request in wanted])
+            further: dict[Course[T], None] = {}
+            for (course, branch, _), answer in zip(wanted, found, strict=True):
+                if isinstance(answer, Missing):
+                    self._open += 1
+                    self._tasks.create_task(self._fetch(course, branch, answer))
+                else:
+                    course.answer(branch, answer)
+                    further[course] = None
+            courses = list(further)
+
+    async def _fetch(self, course: Course[T], branch: Branch, missing: Missing) -> None:
+        answer = await self._client.complete(missing)
+        self._open -= 1
+        course.answer(branch, answer)
+        self._answered.put_nowait(course)

@@ -1,249 +1,197 @@
-"""The configuration of a run: every key, its meaning, its default. Reading it from YAML is `configfile`'s work."""
+"""The configuration of a run: the keys at the top of `lidr.yaml` and, each in its own module, the sections.
+
+`engine` (and `translation.engine`, `eval.judge`) is in engine.py, `generation` and `translation` in generation.py, `filters` in
+filters.py, `train` in train.py, `eval` in evaluation.py; what they share is in section.py. methods.py lists the values of
+`method`. file.py reads a configuration and words what is wrong with it, from the values and places that source.py finds.
+"""
 
 import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from lidr_plugin import languages
-from lidr_plugin.config.engine import Engine, Number, OtherModel, Section
+from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.config.evaluation import Eval
-from lidr_plugin.machine.environments import llamafactory_names
+from lidr_plugin.config.filters import Filters
+from lidr_plugin.config.generation import Generation, Translation
+from lidr_plugin.config.methods import METHODS
+from lidr_plugin.config.section import HOW, Section
+from lidr_plugin.config.train import Train
 
 
-def _check_language(code: Any) -> Any:
-    if isinstance(code, bool):
-        raise ValueError(
-            f"YAML reads an unquoted {'no' if code is False else 'yes'} as {code}; "
-            'for Norwegian write "no" with the quotes'
-        )
-    if isinstance(code, str) and not languages.is_known(code):
-        raise ValueError(f"{code!r} is no language code that lidr knows; codes look like de, sw or pt-BR")
+def _check_language(code: str) -> str:
+    if not languages.is_known(code):
+        raise ValueError(f"unknown language code {code!r}; codes look like de, sw or pt-BR")
     return code
 
 
-Language = Annotated[str, BeforeValidator(_check_language)]
+def _needs(placeholder: str, example: str) -> AfterValidator:
+    """Requires that a text contain a placeholder."""
+
+    def check(text: str) -> str:
+        if placeholder not in text:
+            raise ValueError(f"needs {placeholder}, as in {example}")
+        return text
+
+    return AfterValidator(check)
+
+
+Language = Annotated[str, AfterValidator(_check_language)]
+PromptPath = Annotated[str, _needs("{language}", "prompts/{language}.jsonl")]
+PromptTemplate = Annotated[str, _needs("{prompt}", "'{prompt} Answer in {language}.'")]
 
 
 class Columns(Section):
-    """Which columns of the prompt files hold what."""
+    """Names of the columns of the prompt files."""
 
     id: str = "id"
-    """Column of the row's id."""
+    """Column of the id."""
     instruction: str = "instruction"
     """Column of the prompt."""
     input: str = "input"
-    """Column of the prompt's second part; LLaMA-Factory joins the two with a line break. May be absent."""
+    """Column of the second part of the prompt, which follows the first after a line break. May be absent."""
     final_answer: str = "final_answer"
-    """Column of the right answer (a number), for `task: math`. May be absent."""
-
-
-class Generation(Section):
-    """How responses are drawn (paper, section 4.1 and appendix: greedy, repetition penalty 1.1, seed 42)."""
-
-    temperature: Number = Field(default=0.0, ge=0)
-    """0 takes the likeliest token."""
-    top_p: Number = Field(default=1.0, gt=0, le=1)
-    """Nucleus sampling's share of the probability."""
-    max_tokens: int = Field(default=2048, ge=1)
-    """New tokens of a response at most. A response that reaches it is cut, and so is no chosen text."""
-    repetition_penalty: Number = Field(default=1.1, gt=0)
-    """1.0 is none, and is not sent to the server."""
-    seed: int = 42
-    """Seed of the sampler."""
-    system: str | None = None
-    """System prompt of every response; it is written to the dataset too."""
-    thinking: bool = False
-    """False asks the chat template not to think, and removes `<think>…</think>` from what comes back."""
-
-
-class Translation(Section):
-    """How the model translates its own texts. What is not here (top_p, penalty, seed) is as in `generation`."""
-
-    temperature: Number = Field(default=0.0, ge=0)
-    """0 takes the likeliest token."""
-    max_tokens: int = Field(default=4096, ge=1)
-    """New tokens of a translation at most."""
-    retries: int = Field(default=1, ge=0)
-    """Further tries for a translation that is missing, empty or cut; they ask more plainly and in smaller parts."""
-    template: str | None = None
-    """The request's wording, with `{language}` (the target's English name) and `{text}`. Null: lidr's own."""
-    engine: OtherModel | None = None
-    """Another translator. Null: the model translates itself."""
-
-    @model_validator(mode="after")
-    def _placeholders(self) -> "Translation":
-        missing = [name for name in ("{language}", "{text}") if self.template is not None and name not in self.template]
-        if missing:
-            raise ValueError(f"template lacks {' and '.join(missing)}")
-        return self
-
-
-class Filters(Section):
-    """What a pair must pass. Each can be false."""
-
-    truncated: bool = True
-    """Chosen, or the text that it was translated from, stopped at max_tokens."""
-    identical: bool = True
-    """Chosen equals rejected."""
-    off_target: bool = True
-    """Chosen is not in the pair's language."""
-    repetition: bool = True
-    """Degenerate repetition in the chosen text."""
-    length_ratio: tuple[Number, Number] | Literal[False] = (0.2, 5.0)
-    """Bounds of the length in characters of chosen over rejected."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _bounds(cls, data: Any) -> Any:
-        bounds = data.get("length_ratio") if isinstance(data, dict) else None
-        if isinstance(bounds, list):
-            if len(bounds) != 2 or not all(isinstance(x, int | float) and not isinstance(x, bool) for x in bounds):
-                raise ValueError("length_ratio is two numbers, [0.2, 5.0], or false")
-            if not 0 <= bounds[0] <= bounds[1]:
-                raise ValueError(f"length_ratio: {bounds[0]} to {bounds[1]} is an empty range")
-            return {**data, "length_ratio": tuple(bounds)}
-        return data
-
-
-class Train(BaseModel):
-    """What becomes of the dataset. Any key that is not here goes to LLaMA-Factory as it is."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True, strict=True)
-
-    method: Literal["full", "lora", "qlora", "sft_baseline"] = "lora"
-    """`full`, `lora`, `qlora`, or `sft_baseline` (the paper's multilingual alignment)."""
-    global_batch_size: int | None = Field(default=None, ge=1)
-    """Pairs a step, over all GPUs. Null: the paper's, 16 (instruction), 64 (math) or 128 (`sft_baseline`)."""
-    drop_over_cutoff: bool = False
-    """Leaves out pairs longer than `cutoff_len` tokens, which LLaMA-Factory would cut; they are listed beside the dataset."""
-    allow_template_mismatch: bool = False
-    """Trains although LLaMA-Factory's template and the model's chat template give different tokens."""
-    merge_dtype: Literal["bfloat16", "float32"] = "bfloat16"
-    """Type of the weights in `model/`. Small updates round away in bfloat16; `lidr train` says how much."""
-    python: str | None = None
-    """Interpreter that has LLaMA-Factory. Null: that of `lidr env create train`."""
-    env: dict[str, str | int] = {}
-    """Environment of `llamafactory-cli`, as `{NNODES: 2, NODE_RANK: 0, MASTER_ADDR: 10.0.0.1}`."""
-
-    @property
-    def llamafactory(self) -> dict[str, Any]:
-        """The keys that are not lidr's; null takes a recipe's key away."""
-        return dict(self.model_extra or {})
-
-    @model_validator(mode="after")
-    def _known(self) -> "Train":
-        known, owned = llamafactory_names("keys"), set(type(self).model_fields)
-        problems = [f"{key}: {why}" for key, why in _NOT_HERE.items() if key in self.llamafactory]
-        for key in self.llamafactory:
-            if key not in known:
-                near = difflib.get_close_matches(key, [*known, *owned], 1, 0.6)
-                nearest = f"; did you mean {near[0]}?" if near else ""
-                problems.append(f"{key}: neither lidr nor LLaMA-Factory knows this key{nearest}")
-        if self.llamafactory.get("quantization_bit") and self.method in ("full", "sft_baseline"):
-            problems.append("quantization_bit: full training needs unquantised weights; set method: qlora")
-        secret = next(
-            (name for name in self.env if name.upper().endswith(("KEY", "TOKEN", "SECRET", "PASSWORD"))), None
-        )
-        if secret:
-            problems.append(f"env.{secret}: secrets come from lidr's own environment, which the training inherits")
-        if problems:
-            raise ValueError("\n".join(problems))
-        return self
-
-
-_NOT_HERE = {
-    "model_name_or_path": "set it at the top of the file: the model that answers is the model that is trained",
-    "template": "set it at the top of the file",
-    "output_dir": "set output_dir at the top of the file; training writes to its checkpoint/",
-    "adapter_name_or_path": "a round starts from merged weights: with an adapter here LLaMA-Factory would take the "
-    "adapter-free base as the reference; set model_name_or_path to the merged model",
-    "create_new_adapter": "a round starts from merged weights; there is no adapter to add one to",
-}
-"""LLaMA-Factory's keys that have another place, or none."""
+    """Column of the correct answer (a number), for `task: math`. May be absent."""
 
 
 class Config(Section):
-    """The whole of `lidr.yaml`. Keys that LLaMA-Factory has too bear its names."""
+    """The whole of `lidr.yaml`; three keys have no default. Keys that LLaMA-Factory has too bear its names.
+
+        model_name_or_path: Qwen/Qwen2.5-7B-Instruct
+        languages: [de, no, sw]
+        prompts: prompts/{language}.jsonl
+
+    Relative paths of input start from `folder`: the configuration file's, or the working directory if there is no file.
+    """
+
+    _folder: Path = PrivateAttr(default=Path())
 
     model_name_or_path: str = Field(min_length=1)
-    """Hub id or directory of the model that is asked and trained."""
+    """Hub id or directory of the model that answers and is trained."""
     model_revision: str = "main"
     """Revision of a Hub id."""
     trust_remote_code: bool = False
-    """Whether a model may bring code that is run."""
+    """Whether code that comes with the model may be run."""
     template: str | None = None
-    """LLaMA-Factory's template for this model (`llama3`, `qwen`, …). Null: to be set before training."""
+    """LLaMA-Factory's template for this model (`llama3`, `qwen`, …). Null: it must be set before training."""
     dominant_language: Language = "en"
     """The language in which the model answers best."""
     languages: list[Language] = Field(min_length=1)
     """The non-dominant languages."""
-    prompts: str = Field(min_length=1)
-    """Path of the prompt files, with `{language}` in it; relative to the configuration file. JSON, JSONL, CSV, Parquet."""
+    prompts: PromptPath
+    """Path of the prompt files (JSON, JSONL, CSV or Parquet), with `{language}` in it, relative to the configuration file."""
+    method: str = "imbalance"
+    """What is made of the prompts: `imbalance` (preference pairs) or `alignment` (SFT rows of self-translations)."""
     columns: Columns = Columns()
-    """Which columns hold what."""
+    """Names of the columns of the prompt files."""
     join_on: Literal["id", "row"] = "id"
-    """How rows of the languages are matched: by their ids, or by their place in the file."""
+    """How the rows of different languages are matched: by `id`, or by their position in the file (`row`)."""
     max_prompts: int | None = Field(default=None, ge=1)
-    """The first so many prompts. Null: all. For `lidr iterate` so many in each round."""
+    """Maximum number of prompts, taken from the beginning; in `lidr iterate`, of each round. Null: all."""
     skip_prompts: int = Field(default=0, ge=0)
-    """So many prompts at the beginning of the files are left out."""
+    """Number of prompts to skip at the beginning of the files."""
     rounds: int = Field(default=2, ge=1)
-    """`lidr iterate`: rounds of build, train and evaluate. Each has new prompts: those after the last round's, or with
-    `{round}` in the path of `prompts` a file of its own."""
+    """`lidr iterate`: number of rounds of build, train and evaluate. Each round has new prompts: those after the previous
+    round's or, with `{round}` in the path of `prompts`, files of its own."""
     translate_prompts: bool = False
-    """Languages without a prompt file get their prompts by translation from the dominant language."""
+    """Prompts of languages without a prompt file are translated from the dominant language."""
     task: Literal["instruction", "math"] = "instruction"
-    """`math` asks for an answer in the prompt's language that ends in a number."""
-    prompt_template: str | None = None
-    """The user turn, with `{prompt}` and, if wanted, `{language}` (English name). Null: the prompt as it is, and for
-    `task: math` lidr's own wording. A prompt put in a template is the pair's instruction as it was sent."""
+    """`math`: the model is asked for an answer in the language of the prompt that ends with a number."""
+    prompt_template: PromptTemplate | None = None
+    """Template of the user turn, with `{prompt}` and optionally `{language}` (its English name). Null: the prompt as it is or, for
+    `task: math`, lidr's own wording. The dataset's instruction is the whole turn."""
     dominant_pairs: Literal["one", "all", "last", "none"] = "one"
-    """Pairs in the dominant language: one a prompt, taking turns; one for each language; the last language's; none."""
+    """Pairs in the dominant language for each prompt: `one`, the languages taking turns; `all`, one for each language; `last`,
+    that of the last language; or `none`."""
     translation_prompts: Literal["drop", "untranslated", "ignore"] = "drop"
-    """What becomes of prompts that ask for a translation themselves."""
+    """What is done with prompts that ask for a translation: `drop` them; `untranslated`, take their answers without translating
+    them; `ignore`, treat them like any other."""
     translation_prompt_ids: str | None = None
-    """A file with their ids, one a line, relative to the configuration file. Null: they are recognised."""
+    """File of the ids of prompts that ask for a translation, one per line, relative to the configuration file. Null: they are
+    recognised by their wording."""
     answer_filter: Literal["none", "chosen_correct", "contrast"] = "none"
-    """`chosen_correct`: the chosen answer is right; `contrast`: and the rejected one is wrong."""
-    engine: Engine = Engine()
-    """Who answers."""
+    """`chosen_correct`: the chosen answer must be correct. `contrast`: the rejected one must be wrong as well."""
+    engine: EngineSettings = EngineSettings()
+    """What answers the requests, and how it is asked."""
     generation: Generation = Generation()
-    """How responses are drawn."""
+    """How responses are generated."""
     translation: Translation = Translation()
     """How texts are translated."""
     filters: Filters = Filters()
-    """What a pair must pass."""
-    output_dir: str = Field(default="runs/lidr", min_length=1)
-    """The run's directory, relative to the working directory."""
-    store: str | None = None
-    """The file of all completions. Null: `completions.sqlite` in `output_dir`."""
+    """What a pair must pass to be kept."""
+    output_dir: str = Field(default="runs/lidr", min_length=1, json_schema_extra=HOW)
+    """Directory of the run, relative to the working directory."""
+    store: str | None = Field(default=None, json_schema_extra=HOW)
+    """File of all completions. Null: `completions.sqlite` in `output_dir`."""
     dataset_name: str = Field(default="lidr", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Name of the dataset in `data/dataset_info.json`."""
     train: Train = Train()
-    """What becomes of the dataset."""
+    """How the dataset is trained on."""
     eval: Eval = Eval()
     """What `lidr eval` measures."""
 
-    @model_validator(mode="after")
-    def _coherent(self) -> "Config":
-        problems = []
-        if self.dominant_language in self.languages:
-            problems.append(f"languages: {self.dominant_language} is the dominant language; list the others only")
-        repeated = sorted({code for code in self.languages if self.languages.count(code) > 1})
-        if repeated:
-            problems.append(f"languages: {', '.join(repeated)} stands there twice")
-        if "{language}" not in self.prompts:
-            problems.append("prompts: needs {language} in its path, as prompts/{language}.jsonl")
-        if self.answer_filter != "none" and self.task != "math":
-            problems.append("answer_filter: needs task: math")
-        if self.prompt_template is not None and "{prompt}" not in self.prompt_template:
-            problems.append("prompt_template: lacks {prompt}")
+    @model_validator(mode="before")
+    @classmethod
+    def _short_names(cls, data: Any) -> Any:
+        """`train.method: sft_baseline`, as version 0.1 had it, means the method `alignment` with full training."""
+        train = data.get("train") if isinstance(data, dict) else None
+        if not isinstance(train, dict) or train.get("method") != "sft_baseline":
+            return data
+        if data.get("method", "alignment") != "alignment":
+            raise ValueError(f"train.method: sft_baseline means method: alignment; method is {data['method']!r}")
+        return {**data, "method": "alignment", "train": {**train, "method": "full"}}
+
+    @field_validator("languages")
+    @classmethod
+    def _others(cls, codes: list[str], beside: ValidationInfo) -> list[str]:
+        problems = [f"{code} is listed more than once" for code in dict.fromkeys(codes) if codes.count(code) > 1]
+        if (dominant := beside.data.get("dominant_language")) in codes:
+            problems.append(f"{dominant} is the dominant language; list only the others")
         if problems:
             raise ValueError("\n".join(problems))
-        return self
+        return codes
 
-    def prompt_path(self, language: str, folder: Path) -> Path:
-        """Where the prompts of a language are; `folder` is the configuration file's."""
-        return folder / self.prompts.replace("{language}", language)
+    @field_validator("method")
+    @classmethod
+    def _known_method(cls, method: str) -> str:
+        if method not in METHODS:
+            near = difflib.get_close_matches(method, METHODS, 1, 0.4)
+            meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(METHODS)}"
+            raise ValueError(f"unknown method {method!r}; {meant}")
+        return method
+
+    @field_validator("answer_filter")
+    @classmethod
+    def _answers(cls, wanted: str, beside: ValidationInfo) -> str:
+        method = beside.data.get("method")
+        if wanted != "none" and beside.data.get("task") == "instruction":
+            raise ValueError("needs task: math")
+        if wanted == "contrast" and method in METHODS and METHODS[method].stage == "sft":
+            raise ValueError(f"contrast compares two answers, and {method} has one: set chosen_correct")
+        return wanted
+
+    def model_post_init(self, context: Any) -> None:
+        """Takes the folder from the context of the validation, where the reader of a file puts it."""
+        if context:
+            self._folder = context["folder"]
+
+    @property
+    def folder(self) -> Path:
+        """Where relative paths of input start from."""
+        return self._folder
+
+    @property
+    def stage(self) -> Literal["dpo", "sft"]:
+        """LLaMA-Factory's stage for the rows that the method makes."""
+        return METHODS[self.method].stage
+
+    @property
+    def codes(self) -> list[str]:
+        """All languages of the run, the dominant one first."""
+        return [self.dominant_language, *self.languages]
+
+    def prompt_path(self, language: str) -> Path:
+        """Path of the prompts of a language."""
+        return self.folder / self.prompts.replace("{language}", language)

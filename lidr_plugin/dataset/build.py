@@ -1,95 +1,65 @@
-"""From a configuration to a dataset: the whole of `lidr build-pairs`, as one call."""
+"""From prompts and a method to LLaMA-Factory's files."""
 
 import asyncio
 import gc
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from lidr_plugin import __version__, files
-from lidr_plugin.completions.client import Client, Model
+from lidr_plugin import files
+from lidr_plugin.completions.client import Client
 from lidr_plugin.completions.progress import Display, Meter, kept_up
 from lidr_plugin.completions.runner import run
 from lidr_plugin.completions.store import Store
-from lidr_plugin.config.file import Loaded
-from lidr_plugin.config.schema import Config
+from lidr_plugin.config.file import resolved
 from lidr_plugin.dataset.counts import Counts
-from lidr_plugin.dataset.llamafactory import card, merge_entry, pair_json, rejection_json
-from lidr_plugin.dataset.prepare import Preflight, recipe_for
-from lidr_plugin.dataset.views import trained_on
+from lidr_plugin.dataset.llamafactory import card, merge_entry
+from lidr_plugin.dataset.prepare import Prepared
+from lidr_plugin.dataset.rows import drop_json, row_json
 from lidr_plugin.methods.base import Outcome
-from lidr_plugin.pages.report import write_report
 from lidr_plugin.run_directory import RunDirectory
-from lidr_plugin.training.recipe import render
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
-    """What a run came to."""
+class Built(NamedTuple):
+    """What a run came to: where it lies, and the content of `report.json`."""
 
     run: RunDirectory
     report: dict[str, Any]
 
 
-def build_pairs(loaded: Loaded) -> Built:
-    """Runs the configuration to its dataset and report; what is in the store already is not asked again.
+def build(ready: Prepared, store: Store, meter: Meter) -> Counts:
+    """Writes the dataset, its entry and card, and what became no row; what is in the store is not asked again.
 
     Raises:
-        InputError: something is wrong with the input; nothing was written.
         RunError: the run failed; the same call goes on from there.
     """
-    with Preflight(loaded) as ready:
-        lanes = ready.lanes()
-        with ready.run.at_work("every finished completion is kept; the same command goes on from there"):
-            files.sweep(ready.run.path)
-            files.sweep(ready.run.data)
-            with Store(ready.run.store) as store:
-                return _build(ready, store, lanes)
-
-
-def _build(ready: Preflight, store: Store, lanes: dict[str, Model]) -> Built:
     config, run_dir = ready.config, ready.run
     # Records make no cycles, and there are many of them: the collector's frequent passes are a tenth of the time.
     gc.set_threshold(100_000)
-    meter, tally = Meter(), Counts()
+    counts, system = Counts(), config.generation.system
     files.write_json(run_dir.config, resolved(config))
     with (
-        files.replacing(run_dir.rejected) as rejected,
-        files.replacing(run_dir.dataset(config.dataset_name)) as pairs,
-        Display("pairs", meter, len(ready.prompts), ready.requests_at_most()) as display,
+        files.replacing(run_dir.rejected) as dropped,
+        files.replacing(run_dir.dataset(config.dataset_name)) as dataset,
+        Display("rows", meter, len(ready.prompts), ready.requests_at_most()) as display,
     ):
 
-        def emit(settled: Outcome) -> None:
-            pairs.writelines(files.dump_line(pair_json(pair, ready.method.system)) for pair in settled.pairs)
-            rejected.writelines(files.dump_line(rejection_json(item)) for item in settled.rejections)
-            tally.add(settled)
+        def emit(outcome: Outcome) -> None:
+            dataset.writelines(files.dump_line(row_json(row, system)) for row in outcome.rows)
+            dropped.writelines(files.dump_line(drop_json(drop)) for drop in outcome.drops)
+            counts.add(outcome)
 
-        asyncio.run(_run(ready, Client(store, lanes, meter), emit, lambda: display.update(tally.prompts)))
-    merge_entry(run_dir.dataset_info, config.dataset_name, system=bool(ready.method.system))
-    settings, launch = recipe_for(config, run_dir, trained_on(config, run_dir))
-    text = render(settings, config, launch, pairs=sum(tally.pairs.values()), path=run_dir.train_yaml)
-    files.write_text(run_dir.train_yaml, text)
-    codes = [config.dominant_language, *config.languages]
-    by_language = {code: tally.pairs[code] for code in codes}
-    text = card(
-        name=config.dataset_name,
-        model=config.model_name_or_path,
-        dominant=config.dominant_language,
-        pairs=by_language,
-        system=bool(ready.method.system),
-    )
-    files.write_text(run_dir.data / "README.md", text)
-    return Built(run_dir, write_report(run_dir, config, tally, meter))
+        asyncio.run(_run(ready, Client(store, ready.models, meter), emit, lambda: display.update(counts.prompts)))
+    merge_entry(run_dir.dataset_info, config.dataset_name, ready.method.rows, system=bool(system))
+    rows = {code: counts.pairs[code] for code in config.codes}
+    files.write_text(run_dir.data / "README.md", card(config, ready.method.rows, rows))
+    return counts
 
 
-async def _run(ready: Preflight, generator: Client, emit: Callable[[Outcome], None], show: Callable[[], None]) -> None:
+async def _run(ready: Prepared, client: Client, emit: Callable[[Outcome], None], show: Callable[[], None]) -> None:
+    steps = (ready.method.steps(prompt, ready.ask) for prompt in ready.prompts)
+    concurrency = sum(model.concurrency for model in {id(model): model for model in ready.roles.values()}.values())
     try:
         async with kept_up(show):
-            await run(ready.works(), generator, emit, ready.config.engine.concurrency)
+            await run(steps, client, emit, concurrency)
     finally:
-        await generator.close()
-
-
-def resolved(config: Config) -> dict[str, Any]:
-    """The configuration with every default filled in, as `config.json` has it."""
-    return {"lidr": __version__, **config.model_dump(mode="json")}
+        await client.close()

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from lidr_plugin.methods.base import Outcome, Preference
+from lidr_plugin.methods.base import Outcome, Preference, Row
 
 _SAMPLE = 12
 _LENGTH_BINS = 24
@@ -32,37 +32,39 @@ class Counts:
     pairs: Counter[str] = field(default_factory=Counter)
     rejected: dict[str, Counter[str]] = field(default_factory=dict)
     lengths: dict[str, list[list[int]]] = field(default_factory=dict)
-    _sample: dict[str, list[tuple[int, int, Preference]]] = field(default_factory=dict)
+    _sample: dict[str, list[tuple[int, int, Row]]] = field(default_factory=dict)
 
-    def add(self, settled: Outcome) -> None:
+    def add(self, outcome: Outcome) -> None:
         """Counts one prompt."""
         self.prompts += 1
-        for pair in settled.pairs:
-            language = pair.language
+        for row in outcome.rows:
+            language = row.language
             self.candidates[language] += 1
             self.pairs[language] += 1
             chosen, rejected = self.lengths.setdefault(language, [[0] * _LENGTH_BINS, [0] * _LENGTH_BINS])
-            chosen[length_bin(len(pair.chosen.text))] += 1
-            rejected[length_bin(len(pair.rejected.text))] += 1
-            self._keep(pair, settled.position)
-        for rejection in settled.rejections:
-            language = rejection.candidate.language
+            chosen[length_bin(len(row.target.text))] += 1
+            if isinstance(row, Preference):
+                rejected[length_bin(len(row.rejected.text))] += 1
+            self._keep(row, outcome.position)
+        for drop in outcome.drops:
+            language = drop.row.language
             self.candidates[language] += 1
-            self.rejected.setdefault(rejection.reason.value, Counter())[language] += 1
+            self.rejected.setdefault(str(drop.reason), Counter())[language] += 1
 
-    def _keep(self, pair: Preference, position: int) -> None:
+    def _keep(self, row: Row, position: int) -> None:
         """A sample by the hash of the id: the same pairs every time, and none is likelier than another."""
-        name = f"{pair.language}\0{pair.rejected_source}\0{pair.id}".encode()
+        source = row.rejected_source if isinstance(row, Preference) else row.output_source
+        name = f"{row.language}\0{source}\0{row.id}".encode()
         rank = int.from_bytes(hashlib.blake2b(name, digest_size=8).digest())
-        heap = self._sample.setdefault(pair.language, [])
+        heap = self._sample.setdefault(row.language, [])
         if len(heap) < _SAMPLE:
-            heapq.heappush(heap, (-rank, -position, pair))
+            heapq.heappush(heap, (-rank, -position, row))
         elif -rank > heap[0][0]:
-            heapq.heapreplace(heap, (-rank, -position, pair))
+            heapq.heapreplace(heap, (-rank, -position, row))
 
-    def sample(self, language: str) -> list[Preference]:
+    def sample(self, language: str) -> list[Row]:
         """Up to twelve pairs of a language, in the order of their prompts."""
-        return [pair for _, _, pair in sorted(self._sample.get(language, []), key=lambda item: -item[1])]
+        return [row for _, _, row in sorted(self._sample.get(language, []), key=lambda item: -item[1])]
 
     def counts(self, languages: list[str]) -> dict[str, Any]:
         """The counts of `report.json`, with a zero where there is nothing.

@@ -1,84 +1,73 @@
-"""What `lidr build-pairs` would send, asking nothing."""
+"""What a run would send, asking nothing."""
 
 import asyncio
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from lidr_plugin.completions.client import Model
+from lidr_plugin.completions.requests import Chat, Completion
+from lidr_plugin.completions.steps import Course
 from lidr_plugin.completions.store import Store
-from lidr_plugin.config.file import Loaded
-from lidr_plugin.dataset.prepare import Preflight
+from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.errors import EngineError
-from lidr_plugin.methods import translation
-from lidr_plugin.methods.imbalance import Method, Work
-from lidr_plugin.prompts.prompt import Prompt
 from lidr_plugin.run_directory import RunDirectory
 
 
-@dataclass(frozen=True, slots=True)
-class DryRun:
-    """What a run would send."""
+class DryRun(NamedTuple):
+    """What a run would send.
+
+    Attributes:
+        requests: at most, second tries aside.
+        examples: of the first prompt, one request of each kind, with a made-up answer wherever one needs another's answer.
+        server_problem: a server that is not there; the rest is worth seeing all the same.
+    """
 
     run: RunDirectory
     prompts: int
     requests: int
     stored: int
-    examples: dict[str, Any]
+    examples: list[Chat]
     server_problem: EngineError | None
 
 
-def dry_run(loaded: Loaded) -> DryRun:
-    """Checks everything, asks nothing and writes nothing.
-
-    Raises:
-        InputError: as the run itself would. A server that is not there is in the result, for the rest is worth seeing.
-    """
-    with Preflight(loaded) as ready:
-        lanes = ready.lanes()
-        examples = _examples(next(iter(ready.prompts)), ready.method)
-        stored = 0
-        if ready.run.store.exists():
-            with Store(ready.run.store, read_only=True) as store:
-                stored = len(store)
-        problem = None
-        try:
-            asyncio.run(_check_servers(lanes))
-        except EngineError as error:
-            problem = error
-        return DryRun(
-            run=ready.run,
-            prompts=len(ready.prompts),
-            requests=ready.requests_at_most(),
-            stored=stored,
-            examples=examples,
-            server_problem=problem,
-        )
+def dry_run(ready: Prepared) -> DryRun:
+    """Asks nothing and writes nothing."""
+    stored = 0
+    if ready.run.store.exists():
+        with Store(ready.run.store, read_only=True) as store:
+            stored = len(store)
+    problem = None
+    try:
+        asyncio.run(_check_servers(ready.models))
+    except EngineError as error:
+        problem = error
+    kinds = {
+        (request.weights, bool(request.prefill), request.sampling): request for request in reversed(list(_asked(ready)))
+    }
+    return DryRun(
+        run=ready.run,
+        prompts=len(ready.prompts),
+        requests=ready.requests_at_most(),
+        stored=stored,
+        examples=list(reversed(kinds.values())),
+        server_problem=problem,
+    )
 
 
-async def _check_servers(lanes: dict[str, Model]) -> None:
+async def _check_servers(models: dict[str, Model]) -> None:
     """Asks servers that run already what they serve; starts none."""
     from lidr_plugin.completions.engines.openai import OpenAI
 
-    for lane in lanes.values():
-        if isinstance(lane.engine, OpenAI):
-            await lane.engine.check()
+    for model in models.values():
+        if isinstance(model.engine, OpenAI):
+            await model.engine.check()
 
 
-def _examples(prompt: Prompt, method: Method) -> dict[str, Any]:
-    """One rendered request of each kind."""
-    language = method.languages[0] if method.languages[0] in prompt.texts else method.dominant
-    sent = Work(prompt, method).prompt_in(language)
-    text = getattr(sent, "joined", "")
-    response = translation.response_request(
-        text, weights=method.weights, sampling=method.response, system=method.system, row=f"{prompt.id} [{language}]"
-    )
-    translated = translation.translation_request(
-        "(the response)",
-        method.languages[0],
-        weights=method.translator,
-        sampling=method.translation,
-        template=method.template,
-        attempt=0,
-        row=f"{prompt.id} [{method.dominant}->{method.languages[0]}]",
-    )
-    return {"response": response, "translation": translated}
+def _asked(ready: Prepared) -> Iterator[Chat]:
+    """All requests of the first prompt, each answered with a placeholder."""
+    course = Course(ready.method.steps(next(iter(ready.prompts)), ready.ask))
+    while course.wanted:
+        wanted, course.wanted = course.wanted, []
+        for branch, request in wanted:
+            yield request
+            course.answer(branch, Completion("(the model's answer)", "stop", 0, 0, prefilled=bool(request.prefill)))

@@ -7,37 +7,9 @@ from typing import Any
 import orjson
 
 from lidr_plugin import files, languages
+from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
-from lidr_plugin.methods.base import Drop, Preference
-
-
-def pair_json(pair: Preference, system: str | None) -> dict[str, str]:
-    """A pair as one row (contract, section 4); every value is text, as LLaMA-Factory's loader needs it."""
-    row = {
-        "id": pair.id,
-        "language": pair.language,
-        "instruction": pair.prompt.instruction,
-        "input": pair.prompt.input,
-        "chosen": pair.chosen.text,
-        "rejected": pair.rejected.text,
-        "chosen_source": pair.chosen_source,
-        "rejected_source": pair.rejected_source,
-    }
-    return {**row, "system": system} if system else row
-
-
-def rejection_json(rejection: Drop) -> dict[str, str]:
-    """A rejected candidate as one row of `rejected.jsonl`; a text that was never written is empty."""
-    candidate = rejection.candidate
-    return {
-        "id": candidate.id,
-        "language": candidate.language,
-        "reason": rejection.reason.value,
-        "chosen": candidate.chosen.text,
-        "rejected": candidate.rejected.text,
-        "chosen_source": candidate.chosen_source,
-        "rejected_source": candidate.rejected_source,
-    }
+from lidr_plugin.methods.base import Preference, Row, Sft
 
 
 def read_info(path: Path) -> dict[str, Any]:
@@ -57,43 +29,56 @@ def read_info(path: Path) -> dict[str, Any]:
     return info
 
 
-def entry(file_name: str, *, system: bool) -> dict[str, Any]:
-    """The entry of a ranking dataset, with the columns named."""
-    columns = {"prompt": "instruction", "query": "input", "chosen": "chosen", "rejected": "rejected"}
+def entry(file_name: str, rows: type[Row], *, system: bool) -> dict[str, Any]:
+    """A dataset's entry, with the columns named: pairs are a ranking dataset."""
+    columns = {"prompt": "instruction", "query": "input"}
+    if rows is Preference:
+        columns |= {"chosen": "chosen", "rejected": "rejected"}
+    else:
+        columns |= {"response": "output"}
     if system:
         columns["system"] = "system"
-    return {"file_name": file_name, "ranking": True, "columns": columns}
+    return {"file_name": file_name, **({"ranking": True} if rows is Preference else {}), "columns": columns}
 
 
-def merge_entry(path: Path, name: str, *, system: bool) -> None:
+def rows_kind(entry: Mapping[str, Any]) -> type[Row]:
+    """What an entry's dataset holds."""
+    return Preference if entry.get("ranking") else Sft
+
+
+def merge_entry(path: Path, name: str, rows: type[Row], *, system: bool) -> None:
     """Puts the dataset's entry into `dataset_info.json` and leaves every other entry as it is."""
     info = read_info(path)
-    files.write_json(path, {**info, name: entry(f"{name}.jsonl", system=system)})
+    files.write_json(path, {**info, name: entry(f"{name}.jsonl", rows, system=system)})
 
 
-def sft_entry(file_name: str, *, system: bool) -> dict[str, Any]:
-    """The entry of a dataset of prompts and the one answer to learn, the chosen text."""
-    columns = {"prompt": "instruction", "query": "input", "response": "chosen"}
-    if system:
-        columns["system"] = "system"
-    return {"file_name": file_name, "columns": columns}
-
-
-def card(*, name: str, model: str, dominant: str, pairs: Mapping[str, int], system: bool) -> str:
+def card(config: Config, rows: type[Row], counts: Mapping[str, int]) -> str:
     """The dataset's README: what it is, how it came about, how it is used."""
-    rows = "\n".join(f"| {languages.name_of(code)} (`{code}`) | {count:,} |" for code, count in pairs.items())
-    extra = " and `system`" if system else ""
-    return f"""---
+    about = _PAIRS if rows is Preference else _SFT
+    names = "\n".join(f"| {languages.name_of(code)} (`{code}`) | {count:,} |" for code, count in counts.items())
+    return about.format(
+        name=config.dataset_name,
+        model=config.model_name_or_path,
+        dominant=config.dominant_language,
+        dominant_name=languages.name_of(config.dominant_language),
+        codes=", ".join(counts),
+        rows=names,
+        extra=" and `system`" if config.generation.system else "",
+    )
+
+
+_PAIRS = """\
+---
 configs:
 - config_name: {name}
   data_files: {name}.jsonl
-language: [{", ".join(pairs)}]
+language: [{codes}]
 tags: [dpo, preference, multilingual, lidr]
 ---
 # {name}
 
 Preference pairs made by *Language Imbalance Driven Rewarding* (arXiv 2410.08964) from the answers of `{model}`, whose
-dominant language is {languages.name_of(dominant)}. In each pair the chosen text began in the dominant language.
+dominant language is {dominant_name}. In each pair the chosen text began in the dominant language.
 
 | language | pairs |
 |---|---|
@@ -105,4 +90,26 @@ the model's own translation of it).
 
 With LLaMA-Factory: `dataset_dir` is this folder, `dataset: {name}`, `stage: dpo`. Its entry in `dataset_info.json` has
 `ranking: true`. All texts are a model's, nobody has checked them, and the terms of that model hold for them.
+"""
+_SFT = """\
+---
+configs:
+- config_name: {name}
+  data_files: {name}.jsonl
+language: [{codes}]
+tags: [sft, multilingual, lidr]
+---
+# {name}
+
+Prompts with answers of `{model}`, made by lidr; the model's dominant language is {dominant_name}.
+
+| language | rows |
+|---|---|
+{rows}
+
+Columns: `instruction`{extra} and `input` (the prompt), `output`; `id`, `language`, and the answer's origin in `output_source`
+(`translation:{dominant}->xx` is the model's own translation of its answer to the prompt in {dominant_name}).
+
+With LLaMA-Factory: `dataset_dir` is this folder, `dataset: {name}`, `stage: sft`. All texts are a model's, nobody has checked
+them, and the terms of that model hold for them.
 """

@@ -1,119 +1,101 @@
-"""What is checked of a run before anything is asked or written."""
+"""A run, made ready: what is checked of it before anything is asked or written. Build, dry run, probe and doctor begin here."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Literal, Self
 
 from lidr_plugin.completions.client import Model
-from lidr_plugin.completions.engines.base import build_engine
-from lidr_plugin.completions.engines.weights import weights_of
-from lidr_plugin.completions.requests import Sampling
-from lidr_plugin.config.engine import Engine
-from lidr_plugin.config.file import Loaded
+from lidr_plugin.completions.engines.base import NamedEngine
+from lidr_plugin.completions.models import policy_of, translator_of
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.llamafactory import read_info
 from lidr_plugin.errors import InputError, RunError
-from lidr_plugin.methods import translation
-from lidr_plugin.methods.filters import build_filters
-from lidr_plugin.methods.imbalance import Method, Work
+from lidr_plugin.methods import method_of
+from lidr_plugin.methods.base import POLICY, TRANSLATOR, Ask, Method, Preference
+from lidr_plugin.methods.filters import Filter, filters_of
 from lidr_plugin.prompts.prompt_set import PromptSet
 from lidr_plugin.run_directory import RunDirectory
-from lidr_plugin.training.processes import Launch
-from lidr_plugin.training.recipe import Settings, launch_of, train_settings
 
-_BYTES_A_TEXT = 6000
+_BYTES_A_COMPLETION = 600
+"""In the store and the dataset together, for a short answer: a run without room for that much is not begun."""
+_SPARE = 16 << 20
+"""Bytes for everything else that a run writes."""
 
 
-class Preflight:
-    """A run, checked as far as it can be without asking anything: configuration, prompts, weights, languages, disk.
+class Prepared:
+    """A run, checked as far as it can be without asking anything: prompts first, then models, languages, disk.
 
     Use it as a context manager: the prompts lie in a temporary file.
+
+    Args:
+        method: in place of the one that the configuration names.
+        filters: in place of those of the configuration.
+        engine: who answers in place of the configuration's engine, as the policy.
 
     Raises:
         InputError: whatever is wrong, before anything is written.
         RunError: there is no room on the disk.
     """
 
-    def __init__(self, loaded: Loaded) -> None:
-        self.config = loaded.config
-        self.run = RunDirectory.of(self.config.output_dir, self.config.store)
+    def __init__(
+        self,
+        config: Config,
+        *,
+        method: Method | None = None,
+        filters: Sequence[Filter] | None = None,
+        engine: NamedEngine | None = None,
+    ) -> None:
+        self.config = config
+        self.run = RunDirectory.of(config.output_dir, config.store)
         read_info(self.run.dataset_info)
         self._check_output()
-        recipe_for(self.config, self.run, self.config.dataset_name)
-        self.method = self._method(loaded)
         self.prompts = PromptSet(
-            self._prompt_files(loaded),
-            self.config.columns,
-            by_row=self.config.join_on == "row",
-            skip=self.config.skip_prompts,
-            limit=self.config.max_prompts,
+            self._prompt_files(),
+            config.columns,
+            by_row=config.join_on == "row",
+            skip=config.skip_prompts,
+            limit=config.max_prompts,
         )
         try:
-            self._check_answers()
+            self.roles = _roles(config, method, engine)
+            self.method = method or method_of(config, filters_of(config) if filters is None else filters, self.roles)
+            self.ask = Ask({role: model.identity for role, model in self.roles.items()})
+            if problems := self.method.problems(self.prompts):
+                raise InputError.of(problems, "the prompts")
             self._check_disk()
         except BaseException:
             self.prompts.close()
             raise
 
-    def __enter__(self) -> "Preflight":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.prompts.close()
 
-    def _method(self, loaded: Loaded) -> Method:
-        config = self.config
-        drawn, translated = config.generation, config.translation
-        weights = weights_of(config.engine, config.model_name_or_path, config.model_revision)
-        translator = translated.engine
-        common: dict[str, Any] = {
-            "top_p": drawn.top_p,
-            "repetition_penalty": drawn.repetition_penalty,
-            "seed": drawn.seed,
-            "thinking": drawn.thinking,
-        }
-        return Method(
-            dominant=config.dominant_language,
-            languages=config.languages,
-            weights=weights,
-            translator=weights_of(translator, translator.name, "main", key="translation.engine")
-            if translator
-            else weights,
-            response=Sampling(temperature=drawn.temperature, max_tokens=drawn.max_tokens, **common),
-            translation=Sampling(temperature=translated.temperature, max_tokens=translated.max_tokens, **common),
-            system=drawn.system,
-            retries=translated.retries,
-            template=translated.template or translation.TEMPLATE,
-            prompt_template=config.prompt_template or (translation.MATH_TEMPLATE if config.task == "math" else None),
-            dominant_pairs=config.dominant_pairs,
-            translation_prompts=config.translation_prompts,
-            is_translation_prompt=_recogniser(loaded),
-            skip_cut=config.filters.truncated,
-            filters=build_filters(config),
-        )
+    @property
+    def stage(self) -> Literal["dpo", "sft"]:
+        """LLaMA-Factory's stage for the method's rows."""
+        return "dpo" if self.method.rows is Preference else "sft"
 
-    def _prompt_files(self, loaded: Loaded) -> dict[str, Path]:
+    @property
+    def models(self) -> dict[str, Model]:
+        """Who answers, by the identity of the weights."""
+        return {model.identity: model for model in self.roles.values()}
+
+    def requests_at_most(self) -> int:
+        """Requests if nothing were dropped or stored, second tries aside."""
+        return self.method.requests_at_most(len(self.prompts))
+
+    def _prompt_files(self) -> dict[str, Path]:
         config = self.config
-        files = {
-            code: config.prompt_path(code, loaded.folder) for code in [config.dominant_language, *config.languages]
-        }
-        absent = [code for code, path in files.items() if not path.is_file()]
+        paths = {code: config.prompt_path(code) for code in config.codes}
+        absent = [code for code, path in paths.items() if not path.is_file()]
         if absent and (not config.translate_prompts or config.dominant_language in absent):
+            problems = [f"prompts: {paths[code]}: no such file ({code})" for code in absent]
             hint = "translate_prompts: true has the model translate the prompts of languages without a file"
-            problems = [f"prompts: {files[code]}: no such file ({code})" for code in absent]
-            raise InputError(InputError.of(problems, "the prompt files").message, hint)
-        return {code: path for code, path in files.items() if code not in absent}
-
-    def _check_answers(self) -> None:
-        if self.config.answer_filter == "none":
-            return
-        without = next((prompt.id for prompt in self.prompts if prompt.final_answer is None), None)
-        if without is not None:
-            raise InputError(
-                f"answer_filter: {self.config.answer_filter}: prompt {without!r} has no final answer",
-                "name the column in columns.final_answer, or set answer_filter=none",
-            )
+            raise InputError.of(problems, "the prompt files", hint)
+        return {code: path for code, path in paths.items() if code not in absent}
 
     def _check_output(self) -> None:
         place = self.run.nearest()
@@ -121,7 +103,8 @@ class Preflight:
             raise InputError(f"output_dir: {self.run.path}: {place} is a file", "set another output_dir")
 
     def _check_disk(self) -> None:
-        needed = min(self.requests_at_most(), 10_000_000) * _BYTES_A_TEXT // 10 + (16 << 20)
+        # Beyond ten million requests nobody's disk is sized by this guess.
+        needed = min(self.requests_at_most(), 10_000_000) * _BYTES_A_COMPLETION + _SPARE
         free = self.run.free_bytes()
         if free < needed:
             raise RunError(
@@ -129,53 +112,13 @@ class Preflight:
                 "free some space, or set another output_dir",
             )
 
-    def works(self) -> Iterator[Work]:
-        """The prompts on their way, in order."""
-        return (Work(prompt, self.method) for prompt in self.prompts)
 
-    def requests_at_most(self) -> int:
-        """Responses and first tries of translations, if nothing were rejected or stored."""
-        count = len(self.config.languages)
-        dominant = {"none": 0, "one": 1, "last": 1, "all": count}[self.config.dominant_pairs]
-        return len(self.prompts) * (1 + count + count + dominant)
-
-    def lanes(self) -> dict[str, Model]:
-        """The engines by the weights that they ask; nothing is started."""
-        config, translator = self.config, self.config.translation.engine
-        lanes = {self.method.weights: self._lane(config.engine, config.model_name_or_path, config.model_revision)}
-        if translator:
-            lanes[self.method.translator] = self._lane(translator, translator.name, "main", "translator.log")
-        return lanes
-
-    def _lane(self, engine: Engine, model: str, revision: str, log: str = "vllm.log") -> Model:
-        built = build_engine(
-            engine,
-            model=model,
-            revision=revision,
-            trust_remote_code=self.config.trust_remote_code,
-            log=self.run.path / log,
-            max_tokens=max(self.config.generation.max_tokens, self.config.translation.max_tokens),
-        )
-        return Model(built, engine.concurrency, engine.max_failures)
-
-
-def _recogniser(loaded: Loaded) -> Any:
-    config = loaded.config
-    if config.translation_prompt_ids is None:
-        return lambda prompt: translation.asks_for_translation(prompt.texts[config.dominant_language].joined)
-    path = loaded.folder / config.translation_prompt_ids
-    try:
-        ids = frozenset(map(str.strip, path.read_text(encoding="utf-8-sig").split("\n")))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"translation_prompt_ids: {path}: {error}") from None
-    return lambda prompt: prompt.id in ids
-
-
-def recipe_for(config: Config, run_dir: RunDirectory, dataset: str) -> tuple[Settings, Launch]:
-    """The recipe for this machine; where its GPUs do not divide the batch, for one process: it may not be the one that trains."""
-    launch = launch_of(config)
-    try:
-        return train_settings(config, run_dir, launch, dataset=dataset), launch
-    except InputError:
-        launch = replace(launch, env={}, gpus=min(launch.gpus, 1), nodes=1, rank=0, per_node=1)
-        return train_settings(config, run_dir, launch, dataset=dataset), launch
+def _roles(config: Config, method: Method | None, engine: NamedEngine | None) -> Mapping[str, Model]:
+    """Who is asked, by role: those that a method brings, and the configuration's policy and translator for the others."""
+    own = dict(method.roles) if method else {}
+    if engine is not None:
+        limits = config.engine
+        own[POLICY] = Model(engine, limits.concurrency, limits.max_failures, engine.identity)
+    policy = own.get(POLICY) or policy_of(config)
+    translator = own.get(TRANSLATOR) or translator_of(config, policy)
+    return {POLICY: policy, TRANSLATOR: translator, **own}

@@ -1,13 +1,15 @@
-"""Datasets made from the pairs for one training: the SFT baseline's rows, and the pairs that fit into `cutoff_len`."""
+"""A dataset's rows, read back, and the dataset of those that fit into `cutoff_len`."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
 from lidr_plugin import files
 from lidr_plugin.config.schema import Config
-from lidr_plugin.dataset.llamafactory import entry, read_info, sft_entry
+from lidr_plugin.dataset.llamafactory import merge_entry, read_info, rows_kind
+from lidr_plugin.errors import InputError
+from lidr_plugin.methods.base import Preference
 from lidr_plugin.run_directory import RunDirectory
 
 Row = dict[str, Any]
@@ -20,18 +22,23 @@ def rows_of(run: RunDirectory, name: str) -> Iterator[Row]:
             yield orjson.loads(line)
 
 
-def trained_on(config: Config, run: RunDirectory) -> str:
-    """The name of the dataset that the method trains on; one that is no plain set of pairs is written now.
+def stage_on_disk(config: Config, run: RunDirectory) -> Literal["dpo", "sft"]:
+    """LLaMA-Factory's stage for the dataset as it was built; for one that is not there yet, the method's.
 
-    The baseline "multilingual alignment" (paper, section 4.1) learns `t^{d->l}` as the answer to `x^l`: the chosen texts
-    of the non-dominant languages.
+    Raises:
+        InputError: the configuration names a method that makes other rows.
     """
-    if config.train.method != "sft_baseline":
-        return config.dataset_name
-    name = f"{config.dataset_name}_sft"
-    rows = rows_of(run, config.dataset_name)
-    _write(run, config, name, (row for row in rows if row["language"] != config.dominant_language))
-    return name
+    entry = read_info(run.dataset_info).get(config.dataset_name)
+    if entry is None:
+        return config.stage
+    stage: Literal["dpo", "sft"] = "dpo" if rows_kind(entry) is Preference else "sft"
+    if "method" in config.model_fields_set and stage != config.stage:
+        there = "pairs" if stage == "dpo" else "SFT rows"
+        raise InputError(
+            f"{run.dataset(config.dataset_name)}: holds {there}, which method: {config.method} does not make",
+            "`lidr build-pairs` with this configuration makes the others; what is in the store is not asked again",
+        )
+    return stage
 
 
 def without(config: Config, run: RunDirectory, name: str, too_long: Iterable[int]) -> str:
@@ -41,14 +48,8 @@ def without(config: Config, run: RunDirectory, name: str, too_long: Iterable[int
     with files.replacing(run.data / f"{name}_dropped.jsonl") as dropped:
         rows = enumerate(rows_of(run, name))
         dropped.writelines(files.dump_line({**row, "reason": "cutoff_len"}) for at, row in rows if at in places)
-    _write(run, config, fitting, (row for at, row in enumerate(rows_of(run, name)) if at not in places))
+    with files.replacing(run.dataset(fitting)) as file:
+        file.writelines(files.dump_line(row) for at, row in enumerate(rows_of(run, name)) if at not in places)
+    kind = rows_kind(read_info(run.dataset_info)[name])
+    merge_entry(run.dataset_info, fitting, kind, system=bool(config.generation.system))
     return fitting
-
-
-def _write(run: RunDirectory, config: Config, name: str, rows: Iterable[Row]) -> None:
-    with files.replacing(run.dataset(name)) as file:
-        file.writelines(map(files.dump_line, rows))
-    made = sft_entry if config.train.method == "sft_baseline" else entry
-    info = read_info(run.dataset_info)
-    system = bool(config.generation.system)
-    files.write_json(run.dataset_info, {**info, name: made(f"{name}.jsonl", system=system)})

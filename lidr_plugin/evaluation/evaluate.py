@@ -15,17 +15,17 @@ from lidr_plugin.completions.engines.base import backend_of, build_engine
 from lidr_plugin.completions.engines.weights import weights_of
 from lidr_plugin.completions.requests import Chat, Completion, Sampling
 from lidr_plugin.completions.store import Store
-from lidr_plugin.config.file import Loaded
 from lidr_plugin.config.schema import Columns, Config
 from lidr_plugin.errors import InputError
-from lidr_plugin.evaluation.benchmarks import fidelity, hub, mgsm
+from lidr_plugin.evaluation.benchmarks import fidelity, mgsm
 from lidr_plugin.evaluation.head_to_head import Asked, Said, head_to_head
 from lidr_plugin.evaluation.intervals import shares
 from lidr_plugin.evaluation.lm_eval import lm_eval_of
-from lidr_plugin.methods import translation
+from lidr_plugin.methods.responses import turns_of
 from lidr_plugin.prompts.prompt_set import PromptSet
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.text.language import LanguageGate
+from lidr_plugin.text.thinking import without_thoughts
 
 _MGSM_COLUMNS = Columns(instruction="query", final_answer="response")
 
@@ -48,23 +48,22 @@ class _Bench(NamedTuple):
     questions: Sequence[Asked]
 
 
-def evaluate(loaded: Loaded) -> Evaluated:
+def evaluate(config: Config) -> Evaluated:
     """Asks every model what the configuration names and scores the answers; all go through the run's store.
 
     Raises:
         InputError: nothing is to be measured, or a file or a model is not there.
         RunError: a request failed for good; what was answered is kept.
     """
-    config = loaded.config
     run = RunDirectory.of(config.output_dir, config.store)
-    mgsm_files = _mgsm_files(loaded)
-    benches = list(_benches(loaded, mgsm_files))
-    harness = lm_eval_of(loaded, mgsm_files, (run.eval_results.parent / "lm_eval").absolute())
+    mgsm_files = _mgsm_files(config)
+    benches = list(_benches(config, mgsm_files))
+    harness = lm_eval_of(config, mgsm_files, (run.eval_results.parent / "lm_eval").absolute())
     if not benches and not harness:
         raise InputError(
             "eval: nothing to measure", "set eval.mgsm or eval.prompts, with {language} in the path, or eval.lm_eval"
         )
-    outputs = {label: _outputs(loaded, path, benches) for label, path in config.eval.outputs.items()}
+    outputs = {label: _outputs(config, path, benches) for label, path in config.eval.outputs.items()}
     codes = [config.dominant_language, *config.languages]
     gate, results, folder = LanguageGate(codes), {}, run.eval_results.parent
     models = models_of(config, run)
@@ -89,7 +88,7 @@ def evaluate(loaded: Loaded) -> Evaluated:
     return Evaluated(folder, results, versus, harness.tasks.skipped if harness else [])
 
 
-def _outputs(loaded: Loaded, pattern: str, benches: Sequence[_Bench]) -> list[Said]:
+def _outputs(config: Config, pattern: str, benches: Sequence[_Bench]) -> list[Said]:
     """Answers from files, in the order of the prompts.
 
     Raises:
@@ -98,7 +97,7 @@ def _outputs(loaded: Loaded, pattern: str, benches: Sequence[_Bench]) -> list[Sa
     asked = [question for bench in benches if bench.name == "prompts" for question in bench.questions]
     found: dict[tuple[str, str], str] = {}
     for code in dict.fromkeys(question.language for question in asked):
-        path = loaded.folder / pattern.replace("{language}", code)
+        path = config.folder / pattern.replace("{language}", code)
         try:
             for row in orjson.loads(path.read_bytes()):
                 found[code, row["instruction"]] = str(row["output"])
@@ -127,33 +126,32 @@ def _weights(config: Config, label: str, model: str) -> str:
     return weights_of(engine, model, config.model_revision, key=f"eval.models: {label}")
 
 
-def _mgsm_files(loaded: Loaded) -> str | None:
+def _mgsm_files(config: Config) -> str | None:
     """The path of MGSM's questions, with `{language}` in it; loaded from the Hub where the configuration wants it so."""
-    wanted, config = loaded.config.eval.mgsm, loaded.config
+    wanted = config.eval.mgsm
     if wanted is None:
         return None
-    if wanted.startswith(hub.PREFIX):
+    if wanted.startswith(mgsm.HUB):
         codes = [code for code in (config.dominant_language, *config.languages) if code in mgsm.LANGUAGES]
-        return hub.fetch(wanted.removeprefix(hub.PREFIX), codes)
-    return str((loaded.folder / wanted).absolute())
+        return mgsm.from_hub(wanted.removeprefix(mgsm.HUB), codes)
+    return str((config.folder / wanted).absolute())
 
 
-def _benches(loaded: Loaded, mgsm_files: str | None) -> Iterator[_Bench]:
-    config = loaded.config
+def _benches(config: Config, mgsm_files: str | None) -> Iterator[_Bench]:
     codes = [config.dominant_language, *config.languages]
     if mgsm_files:
         known = [code for code in codes if code in mgsm.LANGUAGES]
-        rows = _read(loaded, mgsm_files, known, _MGSM_COLUMNS, by_row=True)
+        rows = _read(config, mgsm_files, known, _MGSM_COLUMNS, by_row=True)
         yield _Bench("mgsm", [row._replace(sent=mgsm.question(row.sent, row.language)) for row in rows])
     if config.eval.prompts:
-        yield _Bench("prompts", list(_read(loaded, config.eval.prompts, codes, config.columns, by_row=False)))
+        yield _Bench("prompts", list(_read(config, config.eval.prompts, codes, config.columns, by_row=False)))
 
 
-def _read(loaded: Loaded, pattern: str, codes: Sequence[str], columns: Columns, *, by_row: bool) -> Iterator[Asked]:
-    files = {code: loaded.folder / pattern.replace("{language}", code) for code in codes}
+def _read(config: Config, pattern: str, codes: Sequence[str], columns: Columns, *, by_row: bool) -> Iterator[Asked]:
+    files = {code: config.folder / pattern.replace("{language}", code) for code in codes}
     if absent := [str(path) for path in files.values() if not path.is_file()]:
         raise InputError.of([f"{path}: no such file" for path in absent], "the files of lidr eval")
-    with PromptSet(files, columns, by_row=by_row, limit=loaded.config.eval.limit) as prompts:
+    with PromptSet(files, columns, by_row=by_row, limit=config.eval.limit) as prompts:
         for prompt in prompts:
             for code, text in prompt.texts.items():
                 yield Asked(prompt.id, code, text.joined, text.joined, prompt.final_answer or "")
@@ -170,9 +168,7 @@ def _requests(config: Config, weights: str, questions: Sequence[Asked]) -> list[
         thinking=drawn.thinking,
     )
     return [
-        translation.response_request(
-            asked.sent, weights=weights, sampling=sampling, system=drawn.system, row=f"{asked.id} [{asked.language}]"
-        )
+        Chat(weights, turns_of(asked.sent, drawn.system), sampling, row=f"{asked.id} [{asked.language}]")
         for asked in questions
     ]
 
@@ -195,9 +191,7 @@ def _said(config: Config, benches: Sequence[_Bench], answers: Sequence[Completio
     thinking = config.generation.thinking
     questions = [(bench.name, asked) for bench in benches for asked in bench.questions]
     return [
-        Said(
-            bench, asked, translation.without_thoughts(answer.text, thinking=thinking), answer.finish_reason == "length"
-        )
+        Said(bench, asked, without_thoughts(answer.text, thinking=thinking), answer.finish_reason == "length")
         for (bench, asked), answer in zip(questions, answers, strict=True)
     ]
 

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 from lidr_plugin.evaluation.intervals import Mean, Share
 from lidr_plugin.evaluation.judge import Judged
 from lidr_plugin.methods.base import Preference, Text
-from lidr_plugin.methods.filters import is_degenerate
 from lidr_plugin.text.chrf import chrf
 from lidr_plugin.text.language import LanguageGate
+from lidr_plugin.text.repetition import is_degenerate
 
 _WORTH = {"judge": 0.55, "visible": 0.02}
 """The signal under which a round is not worth its training: a judge's reward accuracy, or the share of candidates that show."""

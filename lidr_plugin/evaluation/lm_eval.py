@@ -9,16 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from lidr_plugin import files, languages
 from lidr_plugin.config.evaluation import LmEval
-from lidr_plugin.config.file import Loaded
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.evaluation.benchmarks import mgsm
+from lidr_plugin.machine.children import guarded
 from lidr_plugin.machine.environments import python_of
-from lidr_plugin.training.environment import guarded
 
 _OKAPI = frozenset(
     "ar bn ca da de es eu fr gu hi hr hu hy id it kn ml mr ne nl pt ro ru sk sr sv ta te uk vi zh".split()
@@ -117,7 +114,7 @@ def write_mgsm_tasks(folder: Path, pattern: str, codes: Sequence[str], max_token
             ],
             "metadata": {"version": 1.0},
         }
-        files.write_text(folder / f"lidr_mgsm_{code}.yaml", yaml.safe_dump(task, allow_unicode=True, sort_keys=False))
+        files.write_text(folder / f"lidr_mgsm_{code}.yaml", files.yaml_of(task))
 
 
 class Harness:
@@ -127,18 +124,17 @@ class Harness:
         InputError: there is no environment, or no task in any language of the run.
     """
 
-    def __init__(self, loaded: Loaded, wanted: LmEval, mgsm_files: str | None, folder: Path) -> None:
-        config = loaded.config
+    def __init__(self, config: Config, wanted: LmEval, mgsm_files: str | None, folder: Path) -> None:
         self._config = config
         self._wanted = wanted
         self._mgsm_files = mgsm_files
         self._folder = folder
-        self._base = loaded.folder.absolute()
+        self._base = config.folder.absolute()
         self._codes = [config.dominant_language, *config.languages]
         self._python = _interpreter(wanted)
         self.tasks = tasks_of(wanted.tasks, self._codes)
-        if wanted.include_path and not (loaded.folder / wanted.include_path).is_dir():
-            raise InputError(f"eval.lm_eval.include_path: {loaded.folder / wanted.include_path}: no such folder")
+        if wanted.include_path and not (config.folder / wanted.include_path).is_dir():
+            raise InputError(f"eval.lm_eval.include_path: {config.folder / wanted.include_path}: no such folder")
         if not self.tasks.names:
             raise InputError(
                 f"eval.lm_eval.tasks: {'; '.join(self.tasks.skipped)}", "`lm-eval ls tasks` lists them all"
@@ -259,7 +255,6 @@ def _metrics(results: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, di
     return found
 
 
-def lm_eval_of(loaded: Loaded, mgsm_files: str | None, folder: Path) -> Harness | None:
+def lm_eval_of(config: Config, mgsm_files: str | None, folder: Path) -> Harness | None:
     """The harness as the configuration wants it; None if it does not."""
-    config: Config = loaded.config
-    return Harness(loaded, config.eval.lm_eval, mgsm_files, folder) if config.eval.lm_eval else None
+    return Harness(config, config.eval.lm_eval, mgsm_files, folder) if config.eval.lm_eval else None

@@ -1,8 +1,8 @@
 """Measures the imbalance on a sample of the prompts, before anything is trained: the whole of `lidr probe`, as one call."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lidr_plugin import files
@@ -12,8 +12,8 @@ from lidr_plugin.completions.progress import Display, Meter, kept_up
 from lidr_plugin.completions.requests import Chat
 from lidr_plugin.completions.runner import run
 from lidr_plugin.completions.store import Store
-from lidr_plugin.config.file import Loaded
-from lidr_plugin.dataset.prepare import Preflight
+from lidr_plugin.config.schema import Config
+from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation import judge
 from lidr_plugin.evaluation.head_to_head import Bench, Graded, Pair
@@ -21,7 +21,8 @@ from lidr_plugin.evaluation.imbalance import Heard, crossing_of, dominant_of, re
 from lidr_plugin.evaluation.intervals import shares
 from lidr_plugin.methods import translation
 from lidr_plugin.methods.base import Outcome, Preference
-from lidr_plugin.methods.imbalance import Work
+from lidr_plugin.methods.translation import Translator
+from lidr_plugin.prompts.prompt import Prompt
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.text.language import LanguageGate
 
@@ -34,7 +35,7 @@ class Probed:
     found: dict[str, Any]
 
 
-def probe(loaded: Loaded, *, sample: int) -> Probed:
+def probe(config: Config, *, sample: int) -> Probed:
     """Asks a sample of the prompts, evenly spread, in every language and translates the answers both ways and back.
 
     All goes through the run's store: `lidr build-pairs` finds the answers there.
@@ -44,20 +45,22 @@ def probe(loaded: Loaded, *, sample: int) -> Probed:
         RunError: a request failed for good; what was answered is kept.
     """
     kept = "every answer is kept; the same command goes on from there"
-    with Preflight(loaded) as ready, ready.run.at_work(kept), Store(ready.run.store) as store:
+    # Every pair that the imbalance can give. Prompts that ask for a translation say nothing about the language of an answer.
+    wanted = {"method": "imbalance", "dominant_pairs": "all", "translation_prompts": "drop"}
+    with Prepared(config.model_copy(update=wanted)) as ready, ready.run.at_work(kept), Store(ready.run.store) as store:
         found = _measure(ready, store, sample)
         files.write_json(ready.run.probe_json, found)
         return Probed(ready.run, found)
 
 
-def _measure(ready: Preflight, store: Store, sample: int) -> dict[str, Any]:
+def _measure(ready: Prepared, store: Store, sample: int) -> dict[str, Any]:
     config, settled = ready.config, list[Outcome]()
     heard, backs = asyncio.run(_hear(ready, store, sample, settled))
     if not heard:
         raise InputError("prompts: every prompt of the sample asks for a translation", "sample more: --sample")
     codes = [config.dominant_language, *config.languages]
     gate = LanguageGate(codes)
-    pairs = [pair for item in settled for pair in item.pairs]
+    pairs = [row for item in settled for row in item.rows if isinstance(row, Preference)]
     judged, grades = _judged(ready, store, pairs, heard)
     responses = {
         code: responses_of([x.answers[code] for x in heard], code, gate, grades.get(code, [])) for code in codes
@@ -77,27 +80,26 @@ def _measure(ready: Preflight, store: Store, sample: int) -> dict[str, Any]:
     }
 
 
-def _works(ready: Preflight, sample: int) -> Iterator[Work]:
-    """Evenly spread over the prompts; prompts that ask for a translation say nothing about the language of an answer."""
-    method = replace(ready.method, dominant_pairs="all", translation_prompts="drop")
+def _sample(ready: Prepared, sample: int) -> list[Prompt]:
+    """Prompts, evenly spread."""
     total = len(ready.prompts)
     wanted = {number * total // min(sample, total) for number in range(min(sample, total))}
-    chosen = (prompt for place, prompt in enumerate(ready.prompts) if place in wanted)
-    return (Work(replace(prompt, position=place), method) for place, prompt in enumerate(chosen))
+    return [prompt for place, prompt in enumerate(ready.prompts) if place in wanted]
 
 
 async def _hear(
-    ready: Preflight, store: Store, sample: int, settled: list[Outcome]
+    ready: Prepared, store: Store, sample: int, settled: list[Outcome]
 ) -> tuple[list[Heard], dict[str, list[tuple[str, str]]]]:
     """All texts of the sample; and by language the dominant answers beside what came back of them."""
     meter, config = Meter(), ready.config
-    generator = Client(store, ready.lanes(), meter)
-    works = list(_works(ready, sample))
-    requests = 3 * len(works) * (1 + len(config.languages))
+    generator = Client(store, ready.models, meter)
+    prompts = _sample(ready, sample)
+    requests = 3 * len(prompts) * (1 + len(config.languages))
+    steps = (ready.method.steps(prompt, ready.ask) for prompt in prompts)
     try:
-        with Display("sample", meter, len(works), requests) as display:
+        with Display("sample", meter, len(prompts), requests) as display:
             async with kept_up(lambda: display.update(len(settled))):
-                await run(iter(works), generator, settled.append, config.engine.concurrency)
+                await run(steps, generator, settled.append, config.engine.concurrency)
         heard = [texts for item in settled if (texts := _texts(item, config.dominant_language))]
         there = [(code, x) for x in heard for code in config.languages if whole(x.outward.get(code))]
         came = await answers(generator, meter, [_back(ready, x, code) for code, x in there], "back")
@@ -114,7 +116,7 @@ async def _hear(
 def _texts(settled: Outcome, dominant: str) -> Heard | None:
     """What a prompt's candidates hold; None if it was dropped or a request failed."""
     heard = Heard("", {}, {}, {}, {})
-    for item in (*settled.pairs, *(rejection.candidate for rejection in settled.rejections)):
+    for item in _preferences(settled):
         other = item.rejected_source.removeprefix("translation:").partition("->")[0]
         if item.language == dominant:
             heard.inward[other] = item.rejected
@@ -127,21 +129,20 @@ def _texts(settled: Outcome, dominant: str) -> Heard | None:
     return heard if heard.prompts.get(dominant) and not any(x.failed for x in heard.answers.values()) else None
 
 
-def _back(ready: Preflight, heard: Heard, code: str) -> Chat:
-    method = ready.method
-    return translation.translation_request(
-        heard.outward[code].text,
-        method.dominant,
-        weights=method.translator,
-        sampling=method.translation,
-        template=method.template,
-        attempt=0,
-        row=f"{heard.id} [{method.dominant}->{code}->{method.dominant}]",
-    )
+def _preferences(settled: Outcome) -> list[Preference]:
+    """A prompt's candidates, whether they became pairs or not."""
+    rows = (*settled.rows, *(drop.row for drop in settled.drops))
+    return [row for row in rows if isinstance(row, Preference)]
+
+
+def _back(ready: Prepared, heard: Heard, code: str) -> Chat:
+    dominant = ready.config.dominant_language
+    row = f"{heard.id} [{dominant}->{code}->{dominant}]"
+    return Translator.of(ready.config).request(heard.outward[code].text, dominant, 0, ready.ask, row)
 
 
 def _judged(
-    ready: Preflight, store: Store, pairs: Sequence[Preference], heard: Sequence[Heard]
+    ready: Prepared, store: Store, pairs: Sequence[Preference], heard: Sequence[Heard]
 ) -> tuple[dict[str, list[judge.Judged]], dict[str, list[int]]]:
     """By language the verdicts on chosen against rejected, and the grades of the answers; none without a judge."""
     if ready.config.eval.judge is None:

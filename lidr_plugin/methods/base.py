@@ -1,14 +1,24 @@
-"""What a method makes of a prompt: texts, rows, and what became none."""
+"""What a method is, and what it makes of a prompt: texts, rows, and candidates that became none."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeAlias
 
-from lidr_plugin.prompts.prompt import PromptText
+from lidr_plugin.completions.client import Model
+from lidr_plugin.completions.requests import Chat, Message, Sampling
+from lidr_plugin.completions.steps import Steps
+from lidr_plugin.prompts.prompt import Prompt, PromptText
+from lidr_plugin.prompts.prompt_set import PromptSet
+
+POLICY = "policy"
+"""The role of the model that is asked and trained."""
+TRANSLATOR = "translator"
+"""The role of the model that translates; the policy itself, unless `translation.engine` names another."""
 
 
 class Reason(StrEnum):
-    """Why a candidate became no pair (contract, section 4)."""
+    """Why a candidate became no row (contract, section 4). A filter of one's own may give any other word."""
 
     TRANSLATION_FAILED = "translation_failed"
     TRUNCATED = "truncated"
@@ -23,7 +33,7 @@ class Reason(StrEnum):
 
 
 class Text(NamedTuple):
-    """A text that the model wrote (a response or a translation), or the reason why there is none.
+    """A text that a model wrote (a response or a translation), or the reason why there is none.
 
     Attributes:
         text: what there is of it, without tags and thoughts.
@@ -33,14 +43,14 @@ class Text(NamedTuple):
 
     text: str
     cut: bool = False
-    failed: Reason | None = None
+    failed: str | None = None
 
 
 class Preference(NamedTuple):
-    """A possible pair, with what the filters need to know about it.
+    """A pair, with what the filters need to know about it.
 
     Attributes:
-        source: the passage that `chosen` was translated from; `chosen` itself where it is a response.
+        source: the text that `chosen` was translated from; `chosen` itself where it is a response.
         answers_translation: whether the prompt asks for a translation and `chosen` is left untranslated.
     """
 
@@ -55,18 +65,112 @@ class Preference(NamedTuple):
     answers_translation: bool = False
     final_answer: str | None = None
 
+    @property
+    def target(self) -> Text:
+        """The text that the model is to learn."""
+        return self.chosen
 
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """A candidate that became no pair."""
+    @property
+    def texts(self) -> tuple[Text, ...]:
+        """All texts without which there is no row."""
+        return self.source, self.chosen, self.rejected
 
-    candidate: Preference
-    reason: Reason
+
+class Sft(NamedTuple):
+    """A prompt and the one answer to learn; the other fields as in `Preference`."""
+
+    id: str
+    language: str
+    prompt: PromptText
+    output: Text
+    output_source: str
+    source: Text
+    answers_translation: bool = False
+    final_answer: str | None = None
+
+    @property
+    def target(self) -> Text:
+        """The text that the model is to learn."""
+        return self.output
+
+    @property
+    def texts(self) -> tuple[Text, ...]:
+        """All texts without which there is no row."""
+        return self.source, self.output
+
+
+Row: TypeAlias = Preference | Sft
+
+
+class Drop(NamedTuple):
+    """A candidate that became no row."""
+
+    row: Row
+    reason: str
 
 
 class Outcome(NamedTuple):
-    """All that one prompt came to: its pairs and its rejected candidates, in their final order."""
+    """All that one prompt came to: its rows and its dropped candidates, each in their final order."""
 
     position: int
-    pairs: tuple[Preference, ...]
-    rejections: tuple[Drop, ...]
+    rows: tuple[Row, ...]
+    drops: tuple[Drop, ...]
+
+    @classmethod
+    def of(cls, position: int, fates: Sequence[Row | Drop]) -> "Outcome":
+        """Sorts a prompt's candidates into rows and drops."""
+        return cls(
+            position,
+            rows=tuple([fate for fate in fates if not isinstance(fate, Drop)]),
+            drops=tuple([fate for fate in fates if isinstance(fate, Drop)]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Makes requests to the models of a run, by their roles.
+
+    Attributes:
+        identities: by role, the identity of the weights that answer.
+    """
+
+    identities: Mapping[str, str]
+
+    def chat(
+        self,
+        role: str,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        *,
+        prefill: str = "",
+        sample: int = 0,
+        row: str = "",
+    ) -> Chat:
+        """A request to the model with this role; see `Chat` for the fields."""
+        return Chat(self.identities[role], tuple(messages), sampling, prefill, sample, row=row)
+
+
+class Method(Protocol):
+    """Turns one prompt into rows. Pure: it yields requests and is sent answers; no I/O, no clock, no chance of its own.
+
+    Attributes:
+        rows: what it makes; decides the dataset's entry, LLaMA-Factory's stage and the card.
+        roles: who is asked, by role. A role `policy` that is not named is the configuration's model.
+        reasons: words for the reasons that it drops candidates for, beside those of lidr's own filters.
+    """
+
+    @property
+    def rows(self) -> type[Preference] | type[Sft]: ...
+    @property
+    def roles(self) -> Mapping[str, Model]: ...
+    @property
+    def reasons(self) -> Mapping[str, str]: ...
+
+    def problems(self, prompts: PromptSet) -> Sequence[str]:
+        """All that is wrong with the prompts for this method, found before the first request."""
+
+    def requests_at_most(self, prompts: int) -> int:
+        """Requests for so many prompts if nothing were dropped or stored, second tries aside."""
+
+    def steps(self, prompt: Prompt, ask: Ask) -> Steps[Outcome]:
+        """The prompt's way from requests to rows."""

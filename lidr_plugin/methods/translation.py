@@ -1,10 +1,16 @@
-"""Chat requests for responses and translations, and what comes back in their answers."""
+"""How a model is asked to translate its own texts, and how its answers are read."""
 
 import re
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from lidr_plugin import languages
-from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
+from lidr_plugin.completions.requests import Chat, Completion, Failure, Message, Sampling
+from lidr_plugin.completions.steps import Answer, Steps, together
+from lidr_plugin.config.generation import Generation
+from lidr_plugin.config.schema import Config
+from lidr_plugin.methods.base import TRANSLATOR, Ask, Reason, Text
+from lidr_plugin.text.thinking import without_thoughts
 
 PREFILL = "<translated>\n"
 _OPEN, _CLOSE = "<translated>", "</translated>"
@@ -23,13 +29,6 @@ translated tags, as <translated>…</translated>, and nothing else.
 REMINDER = "\n\nGive the whole translation in {language}, begin at once, and end it with </translated>."
 """Added from the second try on, so that a greedy model does not repeat its failure."""
 
-MATH_TEMPLATE = (
-    "{prompt}\n\nReason step by step in {language}, and end with a line that gives the final answer as a number."
-)
-"""Our wording of a math prompt that asks for the answer in the prompt's language."""
-
-_THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
-
 
 class Translated(NamedTuple):
     """What an answer to a translation request holds.
@@ -43,27 +42,10 @@ class Translated(NamedTuple):
     cut: bool
 
 
-def response_request(prompt: str, *, weights: str, sampling: Sampling, system: str | None, row: str) -> Chat:
-    """The request for a response to `prompt`, the user turn as it is sent."""
-    messages = (Message("user", prompt),)
-    return Chat(weights, ((Message("system", system), *messages) if system else messages), sampling, row=row)
-
-
-def translation_request(
-    text: str, target: str, *, weights: str, sampling: Sampling, template: str, attempt: int, row: str
-) -> Chat:
-    """The request for a translation of `text` into the language with code `target`; `attempt` counts from 0."""
+def translation_request(text: str, target: str, attempt: int, *, template: str) -> Message:
+    """The user turn that asks for a translation of `text` into the language with code `target`; `attempt` counts from 0."""
     wording = template + REMINDER if attempt else template
-    content = wording.replace("{language}", languages.name_of(target)).replace("{text}", text)
-    return Chat(weights, (Message("user", content),), sampling, PREFILL, row=row)
-
-
-def without_thoughts(text: str, *, thinking: bool) -> str:
-    """The answer proper. Unless `thinking` is wanted, `<think>…</think>` goes, also where the template opened it."""
-    if not thinking and ("<think>" in text or "</think>" in text):
-        text = _THOUGHT.sub("", text)
-        text = text.rpartition("</think>")[2]
-    return text.strip()
+    return Message("user", wording.replace("{language}", languages.name_of(target)).replace("{text}", text))
 
 
 def parse_translation(completion: Completion, source: str, *, thinking: bool) -> Translated:
@@ -116,14 +98,83 @@ def in_parts(text: str, attempt: int) -> list[str]:
     return parts
 
 
-_ASKS_TRANSLATION = re.compile(
-    r"\b(?:s?translat(?:e[sd]?|ing|ions?)|übersetz\w*|tradu(?:i[rstz]\w*|c\w+|z\w+)|перев(?:ед|од)\w*|vertaa?l\w*|"
-    r"översätt\w*|oversett\w*|oversæt\w*|przetłumacz\w*|přelož\w*|fordíts\w*|çevir\w*|terjemah\w*)"
-    r"|翻[译譯訳]|번역|ترجم",
-    re.IGNORECASE,
-)
+def sampling_of(drawn: Generation, temperature: float, max_tokens: int) -> Sampling:
+    """How tokens are drawn, by the section `generation`, with a temperature and a limit of their own."""
+    return Sampling(
+        temperature=temperature,
+        top_p=drawn.top_p,
+        max_tokens=max_tokens,
+        repetition_penalty=drawn.repetition_penalty,
+        seed=drawn.seed,
+        thinking=drawn.thinking,
+    )
 
 
-def asks_for_translation(prompt: str) -> bool:
-    """Whether a prompt looks like a request to translate something: its first 200 characters name the task."""
-    return _ASKS_TRANSLATION.search(prompt, 0, 200) is not None
+@dataclass(frozen=True, slots=True)
+class Translator:
+    """Asks the model for translations of its own texts.
+
+    Attributes:
+        retries: further tries for a translation that is missing, empty or cut.
+        skip_cut: whether texts that were cut at `max_tokens` are dropped later; a cut translation then says so.
+    """
+
+    sampling: Sampling
+    template: str
+    retries: int
+    skip_cut: bool
+
+    @classmethod
+    def of(cls, config: Config) -> "Translator":
+        """As a configuration wants it."""
+        wanted = config.translation
+        return cls(
+            sampling=sampling_of(config.generation, wanted.temperature, wanted.max_tokens),
+            template=wanted.template or TEMPLATE,
+            retries=wanted.retries,
+            skip_cut=config.filters.truncated,
+        )
+
+    def carried(self, source: Text, origin: str, target: str, ask: Ask, id: str) -> Steps[Text]:
+        """t^{a->b}: the translation of a response; nothing is asked where there is nothing to translate."""
+        if source.failed:
+            return source
+        if not source.text:
+            return Text("", failed=Reason.EMPTY)
+        return (yield from self.translated(source, origin, target, ask, id))
+
+    def translated(self, source: Text, origin: str, target: str, ask: Ask, id: str) -> Steps[Text]:
+        """Whole at first, then in smaller and smaller parts, as often as `retries` allows."""
+        best = Text("", failed=Reason.TRANSLATION_FAILED)
+        row = f"{id} [{origin}->{target}]"
+        for attempt in range(self.retries + 1):
+            found = yield from self._attempt(source.text, target, attempt, ask, row)
+            if not found.failed and not found.cut:
+                return found
+            if best.failed != Reason.REQUEST_FAILED and not best.text:
+                best = found
+        return best
+
+    def _attempt(self, text: str, target: str, attempt: int, ask: Ask, row: str) -> Steps[Text]:
+        """One try, in one part or several that are asked for together."""
+        parts = in_parts(text, attempt) if attempt else [text]
+        answers = yield from together(*(self._asked(part, target, attempt, ask, row) for part in parts))
+        texts, cut = [], False
+        for part, answer in zip(parts, answers, strict=True):
+            if isinstance(answer, Failure):
+                return Text("", failed=Reason.REQUEST_FAILED)
+            found = parse_translation(answer, part, thinking=self.sampling.thinking)
+            texts.append(found.text)
+            cut = cut or found.cut
+        if "" in texts:
+            return Text("", cut, Reason.TRUNCATED if cut and self.skip_cut else Reason.TRANSLATION_FAILED)
+        return Text("\n\n".join(texts), cut)
+
+    def _asked(self, text: str, target: str, attempt: int, ask: Ask, row: str) -> Steps[Answer]:
+        answer: Answer = yield self.request(text, target, attempt, ask, row)
+        return answer
+
+    def request(self, text: str, target: str, attempt: int, ask: Ask, row: str) -> Chat:
+        """The request for one translation."""
+        turn = translation_request(text, target, attempt, template=self.template)
+        return ask.chat(TRANSLATOR, [turn], self.sampling, prefill=PREFILL, row=row)

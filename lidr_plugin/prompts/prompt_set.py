@@ -84,6 +84,11 @@ class PromptSet:
                 texts[self._languages[language]] = PromptText(instruction, second)
             yield Prompt(position, ident, texts, answer)
 
+    def without_final_answer(self) -> str | None:
+        """The id of the first prompt that has none; None if all have one."""
+        row = self._db.execute("SELECT id FROM prompt WHERE final_answer IS NULL ORDER BY position LIMIT 1").fetchone()
+        return row[0] if row else None
+
     def _load(self, files: Mapping[str, Path], columns: Columns, by_row: bool) -> None:
         self._db.executescript(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -32000;"

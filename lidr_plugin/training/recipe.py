@@ -2,20 +2,20 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
-from importlib.resources import files
+from importlib import resources
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
-import yaml
-
+from lidr_plugin import files
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.batch import split
 from lidr_plugin.training.processes import Launch, read_launch
 
-METHODS = ("full", "lora", "qlora", "sft_baseline")
+METHODS = ("full", "lora", "qlora")
 _TEMPLATES = (
     ("llama-3.1", "llama3"),
     ("llama-3", "llama3"),
@@ -44,6 +44,7 @@ _TEMPLATES = (
 """Part of a model's name to LLaMA-Factory's template; the first match counts."""
 
 Settings = dict[str, Any]
+Stage: TypeAlias = Literal["dpo", "sft"]
 
 
 def propose_template(model: str) -> str | None:
@@ -62,23 +63,26 @@ class Composed(NamedTuple):
 @cache
 def layers() -> Mapping[str, Any]:
     """The content of `recipes/layers.yaml`."""
-    loaded: Mapping[str, Any] = yaml.safe_load((files("lidr_recipes") / "layers.yaml").read_text())
+    from ruamel.yaml import YAML
+
+    text = (resources.files("lidr_recipes") / "layers.yaml").read_text()
+    loaded: Mapping[str, Any] = YAML(typ="safe", pure=True).load(text)
     return loaded
 
 
-def compose(method: str, task: str) -> Composed:
-    """Base, method and task, laid over each other; what is in capitals is worked out and taken away."""
+def compose(stage: Stage, method: str, task: str) -> Composed:
+    """Base, task, method and stage, laid over each other; what is in capitals is worked out and taken away."""
     parts = layers()
     settings = {**parts["base"], **parts["tasks"][task], **parts["methods"][method]}
-    if settings["stage"] == "sft":
-        settings = {key: value for key, value in settings.items() if not key.startswith("pref_")}
+    if stage == "sft":
+        settings = {key: value for key, value in {**settings, **parts["sft"]}.items() if not key.startswith("pref_")}
     settings["learning_rate"] = settings.pop("LEARNING_RATE")[method]
     return Composed(settings, settings.pop("GLOBAL_BATCH"))
 
 
 def deepspeed_file(name: str) -> Path:
     """The shipped DeepSpeed configuration `zero2`, `zero3` or `zero3_offload`."""
-    return Path(str(files("lidr_recipes") / "deepspeed" / f"{name}.json"))
+    return Path(str(resources.files("lidr_recipes") / "deepspeed" / f"{name}.json"))
 
 
 def launch_of(config: Config) -> Launch:
@@ -87,16 +91,20 @@ def launch_of(config: Config) -> Launch:
     return read_launch({key: str(value) for key, value in config.train.env.items()}, ray_workers=workers)
 
 
-def train_settings(config: Config, run: RunDirectory, launch: Launch, *, dataset: str) -> Settings:
+def train_settings(config: Config, run: RunDirectory, launch: Launch, *, dataset: str, stage: Stage) -> Settings:
     """The keys of `train.yaml`, with absolute paths, so that it works from any folder. `train:` keys come last and win.
 
     Args:
         dataset: the name in `data/dataset_info.json` of what is trained on.
+        stage: LLaMA-Factory's, by the dataset's rows.
 
     Raises:
         InputError: the global batch cannot be split over the processes of the launch, or a file is not there.
     """
-    composed, given = compose(config.train.method, config.task), config.train.llamafactory
+    composed, given = (
+        compose(stage, config.train.method, config.task),
+        config.train.llamafactory,
+    )
     paths: Settings = {
         "model_name_or_path": _local(config.model_name_or_path),
         "trust_remote_code": config.trust_remote_code,
@@ -166,7 +174,6 @@ _LOSS = ": DPO with beta 0.1 plus the chosen text's length-normalised NLL with w
 
 def render(settings: Mapping[str, Any], config: Config, launch: Launch, *, pairs: int, path: Path) -> str:
     """The file's text, with a head that says what it is and how to run it."""
-    body = yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True, width=120)
     each = int(settings["per_device_train_batch_size"]) * int(settings["gradient_accumulation_steps"])
     forced = "deepspeed" in settings and launch.gpus < 2 and not launch.ray
     words = dict(launch.env)
@@ -183,4 +190,31 @@ def render(settings: Mapping[str, Any], config: Config, launch: Launch, *, pairs
         es="" if launch.world == 1 else "es",
         machine="" if launch.gpus else "; no GPU was found, so use_cpu is on",
     )
-    return head + body
+    return head + files.yaml_of(settings)
+
+
+class Recipe(NamedTuple):
+    """The content of `train.yaml` and the processes that it was worked out for."""
+
+    settings: Settings
+    launch: Launch
+
+
+def recipe_for(config: Config, run: RunDirectory, stage: Stage) -> Recipe:
+    """The recipe for this machine; where its GPUs do not divide the batch, for one process: it may not be the one that trains.
+
+    Raises:
+        InputError: there is no such recipe, whatever the machine.
+    """
+    launch = launch_of(config)
+    try:
+        return Recipe(train_settings(config, run, launch, dataset=config.dataset_name, stage=stage), launch)
+    except InputError:
+        launch = replace(launch, env={}, gpus=min(launch.gpus, 1), nodes=1, rank=0, per_node=1)
+        return Recipe(train_settings(config, run, launch, dataset=config.dataset_name, stage=stage), launch)
+
+
+def write_recipe(config: Config, run: RunDirectory, stage: Stage, *, rows: int) -> None:
+    """Writes `train.yaml` for a dataset of so many rows."""
+    settings, launch = recipe_for(config, run, stage)
+    files.write_text(run.train_yaml, render(settings, config, launch, pairs=rows, path=run.train_yaml))

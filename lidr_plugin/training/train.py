@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from lidr_plugin import files
-from lidr_plugin.config.file import Loaded
 from lidr_plugin.config.schema import Config
-from lidr_plugin.dataset.views import rows_of, trained_on, without
+from lidr_plugin.dataset.views import rows_of, stage_on_disk, without
 from lidr_plugin.errors import InputError, RunError
+from lidr_plugin.machine.hub import is_path
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.checks import Verdict
 from lidr_plugin.training.environment import Script, check_job, interpreter, merge_job
 from lidr_plugin.training.llamafactory_cli import fit, sweep_checkpoints
 from lidr_plugin.training.memory import shape_of
-from lidr_plugin.training.plan import architecture_here, disk_needed
+from lidr_plugin.training.plan import architecture, disk_needed
 from lidr_plugin.training.processes import Launch
 from lidr_plugin.training.recipe import Settings, launch_of, render, train_settings
 
@@ -41,17 +41,17 @@ class Trained:
     repeated: bool
 
 
-def train(loaded: Loaded, *, restart: bool, say: Callable[[str], None]) -> Trained:
+def train(config: Config, *, restart: bool, say: Callable[[str], None]) -> Trained:
     """Trains on the run's dataset, merges and verifies; goes on where an earlier call was interrupted.
 
     Raises:
         InputError: something is wrong with the configuration, the dataset or the template.
         RunError: the training or the merge failed.
     """
-    config, run = loaded.config, RunDirectory(Path(loaded.config.output_dir).expanduser())
+    run = RunDirectory(Path(config.output_dir).expanduser())
     python, launch = interpreter(config), launch_of(config)
-    settings = train_settings(config, run, launch, dataset=config.dataset_name)
-    _check(config, run, python, launch, settings)
+    settings = train_settings(config, run, launch, dataset=config.dataset_name, stage=stage_on_disk(config, run))
+    _check(config, run, python, launch, settings, say)
     if launch.rank:
         return _follow(config, run, python, launch, settings)
     with run.at_work("the same command goes on from the last checkpoint"):
@@ -60,16 +60,16 @@ def train(loaded: Loaded, *, restart: bool, say: Callable[[str], None]) -> Train
         return _Training(config, run, python, launch, say).go(settings, restart=restart)
 
 
-def rehearse(loaded: Loaded, say: Callable[[str], None]) -> str:
+def rehearse(config: Config, say: Callable[[str], None]) -> str:
     """Checks all that a training would meet, writes nothing, and returns the recipe.
 
     Raises:
         InputError: as the training itself would.
     """
-    config, run = loaded.config, RunDirectory(Path(loaded.config.output_dir).expanduser())
+    run = RunDirectory(Path(config.output_dir).expanduser())
     python, launch = interpreter(config), launch_of(config)
-    settings = train_settings(config, run, launch, dataset=config.dataset_name)
-    _check(config, run, python, launch, settings)
+    settings = train_settings(config, run, launch, dataset=config.dataset_name, stage=stage_on_disk(config, run))
+    _check(config, run, python, launch, settings, say)
     verdict = Verdict(Script(python, "check", check_job(config, run, settings, []), launch.env).result(), settings)
     if verdict.problem and not config.train.allow_template_mismatch:
         raise verdict.problem
@@ -92,7 +92,14 @@ def _environment(launch: Launch, settings: Settings) -> dict[str, str]:
     return {**forced, **launch.env}
 
 
-def _check(config: Config, run: RunDirectory, python: Path, launch: Launch, settings: Settings) -> None:
+def _check(
+    config: Config,
+    run: RunDirectory,
+    python: Path,
+    launch: Launch,
+    settings: Settings,
+    say: Callable[[str], None],
+) -> None:
     data = run.dataset(config.dataset_name)
     if not data.exists():
         raise InputError(f"{data}: no such file", "`lidr build-pairs` makes the dataset first")
@@ -104,7 +111,14 @@ def _check(config: Config, run: RunDirectory, python: Path, launch: Launch, sett
             f"{cli}: several processes do not work from a path with spaces: LLaMA-Factory splits torchrun's command there",
             "set LIDR_HOME to a path without spaces and make the environment anew: lidr env create train",
         )
-    model, _ = architecture_here(config.model_name_or_path) or ({}, "")
+    try:
+        model, _ = architecture(config.model_name_or_path, config.model_revision)
+    except InputError as error:
+        if is_path(config.model_name_or_path):
+            raise
+        # LLaMA-Factory may know another place to load it from, as ModelScope.
+        say(f"warning: whether it is quantised and fits on the disk is not known: {error.message}")
+        return
     if how := quantised(model):
         raise InputError(
             f"model_name_or_path: {config.model_name_or_path} is quantised ({how}); no adapter can be merged into it",
@@ -154,7 +168,6 @@ class _Training:
             for path in (self.run.checkpoint, self.run.model):
                 shutil.rmtree(path, ignore_errors=True)
             self.run.train_json.unlink(missing_ok=True)
-        settings["dataset"] = trained_on(self.config, self.run)
         check = Script(self.python, "check", check_job(self.config, self.run, settings, []), self.launch.env)
         try:
             if self.config.train.drop_over_cutoff:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lidr_plugin.methods import translation
+from lidr_plugin.text.repetition import is_degenerate
 from tests.support import model
 
 NAMES = {"en": "English", "de": "German", "es": "Spanish", "fr": "French"}
@@ -93,3 +94,12 @@ def expected(
             if weigh(i, dominant, top, top, back) and policy == "one":
                 break
     return pairs, rejected
+
+
+def judge(language: str, chosen: str, rejected: str) -> str | None:
+    """The text filters in their order, without the language filter."""
+    if chosen == rejected:
+        return "identical"
+    if is_degenerate(chosen):
+        return "repetition"
+    return None if 0.2 <= len(chosen) / len(rejected) <= 5.0 else "length_ratio"

@@ -10,7 +10,7 @@ from lidr_plugin.completions.requests import Chat, Completion
 from lidr_plugin.errors import EngineError
 
 if TYPE_CHECKING:
-    from lidr_plugin.config.engine import Engine as EngineConfig
+    from lidr_plugin.config.engine import EngineSettings
 
 
 class Engine(Protocol):
@@ -26,7 +26,17 @@ class Engine(Protocol):
         """Ends what `__aenter__` began."""
 
 
-def backend_of(config: EngineConfig) -> str:
+class NamedEngine(Engine, Protocol):
+    """An engine that a program brings along.
+
+    Attributes:
+        identity: tells its model from every other; completions are found by it.
+    """
+
+    identity: str
+
+
+def backend_of(config: EngineSettings) -> str:
     """The backend in effect: the one named, else a server that is given, else vLLM, else transformers."""
     from lidr_plugin.machine.environments import python_of
 
@@ -38,7 +48,7 @@ def backend_of(config: EngineConfig) -> str:
 
 
 def build_engine(
-    config: EngineConfig,
+    config: EngineSettings,
     *,
     model: str,
     max_tokens: int,

@@ -16,7 +16,7 @@ import aiohttp
 
 from lidr_plugin.completions.engines.openai import OpenAI
 from lidr_plugin.completions.requests import Chat, Completion
-from lidr_plugin.config.engine import Engine
+from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.errors import EngineError
 from lidr_plugin.machine.environments import python_of
 
@@ -61,7 +61,7 @@ class Vllm:
 
     def __init__(
         self,
-        config: Engine,
+        config: EngineSettings,
         *,
         model: str,
         revision: str,

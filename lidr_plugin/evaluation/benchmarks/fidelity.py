@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from lidr_plugin.evaluation.intervals import Mean, Share
-from lidr_plugin.methods.filters import is_degenerate, repeated_share
 from lidr_plugin.text.language import LanguageGate
+from lidr_plugin.text.repetition import is_degenerate, repeated_share
 
 
 class Fidelity(NamedTuple):

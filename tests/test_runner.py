@@ -12,43 +12,43 @@ from hypothesis import strategies as st
 
 from lidr_plugin.completions import progress
 from lidr_plugin.completions.budget import answers
-from lidr_plugin.completions.client import Client, Model
+from lidr_plugin.completions.client import Client, Missing, Model
 from lidr_plugin.completions.progress import Meter
-from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling, request_json
+from lidr_plugin.completions.requests import Chat, Completion, Failure, Message, Sampling, request_json
 from lidr_plugin.completions.runner import run
+from lidr_plugin.completions.steps import Answer, Steps, together
 from lidr_plugin.completions.store import Store
 from lidr_plugin.errors import RunError, StoreError
-from lidr_plugin.methods import translation
-from lidr_plugin.methods.base import Outcome
+from lidr_plugin.methods.base import Ask, Outcome, Preference
 from lidr_plugin.methods.filters import identical, length_ratio, repetition, request_failed, truncated, usable
-from lidr_plugin.methods.imbalance import Method, Work
+from lidr_plugin.methods.imbalance import Imbalance
+from lidr_plugin.methods.responses import Responder
+from lidr_plugin.methods.translation import TEMPLATE, Translator
+from lidr_plugin.methods.translation_prompts import TranslationPrompts
 from lidr_plugin.prompts.prompt import Prompt, PromptText
 from tests.support import model, oracle
 from tests.support.fake import Fake
-from tests.test_oracle import judge
 
 LANGUAGES = ("de", "es")
 SAMPLING = Sampling(0.0, 1.0, 100, 1.1, 42, False)
 
 
-def method(policy: str = "one") -> Method:
-    return Method(
+def method(policy: str = "one") -> Imbalance:
+    translator = Translator(sampling=SAMPLING, template=TEMPLATE, retries=1, skip_cut=True)
+    responder = Responder(dominant="en", sampling=SAMPLING, system=None, template=None, translator=translator)
+    return Imbalance(
         dominant="en",
         languages=LANGUAGES,
-        weights="w",
-        translator="w",
-        response=SAMPLING,
-        translation=SAMPLING,
-        system=None,
-        retries=1,
-        template=translation.TEMPLATE,
-        prompt_template=None,
+        responder=responder,
         dominant_pairs=policy,
-        translation_prompts="drop",
-        is_translation_prompt=lambda _: False,
-        skip_cut=True,
+        translation_prompts=TranslationPrompts("drop", lambda _: False),
         filters=[request_failed, truncated, usable, identical, repetition, length_ratio(0.2, 5.0)],
+        answer_filter="none",
+        roles={},
     )
+
+
+ASK = Ask({"policy": "w", "translator": "w"})
 
 
 def answer(request: Chat) -> Completion:
@@ -66,10 +66,8 @@ def settle_all(
     concurrency: int = 8,
     max_failures: int = 0,
 ) -> tuple[list[Outcome], Meter]:
-    works = (
-        Work(Prompt(i, str(i), {code: PromptText(text) for code, text in row.items()}), method(policy))
-        for i, row in enumerate(prompts)
-    )
+    texts = ({code: PromptText(text) for code, text in row.items()} for row in prompts)
+    works = (method(policy).steps(Prompt(i, str(i), text), ASK) for i, text in enumerate(texts))
     meter, settled = Meter(), list[Outcome]()
     generator = Client(store, {"w": Model(engine, concurrency, max_failures)}, meter)
     asyncio.run(run(works, generator, settled.append, concurrency))
@@ -88,13 +86,13 @@ def test_any_prompts_give_what_the_definitions_give(rows: list[dict[str, str]], 
         engine = Fake(answer, delay=lambda request: model.digest(request.messages[0].content) % 3 / 1000)
         settled, meter = settle_all(marked, engine, store, policy=policy, concurrency=concurrency)
         again, second = settle_all(marked, Fake(lambda _: None), store, policy=policy)
-    pairs, rejected = oracle.expected(marked, LANGUAGES, policy=policy, judge=judge)
-    found = [pair for item in settled for pair in item.pairs]
+    pairs, rejected = oracle.expected(marked, LANGUAGES, policy=policy, judge=oracle.judge)
+    found = [pair for item in settled for pair in item.rows if isinstance(pair, Preference)]
     assert [(p.id, p.language, p.chosen.text, p.rejected.text) for p in found] == [
         (p["id"], p["language"], p["chosen"], p["rejected"]) for p in pairs
     ]
-    lost = [item for each in settled for item in each.rejections]
-    assert [(r.candidate.id, r.candidate.language, r.reason) for r in lost] == [
+    lost = [item for each in settled for item in each.drops]
+    assert [(drop.row.id, drop.row.language, drop.reason) for drop in lost] == [
         (r["id"], r["language"], r["reason"]) for r in rejected
     ]
     assert again == settled
@@ -161,13 +159,55 @@ def test_a_translation_is_asked_for_before_all_responses_are_there(tmp_path: Pat
     assert any("<sentence>" in content for content in order[: order.index(slow)])
 
 
+class Late(Fake):
+    """Answers one request only after four hundred others."""
+
+    async def complete(self, request: Chat) -> Completion:
+        async with asyncio.timeout(300):
+            while request.messages[0].content == "[en] boat 0" and len(self.seen) <= 400:
+                await asyncio.sleep(0.001)
+        return await super().complete(request)
+
+
 def test_what_is_under_way_is_bounded_and_one_slow_answer_does_not_stop_the_rest(tmp_path: Path) -> None:
-    engine = Fake(answer, delay=lambda request: 0.5 if request.messages[0].content == "[en] boat 0" else 0.0)
+    engine = Late(answer)
     with Store(tmp_path / "s.sqlite") as store:
         settled, _ = settle_all(rows(400), engine, store, concurrency=2)
     assert [item.position for item in settled] == list(range(400))
     late = [request.messages[0].content for request in engine.seen].index("[en] boat 0")
     assert late > 400, "the others went on meanwhile"
+
+
+def test_the_requests_that_wait_are_bounded_however_many_a_prompt_has(tmp_path: Path) -> None:
+    class Many:
+        """Forty samples of every prompt."""
+
+        def steps(self, number: int) -> Steps[int]:
+            def one(sample: int) -> Steps[Answer]:
+                return (yield Chat("w", (Message("user", f"boat {number}"),), SAMPLING, sample=sample))
+
+            return len((yield from together(*(one(sample) for sample in range(40)))))
+
+    waiting, most = 0, 0
+
+    class Counting(Client):
+        """Counts the requests that wait for an answer."""
+
+        async def complete(self, missing: Missing) -> Completion | Failure:
+            nonlocal waiting, most
+            waiting += 1
+            most = max(most, waiting)
+            try:
+                return await super().complete(missing)
+            finally:
+                waiting -= 1
+
+    found = list[int]()
+    with Store(tmp_path / "s.sqlite") as store:
+        client = Counting(store, {"w": Model(Fake(lambda _: Completion("yes", "stop", 1, 1)), 4, 0)}, Meter())
+        asyncio.run(run((Many().steps(number) for number in range(50)), client, found.append, 4))
+    assert found == [40] * 50
+    assert most <= 2 * 4 + 64 + 40, "a prompt may be begun as long as there is room, and then has all its requests"
 
 
 @pytest.mark.parametrize("allowed", [0, 3])
@@ -207,8 +247,8 @@ def _parts_only(limit: int) -> Callable[[Chat], Completion]:
 def test_a_long_text_that_is_cut_is_translated_in_parts(tmp_path: Path) -> None:
     with Store(tmp_path / "s.sqlite") as store:
         settled, _ = settle_all(rows(1), Fake(_parts_only(130)), store, policy="none")
-    (pair, _) = settled[0].pairs
+    (pair, _) = settled[0].rows
     assert pair.chosen.text == "\n\n".join(f"PARAGRAPH NUMBER {i} OF THE ANSWER." for i in range(6))
     with Store(tmp_path / "t.sqlite") as store:
         settled, _ = settle_all(rows(1), Fake(_parts_only(50)), store, policy="none")
-    assert {item.reason.value for item in settled[0].rejections} == {"truncated"}
+    assert {drop.reason for drop in settled[0].drops} == {"truncated"}

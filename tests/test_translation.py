@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from lidr_plugin.completions.requests import Completion, Sampling
 from lidr_plugin.methods import translation
+from lidr_plugin.methods.base import Ask
+from lidr_plugin.methods.translation_prompts import asks_for_translation
 
 SAMPLING = Sampling(0.0, 1.0, 100, 1.1, 42, False)
 
@@ -51,26 +53,13 @@ def test_text_that_contains_the_tags_does_not_break_it() -> None:
 
 
 def test_the_request_has_the_text_between_its_tags_on_lines_of_their_own() -> None:
-    request = translation.translation_request(
-        "Braces {text} {language}",
-        "de",
-        weights="w",
-        sampling=SAMPLING,
-        template=translation.TEMPLATE,
-        attempt=0,
-        row="r",
-    )
+    ask = Ask({"translator": "w"})
+    translator = translation.Translator(SAMPLING, translation.TEMPLATE, retries=0, skip_cut=True)
+    request = translator.request("Braces {text} {language}", "de", 0, ask, "r")
     content = request.messages[0].content
     assert "\n<sentence>\nBraces {text} {language}\n</sentence>" in content
     assert "German" in content
     assert request.prefill == "<translated>\n"
-
-
-def test_thoughts_go_unless_they_are_wanted() -> None:
-    assert translation.without_thoughts("<think>a\nb</think>\n\nYes", thinking=False) == "Yes"
-    assert translation.without_thoughts("a\nb</think>Yes", thinking=False) == "Yes"
-    assert translation.without_thoughts("<think>never ends", thinking=False) == ""
-    assert translation.without_thoughts("<think>a</think>Yes", thinking=True) == "<think>a</think>Yes"
 
 
 def test_parts_are_paragraphs_and_code_blocks_stay_whole() -> None:
@@ -99,4 +88,4 @@ def test_parts_lose_no_word(paragraphs: list[str], attempt: int) -> None:
     ],
 )
 def test_prompts_that_ask_for_a_translation_are_recognised(prompt: str, asks: bool) -> None:
-    assert translation.asks_for_translation(prompt) is asks
+    assert asks_for_translation(prompt) is asks

@@ -1,0 +1,65 @@
+"""The section `train`."""
+
+import difflib
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from lidr_plugin.config.section import HOW
+from lidr_plugin.machine.environments import llamafactory_names
+
+_NOT_HERE = {
+    "model_name_or_path": "set it at the top of the file: the model that answers is the model that is trained",
+    "template": "set it at the top of the file",
+    "output_dir": "set output_dir at the top of the file; training writes to its checkpoint/",
+    "adapter_name_or_path": "a round starts from merged weights: with an adapter here LLaMA-Factory would take the "
+    "adapter-free base as the reference; set model_name_or_path to the merged model",
+    "create_new_adapter": "a round starts from merged weights; there is no adapter to add one to",
+}
+"""LLaMA-Factory's keys that are set elsewhere, or not at all."""
+
+
+class Train(BaseModel):
+    """How the dataset is trained on. Any other key is passed to LLaMA-Factory unchanged."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True, strict=True)
+
+    method: Literal["full", "lora", "qlora"] = "lora"
+    """How it is trained: `full`, `lora` or `qlora`. (`sft_baseline` is short for `method: alignment` with `full`.)"""
+    global_batch_size: int | None = Field(default=None, ge=1)
+    """Rows per step, over all GPUs. Null: the paper's 16 (instruction), 64 (math) or 128 (SFT rows)."""
+    drop_over_cutoff: bool = False
+    """Leaves out rows longer than `cutoff_len` tokens, which LLaMA-Factory would cut off; they are listed beside the dataset."""
+    allow_template_mismatch: bool = False
+    """Trains even if LLaMA-Factory's template and the model's chat template give different tokens."""
+    merge_dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    """Type of the weights in `model/`. bfloat16 rounds small updates away; `lidr train` says how much."""
+    python: str | None = Field(default=None, json_schema_extra=HOW)
+    """Python interpreter that has LLaMA-Factory. Null: that of `lidr env create train`."""
+    env: dict[str, str | int] = Field(default={}, json_schema_extra=HOW)
+    """Environment variables of `llamafactory-cli`, such as `{NNODES: 2, NODE_RANK: 0, MASTER_ADDR: 10.0.0.1}`."""
+
+    @property
+    def llamafactory(self) -> dict[str, Any]:
+        """The keys that are not lidr's; null removes a key of the recipe."""
+        return dict(self.model_extra or {})
+
+    @model_validator(mode="after")
+    def _known(self) -> "Train":
+        known, owned = llamafactory_names("keys"), set(type(self).model_fields)
+        problems = [f"{key}: {why}" for key, why in _NOT_HERE.items() if key in self.llamafactory]
+        for key in self.llamafactory:
+            if key not in known:
+                near = difflib.get_close_matches(key, [*known, *owned], 1, 0.6)
+                nearest = f"; did you mean {near[0]}?" if near else ""
+                problems.append(f"{key}: neither lidr nor LLaMA-Factory knows this key{nearest}")
+        if self.llamafactory.get("quantization_bit") and self.method == "full":
+            problems.append("quantization_bit: full training needs unquantised weights; set method: qlora")
+        secret = next(
+            (name for name in self.env if name.upper().endswith(("KEY", "TOKEN", "SECRET", "PASSWORD"))), None
+        )
+        if secret:
+            problems.append(f"env.{secret}: secrets come from lidr's own environment, which the training inherits")
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self

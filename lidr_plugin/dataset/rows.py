@@ -1,0 +1,43 @@
+"""Rows as JSON objects (contract, section 4); every value is text, as LLaMA-Factory's loader needs it."""
+
+from typing import TypeAlias
+
+from lidr_plugin.methods.base import Drop, Preference, Row
+
+RowJson: TypeAlias = dict[str, str]
+
+
+def row_json(row: Row, system: str | None) -> RowJson:
+    """A row of the dataset: `chosen` and `rejected` of a pair, `output` of an SFT row."""
+    made = {
+        "id": row.id,
+        "language": row.language,
+        "instruction": row.prompt.instruction,
+        "input": row.prompt.input,
+        **(
+            _pair(row)
+            if isinstance(row, Preference)
+            else {"output": row.output.text, "output_source": row.output_source}
+        ),
+    }
+    return {**made, "system": system} if system else made
+
+
+def drop_json(drop: Drop) -> RowJson:
+    """A dropped candidate as a row of `rejected.jsonl`; a text that was never written, or does not belong to it, is empty."""
+    row = drop.row
+    texts = (
+        _pair(row)
+        if isinstance(row, Preference)
+        else {"chosen": row.output.text, "rejected": "", "chosen_source": row.output_source, "rejected_source": ""}
+    )
+    return {"id": row.id, "language": row.language, "reason": str(drop.reason), **texts}
+
+
+def _pair(row: Preference) -> RowJson:
+    return {
+        "chosen": row.chosen.text,
+        "rejected": row.rejected.text,
+        "chosen_source": row.chosen_source,
+        "rejected_source": row.rejected_source,
+    }
