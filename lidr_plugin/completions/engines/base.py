@@ -62,7 +62,7 @@ def build_engine(
     Args:
         max_tokens: new tokens of the longest answer that will be asked for.
         log: where a server that lidr starts writes.
-        top_logprobs: the most likeliest tokens whose log-probabilities a request will ask for.
+        top_logprobs: the most that a request will ask for.
     """
     backend = backend_of(config)
     if backend == "openai":
@@ -89,11 +89,7 @@ def build_engine(
             max_tokens=max_tokens,
             top_logprobs=top_logprobs,
         )
-    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("transformers") is None:
-        raise EngineError(
-            "engine.backend: transformers is not installed in this environment",
-            "pip install 'lidr[transformers]', or `lidr env create vllm`, or give a server: engine.base_url=http://…/v1",
-        )
+    _require_transformers()
     from lidr_plugin.completions.engines.transformers import Transformers
 
     return Transformers(
@@ -104,3 +100,11 @@ def build_engine(
         dtype=config.dtype,
         batch_size=config.batch_size,
     )
+
+
+def _require_transformers() -> None:
+    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("transformers") is None:
+        raise EngineError(
+            "engine.backend: transformers is not installed in this environment",
+            "pip install 'lidr[transformers]', or `lidr env create vllm`, or give a server: engine.base_url=http://…/v1",
+        )
