@@ -73,6 +73,7 @@ __all__ = [
     "Text",
     "both",
     "build_pairs",
+    "configure",
     "dry_run",
     "evaluate",
     "filters_of",
@@ -102,6 +103,19 @@ def load(path: str | Path, *overrides: str) -> Config:
     from lidr_plugin.config.file import load as read
 
     return read(Path(path), overrides)
+
+
+def configure(**values: Any) -> Config:
+    """The configuration with these values at its keys, without a file; relative paths start from the working directory.
+
+        lidr.configure(model_name_or_path="…", languages=["de"], prompts="{language}.jsonl", train={"method": "lora"})
+
+    Raises:
+        InputError: with every problem of the values.
+    """
+    from lidr_plugin.config.file import config_of
+
+    return config_of(values)
 
 
 def build_pairs(

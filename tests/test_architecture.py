@@ -133,3 +133,17 @@ def test_no_test_imports_another_test() -> None:
     for path in (ROOT / "tests").rglob("*.py"):
         imported = re.findall(r"^from tests\.(test_\w+)", path.read_text(), re.MULTILINE)
         assert not imported, f"{path.name} imports {imported}"
+
+
+def test_the_document_of_the_house_names_every_stage_and_every_place_that_there_is() -> None:
+    text = (ROOT / "docs/architecture.md").read_text()
+    stages = [name for name in RULE.replace("|", " ").split() if name != "cli"]
+    table = text.partition("## A prompt on its way")[0]
+    assert not [name for name in stages if f"`{name}.py`" not in table and f"`{name}/`" not in table]
+    order = [
+        table.index(f"`{name}.py`" if f"`{name}.py`" in table else f"`{name}/`")
+        for name in ("machine", "text", "config")
+    ]
+    assert order == sorted(order)
+    for place in re.findall(r"`((?:\w+/)+\w+\.(?:py|html))`", text):
+        assert (PACKAGE / place).exists() or (ROOT / place).exists() or "<" in place, place

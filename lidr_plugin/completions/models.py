@@ -38,6 +38,7 @@ def other_model(config: Config, settings: OtherModel, key: str, max_tokens: int,
 def _model(
     config: Config, settings: EngineSettings, name: str, revision: str, key: str, max_tokens: int, log: str
 ) -> Model:
+    identity = weights_of(settings, name, revision, key=key)
     log_file: Path = RunDirectory.of(config.output_dir, config.store).path / log
     engine = build_engine(
         settings,
@@ -47,4 +48,4 @@ def _model(
         log=log_file,
         max_tokens=max_tokens,
     )
-    return Model(engine, settings.concurrency, settings.max_failures, weights_of(settings, name, revision, key=key))
+    return Model(engine, settings.concurrency, settings.max_failures, identity)

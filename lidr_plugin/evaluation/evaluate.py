@@ -17,7 +17,7 @@ from lidr_plugin.completions.requests import Chat, Completion, Sampling
 from lidr_plugin.completions.store import Store
 from lidr_plugin.config.schema import Columns, Config
 from lidr_plugin.errors import InputError
-from lidr_plugin.evaluation.benchmarks import fidelity, hub, mgsm
+from lidr_plugin.evaluation.benchmarks import fidelity, mgsm
 from lidr_plugin.evaluation.head_to_head import Asked, Said, head_to_head
 from lidr_plugin.evaluation.intervals import shares
 from lidr_plugin.evaluation.lm_eval import lm_eval_of
@@ -131,9 +131,9 @@ def _mgsm_files(config: Config) -> str | None:
     wanted = config.eval.mgsm
     if wanted is None:
         return None
-    if wanted.startswith(hub.PREFIX):
+    if wanted.startswith(mgsm.HUB):
         codes = [code for code in (config.dominant_language, *config.languages) if code in mgsm.LANGUAGES]
-        return hub.fetch(wanted.removeprefix(hub.PREFIX), codes)
+        return mgsm.from_hub(wanted.removeprefix(mgsm.HUB), codes)
     return str((config.folder / wanted).absolute())
 
 

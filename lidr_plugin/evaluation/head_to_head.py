@@ -15,6 +15,7 @@ from lidr_plugin.config.evaluation import Judge
 from lidr_plugin.config.schema import Config
 from lidr_plugin.evaluation import judge
 from lidr_plugin.evaluation.intervals import shares
+from lidr_plugin.evaluation.judge import LETTERS_SEEN
 from lidr_plugin.run_directory import RunDirectory
 
 
@@ -68,6 +69,7 @@ class Bench:
             trust_remote_code=config.trust_remote_code,
             log=run.path / "judge.log",
             max_tokens=judge.max_tokens,
+            top_logprobs=LETTERS_SEEN,
         )
         self._lane = Model(engine, judge.concurrency, 0)
         self.budget = Budget(judge.prompt_price, judge.completion_price, judge.max_cost)

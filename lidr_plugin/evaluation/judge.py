@@ -46,7 +46,7 @@ for?
 
 Reply with the grade alone, a whole number from 0 to 10."""
 
-_LETTERS_SEEN = 20
+LETTERS_SEEN = 20
 """Likeliest first tokens that are asked for: what OpenAI gives at most."""
 
 
@@ -58,7 +58,7 @@ def _filled(template: str, **texts: str) -> str:
 def verdict_request(prompt: str, a: str, b: str, *, weights: str, max_tokens: int, row: str) -> Chat:
     """Asks which of two answers is better, with the likeliest first tokens where the server gives them."""
     content = _filled(_WORDING, prompt=prompt, a=a, b=b)
-    return Chat(weights, (Message("user", content),), _sampling(max_tokens), top_logprobs=_LETTERS_SEEN, row=row)
+    return Chat(weights, (Message("user", content),), _sampling(max_tokens), top_logprobs=LETTERS_SEEN, row=row)
 
 
 def grade_request(prompt: str, answer: str, *, weights: str, max_tokens: int, row: str) -> Chat:

@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from lidr_plugin import files, languages
 from lidr_plugin.config.evaluation import LmEval
 from lidr_plugin.config.schema import Config
@@ -116,7 +114,7 @@ def write_mgsm_tasks(folder: Path, pattern: str, codes: Sequence[str], max_token
             ],
             "metadata": {"version": 1.0},
         }
-        files.write_text(folder / f"lidr_mgsm_{code}.yaml", yaml.safe_dump(task, allow_unicode=True, sort_keys=False))
+        files.write_text(folder / f"lidr_mgsm_{code}.yaml", files.yaml_of(task))
 
 
 class Harness:

@@ -124,7 +124,7 @@ def merge_job(config: Config, run: RunDirectory, settings: Settings) -> dict[str
     """The job of `intrain/merge.py`; its probes are the first rows of the dataset."""
     probes = []
     for row in rows_of(run, settings["dataset"]):
-        probes.append(f"{row['instruction']}\n{row['chosen']}")
+        probes.append(f"{row['instruction']}\n{row.get('chosen') or row['output']}")
         if len(probes) == 4:
             break
     return {

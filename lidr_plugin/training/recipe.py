@@ -8,8 +8,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-import yaml
-
 from lidr_plugin import files
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
@@ -17,7 +15,7 @@ from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.batch import split
 from lidr_plugin.training.processes import Launch, read_launch
 
-METHODS = ("full", "lora", "qlora", "sft_baseline")
+METHODS = ("full", "lora", "qlora")
 _TEMPLATES = (
     ("llama-3.1", "llama3"),
     ("llama-3", "llama3"),
@@ -65,16 +63,19 @@ class Composed(NamedTuple):
 @cache
 def layers() -> Mapping[str, Any]:
     """The content of `recipes/layers.yaml`."""
-    loaded: Mapping[str, Any] = yaml.safe_load((resources.files("lidr_recipes") / "layers.yaml").read_text())
+    from ruamel.yaml import YAML
+
+    text = (resources.files("lidr_recipes") / "layers.yaml").read_text()
+    loaded: Mapping[str, Any] = YAML(typ="safe", pure=True).load(text)
     return loaded
 
 
-def compose(method: str, task: str) -> Composed:
-    """Base, method and task, laid over each other; what is in capitals is worked out and taken away."""
+def compose(stage: Stage, method: str, task: str) -> Composed:
+    """Base, task, method and stage, laid over each other; what is in capitals is worked out and taken away."""
     parts = layers()
     settings = {**parts["base"], **parts["tasks"][task], **parts["methods"][method]}
-    if settings["stage"] == "sft":
-        settings = {key: value for key, value in settings.items() if not key.startswith("pref_")}
+    if stage == "sft":
+        settings = {key: value for key, value in {**settings, **parts["sft"]}.items() if not key.startswith("pref_")}
     settings["learning_rate"] = settings.pop("LEARNING_RATE")[method]
     return Composed(settings, settings.pop("GLOBAL_BATCH"))
 
@@ -101,7 +102,7 @@ def train_settings(config: Config, run: RunDirectory, launch: Launch, *, dataset
         InputError: the global batch cannot be split over the processes of the launch, or a file is not there.
     """
     composed, given = (
-        compose("sft_baseline" if stage == "sft" else config.train.method, config.task),
+        compose(stage, config.train.method, config.task),
         config.train.llamafactory,
     )
     paths: Settings = {
@@ -173,7 +174,6 @@ _LOSS = ": DPO with beta 0.1 plus the chosen text's length-normalised NLL with w
 
 def render(settings: Mapping[str, Any], config: Config, launch: Launch, *, pairs: int, path: Path) -> str:
     """The file's text, with a head that says what it is and how to run it."""
-    body = yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True, width=120)
     each = int(settings["per_device_train_batch_size"]) * int(settings["gradient_accumulation_steps"])
     forced = "deepspeed" in settings and launch.gpus < 2 and not launch.ray
     words = dict(launch.env)
@@ -190,7 +190,7 @@ def render(settings: Mapping[str, Any], config: Config, launch: Launch, *, pairs
         es="" if launch.world == 1 else "es",
         machine="" if launch.gpus else "; no GPU was found, so use_cpu is on",
     )
-    return head + body
+    return head + files.yaml_of(settings)
 
 
 class Recipe(NamedTuple):

@@ -1,33 +1,12 @@
 """The identity of the weights that an engine asks: what tells M0's completions from M1's."""
 
-import hashlib
-import os
 from pathlib import Path
 
-import httpx
-
 from lidr_plugin.completions.engines.base import backend_of
+from lidr_plugin.completions.engines.fingerprint import fingerprint
 from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.errors import InputError
-
-MODEL_FILES = frozenset(
-    {".safetensors", ".bin", ".pt", ".gguf", ".json", ".jinja", ".model", ".txt", ".tiktoken", ".py"}
-)
-"""Suffixes of the files that decide what a model says: weights, configuration, tokenizer, chat template, code."""
-
-
-def fingerprint(directory: Path) -> str:
-    """The identity of a model directory: a SHA-256 over names and contents of the files that decide its answers.
-
-    Reads every byte once (about a second per gigabyte). Raises `OSError` if a file cannot be read.
-    """
-    total = hashlib.sha256()
-    for path in sorted(directory.iterdir()):
-        if path.is_file() and path.suffix in MODEL_FILES and not path.name.startswith("."):
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            total.update(f"{path.name}\0{digest}\n".encode())
-    return f"sha256:{total.hexdigest()}"
+from lidr_plugin.machine import hub
 
 
 def weights_of(config: EngineSettings, model: str, revision: str, *, key: str = "model_name_or_path") -> str:
@@ -37,7 +16,7 @@ def weights_of(config: EngineSettings, model: str, revision: str, *, key: str = 
         key: what named the model, for the error.
 
     Raises:
-        InputError: the directory does not exist, or the Hub id's revision is neither cached nor to be looked up.
+        InputError: the directory does not exist or cannot be read, or the Hub id's revision is neither cached nor to be looked up.
     """
     if config.weights:
         return config.weights
@@ -47,29 +26,14 @@ def weights_of(config: EngineSettings, model: str, revision: str, *, key: str = 
     if directory.is_dir():
         if not (directory / "config.json").is_file():
             raise InputError(f"{key}: {model} has no config.json: not a checkpoint")
-        return fingerprint(directory)
-    if model.startswith(("/", ".", "~")) or model.count("/") != 1:
+        try:
+            return fingerprint(directory)
+        except OSError as error:
+            raise InputError(f"{key}: {error.filename or directory}: {error.strerror}") from None
+    if hub.is_path(model) or model.count("/") != 1:
         raise InputError(f"{key}: {model}: no such directory")
-    return f"{model}@{_commit(model, revision, key)}"
-
-
-def _commit(model: str, revision: str, key: str) -> str:
-    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
-    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
-    reference = cache / f"models--{model.replace('/', '--')}" / "refs" / revision
-    if len(revision) == 40 and all(c in "0123456789abcdef" for c in revision):
-        return revision
-    if reference.is_file():
-        return reference.read_text().strip()
-    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
-    headers = {"Authorization": f"Bearer {token}"} if (token := os.environ.get("HF_TOKEN")) else {}
     try:
-        answer = httpx.get(f"{endpoint}/api/models/{model}/revision/{revision}", headers=headers, timeout=20)
-        answer.raise_for_status()
-        return str(answer.json()["sha"])
-    except (httpx.HTTPError, ValueError, KeyError) as error:
-        own = "; or set engine.weights to a name of your own for these weights" if key == "model_name_or_path" else ""
-        raise InputError(
-            f"{key}: {model}: not a directory, and its revision could not be looked up ({error})",
-            "download it once, or name a directory" + own,
-        ) from None
+        return f"{model}@{hub.commit(model, revision, key=key)}"
+    except InputError as error:
+        own = "set engine.weights to a name of your own for these weights" if key == "model_name_or_path" else ""
+        raise InputError(error.message, "\n".join(filter(None, (error.hint, own)))) from None

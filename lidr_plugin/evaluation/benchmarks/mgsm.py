@@ -4,10 +4,15 @@ The answer is asked for in the question's language, with its last line after a w
 simple-evals; the wording is lidr's own.
 """
 
+import csv
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from lidr_plugin import files
+from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.intervals import Share
+from lidr_plugin.machine import hub
+from lidr_plugin.machine.environments import home
 from lidr_plugin.text.language import LanguageGate
 from lidr_plugin.text.numbers import is_correct
 
@@ -45,6 +50,8 @@ _WORDING = {
 """For each language of MGSM the word before the answer, and the request."""
 
 LANGUAGES = tuple(_WORDING)
+HUB = "hub:"
+"""Before the name of a dataset on the Hub, in `eval.mgsm`."""
 
 
 def question(text: str, language: str) -> str:
@@ -102,3 +109,39 @@ def score(items: Sequence[Item]) -> Score:
         off_target=Share(sum(item.off_target for item in items), n),
         cut=Share(sum(item.cut for item in items), n),
     )
+
+
+def from_hub(repository: str, codes: Sequence[str]) -> str:
+    """The path, with `{language}` in it, of JSON lines of `query` and `response`; what is there is not made again.
+
+    Args:
+        repository: a dataset on the Hub with `mgsm_<language>.tsv` files of question and number, as `juletxara/mgsm`.
+
+    Raises:
+        InputError: a file could not be loaded, or is no table of questions and numbers.
+    """
+    folder = home() / "data" / repository.replace("/", "--")
+    for code in codes:
+        path = folder / f"{code}.jsonl"
+        if not path.exists():
+            lines = (
+                files.dump_line({"query": query, "response": response}) for query, response in _table(repository, code)
+            )
+            files.write_text(path, b"".join(lines).decode())
+    return str(folder / "{language}.jsonl")
+
+
+def _table(repository: str, code: str) -> list[list[str]]:
+    try:
+        path = hub.download(repository, f"mgsm_{code}.tsv", key="eval.mgsm", kind="dataset")
+    except InputError as error:
+        own = "or put the questions into files, lines of query and response: eval.mgsm=mgsm/{language}.jsonl"
+        raise InputError(error.message, f"{error.hint}\n{own}") from None
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    except (UnicodeDecodeError, csv.Error):
+        rows = []
+    if not rows or any(len(row) != 2 for row in rows):
+        raise InputError(f"eval.mgsm: {repository}: mgsm_{code}.tsv is no table of questions and numbers")
+    return rows
