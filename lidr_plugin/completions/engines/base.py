@@ -89,7 +89,15 @@ def build_engine(
             max_tokens=max_tokens,
             top_logprobs=top_logprobs,
         )
-    _require_transformers()
+    return _transformers(config, model, revision, trust_remote_code)
+
+
+def _transformers(config: EngineSettings, model: str, revision: str, trust_remote_code: bool) -> Engine:
+    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("transformers") is None:
+        raise EngineError(
+            "engine.backend: transformers is not installed in this environment",
+            "pip install 'lidr[transformers]', or `lidr env create vllm`, or give a server: engine.base_url=http://…/v1",
+        )
     from lidr_plugin.completions.engines.transformers import Transformers
 
     return Transformers(
@@ -100,11 +108,3 @@ def build_engine(
         dtype=config.dtype,
         batch_size=config.batch_size,
     )
-
-
-def _require_transformers() -> None:
-    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("transformers") is None:
-        raise EngineError(
-            "engine.backend: transformers is not installed in this environment",
-            "pip install 'lidr[transformers]', or `lidr env create vllm`, or give a server: engine.base_url=http://…/v1",
-        )
