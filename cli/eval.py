@@ -49,10 +49,10 @@ def evaluate(
     """
     from rich.console import Console
 
+    import lidr_plugin
     from lidr_plugin.config.file import load
-    from lidr_plugin.evaluation import evaluate as library
 
-    done = library.evaluate(load(config, overrides or []))
+    done = lidr_plugin.evaluate(load(config, overrides or []))
     console = Console(width=None if sys.stdout.isatty() else 120)
     for bench, columns in _COLUMNS.items():
         rows = {label: found[bench] for label, found in done.results.items() if bench in found}

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from lidr_plugin import files
-from lidr_plugin.completions.budget import ask
+from lidr_plugin.completions.answers import ask
 from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.engines.base import backend_of, build_engine
 from lidr_plugin.completions.engines.weights import weights_of

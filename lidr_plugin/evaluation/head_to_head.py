@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lidr_plugin import files
-from lidr_plugin.completions.budget import Budget, ask
+from lidr_plugin.completions.answers import ask
+from lidr_plugin.completions.budget import Budget
 from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.engines.base import build_engine
 from lidr_plugin.completions.engines.weights import weights_of

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lidr_plugin import files
-from lidr_plugin.completions.budget import answers
+from lidr_plugin.completions.answers import answers
 from lidr_plugin.completions.client import Client
 from lidr_plugin.completions.progress import Display, Meter, kept_up
 from lidr_plugin.completions.requests import Chat
