@@ -18,7 +18,7 @@ def policy_of(config: Config) -> Model:
     """
     longest = max(config.generation.max_tokens, config.translation.max_tokens)
     name, revision = config.model_name_or_path, config.model_revision
-    return _model(config, config.engine, name, revision, "model_name_or_path", longest, "vllm.log")
+    return model_of(config, config.engine, name, revision, "model_name_or_path", longest, "vllm.log")
 
 
 def translator_of(config: Config, policy: Model) -> Model:
@@ -32,12 +32,13 @@ def translator_of(config: Config, policy: Model) -> Model:
 
 def other_model(config: Config, settings: OtherModel, key: str, max_tokens: int, log: str) -> Model:
     """A model beside the policy; `key` names it in errors, `log` is where a server that lidr starts for it writes."""
-    return _model(config, settings, settings.name, "main", key, max_tokens, log)
+    return model_of(config, settings, settings.name, "main", key, max_tokens, log)
 
 
-def _model(
+def model_of(
     config: Config, settings: EngineSettings, name: str, revision: str, key: str, max_tokens: int, log: str
 ) -> Model:
+    """Any model; `name` is its Hub id or directory, the other arguments are as in `other_model`."""
     log_file: Path = RunDirectory.of(config.output_dir, config.store).path / log
     engine = build_engine(
         settings,

@@ -1,38 +1,50 @@
-"""Shares with their 95 % intervals."""
+"""Shares and means with their 95 % intervals."""
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 _Z = 1.959964
+"""The middle 95 % of a normal distribution lie within so many standard deviations of its mean."""
 
 
-class Share(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Share:
     """`hits` of `total`, with Wilson's score interval (Wilson 1927), which holds for few items and for shares near 0 and 1."""
 
     hits: int
     total: int
 
     @property
-    def value(self) -> float:
+    def share(self) -> float:
         """The share itself; 0 of nothing."""
         return self.hits / self.total if self.total else 0.0
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Lower and upper bound; of nothing nothing is known."""
+        """Lower and upper bound; of nothing, nothing is known."""
         n = self.total
         if not n:
             return 0.0, 1.0
-        p, square = self.value, _Z * _Z
+        p, square = self.share, _Z * _Z
         middle = (p + square / (2 * n)) / (1 + square / n)
         half = _Z * math.sqrt(p * (1 - p) / n + square / (4 * n * n)) / (1 + square / n)
         return max(0.0, middle - half), min(1.0, middle + half)
 
+    @property
+    def low(self) -> float:
+        """The interval's lower bound."""
+        return self.interval[0]
+
+    @property
+    def high(self) -> float:
+        """The interval's upper bound."""
+        return self.interval[1]
+
     def json(self) -> dict[str, float | int]:
         """For programs."""
-        low, high = self.interval
-        return {"hits": self.hits, "total": self.total, "share": self.value, "low": low, "high": high}
+        return {"hits": self.hits, "total": self.total, "share": self.share, "low": self.low, "high": self.high}
 
 
 class Mean(NamedTuple):
@@ -50,17 +62,17 @@ class Mean(NamedTuple):
         return cls(mean, _Z * math.sqrt(variance / n))
 
 
-def shares(result: Any) -> dict[str, Any]:
-    """A named tuple of results for programs: shares with their intervals, means as (mean, half), other values as they are."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, Share):
-            return value.json()
-        return tuple(value) if isinstance(value, Mean) else value
-
-    return {name: plain(value) for name, value in result._asdict().items()}
+Value: TypeAlias = Share | Mean | float
 
 
-def percent(share: Mapping[str, float]) -> str:
-    """A share as `Share.json` gives it, in percent with its interval: `93.3 (79-98)`."""
-    return f"{100 * share['share']:.1f} ({100 * share['low']:.0f}-{100 * share['high']:.0f})"
+def summary(marks: Sequence[bool | int | float]) -> Value:
+    """What many marks come to: yes or no to a share, whole numbers to their plain mean, others to a mean with its interval."""
+    if isinstance(marks[0], bool):
+        return Share(sum(marks), len(marks))
+    return sum(marks) / len(marks) if isinstance(marks[0], int) else Mean.of(marks)
+
+
+def percent(share: Share | Mapping[str, float]) -> str:
+    """A share, or its `json`, in percent with its interval: `93.3 (79-98)`."""
+    found = share.json() if isinstance(share, Share) else share
+    return f"{100 * found['share']:.1f} ({100 * found['low']:.0f}-{100 * found['high']:.0f})"

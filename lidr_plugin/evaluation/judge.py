@@ -1,11 +1,12 @@
-"""A judge's comparison of two answers in both orders: how it is asked, how its verdict is read, what many verdicts say.
+"""A judge's verdict on two answers: how it is asked for, how it is read, and what many verdicts say.
 
-Judges prefer a position (Zheng et al. 2023, arXiv 2306.05685, section 3.3): each pair is asked in both orders, and only what
-holds in both counts as won or lost. The position's share of all verdicts is part of the result.
+Judges prefer a position (Zheng et al. 2023, arXiv 2306.05685, section 3.3): two answers are compared in both orders, and only
+what holds in both counts as won or lost. The position's share is part of the result.
 """
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
@@ -46,8 +47,8 @@ for?
 
 Reply with the grade alone, a whole number from 0 to 10."""
 
-_LETTERS_SEEN = 20
-"""Likeliest first tokens that are asked for: what OpenAI gives at most."""
+_TOP_LOGPROBS = 20
+"""Likeliest first tokens that are asked for: the most that OpenAI gives, so that A and B are seldom missing among them."""
 
 
 def _filled(template: str, **texts: str) -> str:
@@ -58,7 +59,7 @@ def _filled(template: str, **texts: str) -> str:
 def verdict_request(prompt: str, a: str, b: str, *, weights: str, max_tokens: int, row: str) -> Chat:
     """Asks which of two answers is better, with the likeliest first tokens where the server gives them."""
     content = _filled(_WORDING, prompt=prompt, a=a, b=b)
-    return Chat(weights, (Message("user", content),), _sampling(max_tokens), top_logprobs=_LETTERS_SEEN, row=row)
+    return Chat(weights, (Message("user", content),), _sampling(max_tokens), top_logprobs=_TOP_LOGPROBS, row=row)
 
 
 def grade_request(prompt: str, answer: str, *, weights: str, max_tokens: int, row: str) -> Chat:
@@ -68,6 +69,7 @@ def grade_request(prompt: str, answer: str, *, weights: str, max_tokens: int, ro
 
 
 def _sampling(max_tokens: int) -> Sampling:
+    # Greedy and without a penalty: the likeliest verdict is wanted, and the seed only has to be the same each time.
     return Sampling(temperature=0.0, top_p=1.0, max_tokens=max_tokens, repetition_penalty=1.0, seed=42, thinking=False)
 
 
@@ -100,10 +102,11 @@ def grade(completion: Completion) -> int | None:
     return numbers[0] if numbers and numbers[0] <= 10 else None
 
 
-class Judged(NamedTuple):
-    """The two verdicts on a pair of answers.
+class Verdict(NamedTuple):
+    """The judge's two letters for a contest.
 
     Attributes:
+        id: the prompt's.
         first: the letter where the challenger stood first.
         second: the letter where the challenger stood second.
         same: both answers are one text; nobody was asked.
@@ -120,14 +123,15 @@ class Judged(NamedTuple):
         return {("A", "B"): "win", ("B", "A"): "lose"}.get((self.first or "", self.second or ""), "tie")
 
 
-class Verdicts(NamedTuple):
-    """What the verdicts on a language's pairs come to.
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What the verdicts in one language come to.
 
     Attributes:
         win_rate: wins and half of the ties, of all.
-        consistent: of the pairs with two verdicts those in which both orders prefer the same answer.
-        first_position: of all verdicts those for the answer that stood first; without a bias one half.
-        unread: of all verdicts asked for those that gave no letter.
+        consistent: of the contests with two letters those in which both orders prefer the same answer.
+        first_position: of all letters those for the answer that stood first; one half without a bias.
+        unread: of all letters asked for those that could not be read.
     """
 
     win: Share
@@ -138,30 +142,31 @@ class Verdicts(NamedTuple):
     first_position: Share
     unread: Share
 
+    @classmethod
+    def of(cls, items: Sequence[Verdict]) -> "Verdicts":
+        """Counts them."""
+        n = len(items)
+        counts = {name: sum(item.outcome == name for item in items) for name in ("win", "tie", "lose")}
+        letters = [x for item in items if not item.same for x in (item.first, item.second)]
+        both = [item for item in items if item.first and item.second]
+        return cls(
+            win=Share(counts["win"], n),
+            tie=Share(counts["tie"], n),
+            lose=Share(counts["lose"], n),
+            win_rate=(counts["win"] + counts["tie"] / 2) / n if n else 0.0,
+            consistent=Share(sum(item.first != item.second for item in both), len(both)),
+            first_position=Share(letters.count("A"), len(letters) - letters.count(None)),
+            unread=Share(letters.count(None), len(letters)),
+        )
 
-def outcome(items: Sequence[Judged]) -> Verdicts:
-    """Counts the pairs of a language."""
-    n = len(items)
-    counts = {name: sum(item.outcome == name for item in items) for name in ("win", "tie", "lose")}
-    letters = [x for item in items if not item.same for x in (item.first, item.second)]
-    both = [item for item in items if item.first and item.second]
-    return Verdicts(
-        win=Share(counts["win"], n),
-        tie=Share(counts["tie"], n),
-        lose=Share(counts["lose"], n),
-        win_rate=(counts["win"] + counts["tie"] / 2) / n if n else 0.0,
-        consistent=Share(sum(item.first != item.second for item in both), len(both)),
-        first_position=Share(letters.count("A"), len(letters) - letters.count(None)),
-        unread=Share(letters.count(None), len(letters)),
-    )
 
-
-def warning(items: Sequence[Judged]) -> str | None:
-    """Why these verdicts say nothing, if they do: a coin would make the orders agree in half of the pairs."""
-    agree = outcome(items).consistent
-    if agree.interval[1] >= 0.5:
+def warning(items: Sequence[Verdict]) -> str | None:
+    """Why these verdicts say nothing, if they do."""
+    agree = Verdicts.of(items).consistent
+    # A coin would make the two orders agree in half of the contests; whoever is surely below that goes by the place.
+    if agree.high >= 0.5:
         return None
     return (
-        f"the orders agree on {percent(agree.json())} % of the pairs, where a coin would agree on half: this judge goes by the "
+        f"the orders agree on {percent(agree)} % of the pairs, where a coin would agree on half: this judge goes by the "
         "place of the answers, and its ties say nothing about them"
     )

@@ -6,16 +6,19 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+from pydantic import TypeAdapter
 
 from lidr_plugin import files, languages
 from lidr_plugin.config.evaluation import LmEval
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.evaluation.benchmarks import mgsm
+from lidr_plugin.evaluation.results import Metric, plain, read
 from lidr_plugin.machine.environments import python_of
 from lidr_plugin.training.environment import guarded
 
@@ -43,10 +46,10 @@ _BELEBELE = {
 """Belebele's name of a language (FLORES-200)."""
 _FLEXIBLE = r"(-?[$0-9.,]{2,})|(-?[0-9]+)"
 """The pattern of `flexible-extract` in lm-eval's MGSM tasks; the last match counts."""
-
-
 _NAMED = dict.fromkeys(("hf", "vllm", "sglang"), "pretrained")
 """What lm-eval's kinds of model call the model; the others call it `model`."""
+_SHOWN = 12
+"""Last lines of a failed harness's log: enough for the end of a traceback."""
 
 
 class Tasks(NamedTuple):
@@ -86,7 +89,7 @@ def _name(task: str, base: str) -> str | None:
 def write_mgsm_tasks(folder: Path, pattern: str, codes: Sequence[str], max_tokens: int) -> None:
     """MGSM on local files as tasks of lm-eval, in its YAML, with lidr's questions and the harness's own scorer."""
     for code in codes:
-        question = mgsm.question("{{query}}", code)
+        question = mgsm.turn("{{query}}", code)
         task = {
             "task": f"lidr_mgsm_{code}",
             "dataset_path": "json",
@@ -119,6 +122,14 @@ def write_mgsm_tasks(folder: Path, pattern: str, codes: Sequence[str], max_token
         files.write_text(folder / f"lidr_mgsm_{code}.yaml", yaml.safe_dump(task, allow_unicode=True, sort_keys=False))
 
 
+@dataclass(frozen=True, slots=True)
+class _Finished:
+    """What was run for a model, with the settings that it was run with."""
+
+    settings: dict[str, Any]
+    results: dict[str, dict[str, Metric]]
+
+
 class Harness:
     """The harness, made ready: interpreter, tasks, and where its files go.
 
@@ -126,57 +137,71 @@ class Harness:
         InputError: there is no environment, or no task in any language of the run.
     """
 
-    def __init__(self, config: Config, wanted: LmEval, mgsm_files: str | None, folder: Path) -> None:
+    def __init__(self, config: Config, wanted: LmEval, folder: Path) -> None:
         self._config = config
         self._wanted = wanted
-        self._mgsm_files = mgsm_files
+        self._mgsm_files = mgsm.files_of(config)
         self._folder = folder
         self._base = config.folder.absolute()
-        self._codes = [config.dominant_language, *config.languages]
         self._python = _interpreter(wanted)
-        self.tasks = tasks_of(wanted.tasks, self._codes)
+        self.tasks = tasks_of(wanted.tasks, config.codes)
         if wanted.include_path and not (config.folder / wanted.include_path).is_dir():
             raise InputError(f"eval.lm_eval.include_path: {config.folder / wanted.include_path}: no such folder")
         if not self.tasks.names:
             raise InputError(
                 f"eval.lm_eval.tasks: {'; '.join(self.tasks.skipped)}", "`lm-eval ls tasks` lists them all"
             )
-        if "mgsm" in wanted.tasks and mgsm_files is None:
+        if "mgsm" in wanted.tasks and self._mgsm_files is None:
             raise InputError(
                 "eval.lm_eval.tasks: mgsm needs eval.mgsm", "or name a task of lm-eval: mgsm_native_cot_{language}"
             )
 
-    def run(self, label: str, model: str, weights: str) -> dict[str, Any]:
-        """Each task's metrics for a model: value and standard error. Done before with the same settings, nothing is run.
+    @classmethod
+    def of(cls, config: Config, folder: Path) -> "Harness | None":
+        """As a configuration wants it; None if it does not."""
+        return cls(config, config.eval.lm_eval, folder) if config.eval.lm_eval else None
+
+    @property
+    def notes(self) -> list[str]:
+        """For people, what is not measured and why."""
+        return [f"lm-eval: {task}" for task in self.tasks.skipped]
+
+    def run(self, label: str, model: str, weights: str) -> Mapping[str, Mapping[str, Metric]]:
+        """A model's metrics by task. Done before with the same settings, nothing is run.
 
         Raises:
+            InputError: the file of what was done before is damaged.
             RunError: the harness failed; with the end of what it said.
         """
         done, settings = self._folder / f"{label}.json", self._settings(model, weights)
-        if done.exists() and (known := json.loads(done.read_bytes()))["settings"] == settings:
-            found: dict[str, Any] = known["results"]
-            return found
+        if done.exists():
+            known = read(TypeAdapter(_Finished), done, "remove it: lm-eval goes on from its own cache")
+            if known.settings == settings:
+                return known.results
         output, log = self._folder / label, self._folder / f"{label}.log"
         shutil.rmtree(output, ignore_errors=True)
+        status = self._ended(self._command(model, output, self._cache(label, settings)), log)
+        results = sorted(output.rglob("results_*.json"))
+        if status or not results:
+            end = "\n".join(f"  {line}" for line in log.read_text(errors="replace").splitlines()[-_SHOWN:])
+            raise RunError(f"lm-eval failed for {label}:\n{end}", f"{log} has the whole of it")
+        found = _metrics(json.loads(results[-1].read_bytes())["results"])
+        files.write_json(done, plain(_Finished(settings, found)))
+        return found
+
+    def _ended(self, command: list[str], log: Path) -> int:
+        """The exit status of a command whose output goes to `log`."""
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as file:
-            command = guarded(self._command(model, output, self._cache(label, settings)))
             child = subprocess.Popen(
-                command, stdout=file, stderr=file, cwd=self._base, start_new_session=True, env=_environment()
+                guarded(command), stdout=file, stderr=file, cwd=self._base, start_new_session=True, env=_environment()
             )
             try:
-                status = child.wait()
+                return child.wait()
             except KeyboardInterrupt:
                 child.terminate()
                 child.wait()
                 raise
-        results = sorted(output.rglob("results_*.json"))
-        if status or not results:
-            end = "\n".join(f"  {line}" for line in log.read_text(errors="replace").splitlines()[-12:])
-            raise RunError(f"lm-eval failed for {label}:\n{end}", f"{log} has the whole of it")
-        found = _metrics(json.loads(results[-1].read_bytes())["results"])
-        files.write_json(done, {"settings": settings, "results": found})
-        return found
 
     def _settings(self, model: str, weights: str) -> dict[str, Any]:
         wanted = self._wanted.model_dump(mode="json", exclude={"python"})
@@ -202,7 +227,7 @@ class Harness:
         shutil.rmtree(folder, ignore_errors=True)
         if own:
             shutil.copytree(own, folder)
-        known = [code for code in map(languages.base, self._codes) if code in mgsm.LANGUAGES]
+        known = [code for code in map(languages.base, self._config.codes) if code in mgsm.LANGUAGES]
         write_mgsm_tasks(folder, self._mgsm_files, known, self._config.eval.max_tokens)
         return ["--include_path", str(folder)]
 
@@ -243,20 +268,14 @@ def _interpreter(wanted: LmEval) -> Path:
     )
 
 
-def _metrics(results: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, dict[str, float | None]]]:
-    """By task and metric the value and its standard error. lm-eval writes `acc,none` and `acc_stderr,none`."""
-    found: dict[str, dict[str, dict[str, float | None]]] = {}
+def _metrics(results: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Metric]]:
+    """By task and metric. lm-eval writes `acc,none` and `acc_stderr,none`."""
+    found: dict[str, dict[str, Metric]] = {}
     for task, values in results.items():
         for key, value in values.items():
             metric, _, chosen = key.partition(",")
             if isinstance(value, int | float) and chosen and not metric.endswith("_stderr"):
                 error = values.get(f"{metric}_stderr,{chosen}")
                 name = metric if chosen == "none" else f"{metric} ({chosen})"
-                error = error if isinstance(error, int | float) else None
-                found.setdefault(task, {})[name] = {"value": value, "stderr": error}
+                found.setdefault(task, {})[name] = Metric(value, error if isinstance(error, int | float) else None)
     return found
-
-
-def lm_eval_of(config: Config, mgsm_files: str | None, folder: Path) -> Harness | None:
-    """The harness as the configuration wants it; None if it does not."""
-    return Harness(config, config.eval.lm_eval, mgsm_files, folder) if config.eval.lm_eval else None

@@ -16,6 +16,17 @@ _WINDOW = 90
 _ENOUGH_LETTERS = 24
 
 
+def _iso_of(code: str) -> IsoCode639_1 | None:
+    base = {"no": "nb"}.get(languages.base(code), languages.base(code))
+    found: IsoCode639_1 | None = getattr(IsoCode639_1, base.upper(), None)
+    return found
+
+
+def is_identifiable(code: str) -> bool:
+    """Whether lingua knows the language."""
+    return _iso_of(code) is not None
+
+
 class LanguageGate:
     """Tells off-target texts, with lingua restricted to the run's languages.
 
@@ -29,8 +40,7 @@ class LanguageGate:
     def __init__(self, codes: Sequence[str]) -> None:
         self._iso: dict[str, IsoCode639_1] = {}
         for code in codes:
-            base = {"no": "nb"}.get(languages.base(code), languages.base(code))
-            iso = getattr(IsoCode639_1, base.upper(), None)
+            iso = _iso_of(code)
             if iso is None:
                 raise InputError(
                     f"filters.off_target: {languages.name_of(code)} ({code}) cannot be identified",

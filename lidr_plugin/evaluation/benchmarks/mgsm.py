@@ -4,12 +4,21 @@ The answer is asked for in the question's language, with its last line after a w
 simple-evals; the wording is lidr's own.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
 
-from lidr_plugin.evaluation.intervals import Share
-from lidr_plugin.text.language import LanguageGate
+from lidr_plugin import files
+from lidr_plugin.config.schema import Columns, Config
+from lidr_plugin.errors import InputError
+from lidr_plugin.evaluation.benchmarks import hub
+from lidr_plugin.evaluation.benchmarks.base import MarkedAnswer, Marks, Question, read_questions
+from lidr_plugin.evaluation.identification import Identification
+from lidr_plugin.methods.base import Text
 from lidr_plugin.text.numbers import is_correct
+
+_COLUMNS = Columns(instruction="query", final_answer="response")
 
 _WORDING = {
     "bn": ("উত্তর", "গণিতের এই প্রশ্নটির সমাধান করো। প্রথমে ধাপগুলো বাংলায় লেখো, তারপর শেষ লাইনে শুধু সংখ্যাটি দাও, এভাবে:"),
@@ -47,8 +56,8 @@ _WORDING = {
 LANGUAGES = tuple(_WORDING)
 
 
-def question(text: str, language: str) -> str:
-    """The user turn for a question."""
+def turn(text: str, language: str) -> str:
+    """The user turn that asks a question."""
     word, request = _WORDING[language]
     return f"{request}\n{word}: 42\n\n{text}"
 
@@ -61,44 +70,61 @@ def final_part(answer: str, language: str) -> str:
     return first or answer
 
 
-class Item(NamedTuple):
-    """One answer and how it fared."""
-
-    id: str
-    answer: str
-    expected: str
-    correct: bool
-    off_target: bool
-    cut: bool
-
-
-class Score(NamedTuple):
-    """A language's result. `off_target` is the paper's "Off-tag": answers clearly in another language than the question's."""
-
-    accuracy: Share
-    accuracy_in_language: Share
-    off_target: Share
-    cut: Share
+def files_of(config: Config) -> str | None:
+    """Path of the questions, with `{language}` in it; loaded from the Hub where the configuration wants that. None: not wanted."""
+    wanted = config.eval.mgsm
+    if wanted is None:
+        return None
+    if wanted.startswith(hub.PREFIX):
+        return hub.fetch(wanted.removeprefix(hub.PREFIX), [code for code in config.codes if code in LANGUAGES])
+    return str((config.folder / wanted).absolute())
 
 
-def judge(id: str, answer: str, expected: str, language: str, gate: LanguageGate, *, cut: bool) -> Item:
-    """Scores one answer; numbers compare as numbers, in any digits."""
-    return Item(
-        id=id,
-        answer=answer,
-        expected=expected,
-        correct=is_correct(final_part(answer, language), expected),
-        off_target=gate.off_target(answer, language),
-        cut=cut,
-    )
+@dataclass(frozen=True, slots=True)
+class Mgsm:
+    """The mathematics of `eval.mgsm`. The mark `off_target` is the paper's "Off-tag".
 
+    Attributes:
+        pattern: path of the questions, with `{language}` in it.
+        limit: the first so many; None: all.
+    """
 
-def score(items: Sequence[Item]) -> Score:
-    """The shares of a language's items."""
-    n = len(items)
-    return Score(
-        accuracy=Share(sum(item.correct for item in items), n),
-        accuracy_in_language=Share(sum(item.correct and not item.off_target for item in items), n),
-        off_target=Share(sum(item.off_target for item in items), n),
-        cut=Share(sum(item.cut for item in items), n),
-    )
+    pattern: str
+    limit: int | None
+    identification: Identification
+    name: ClassVar[str] = "mgsm"
+    heads: ClassVar[Mapping[str, str]] = {
+        "accuracy": "accuracy",
+        "accuracy_in_language": "accuracy in language",
+        "off_target": "off target",
+        "cut": "cut",
+    }
+
+    @classmethod
+    def of(cls, config: Config, identification: Identification) -> "Mgsm | None":
+        """As a configuration wants it; None if it does not."""
+        pattern = files_of(config)
+        return cls(pattern, config.eval.limit, identification) if pattern else None
+
+    def questions(self, languages: Sequence[str]) -> Sequence[Question]:
+        """In those of the languages that MGSM has."""
+        paths = {code: Path(self.pattern.replace("{language}", code)) for code in languages if code in LANGUAGES}
+        found = read_questions(paths, _COLUMNS, self.limit, by_row=True)
+        if lacking := next((x for x in found if not x.expected), None):
+            raise InputError(f"{paths[lacking.language]}: question {lacking.id} has no right answer (response)")
+        return [question._replace(text=turn(question.text, question.language)) for question in found]
+
+    def marks(self, question: Question, answer: Text) -> Marks:
+        """Numbers compare as numbers, in any digits; where the language cannot be identified its marks are left out."""
+        right = is_correct(final_part(answer.text, question.language), question.expected)
+        astray = self.identification.off_target(answer.text, question.language)
+        language = {} if astray is None else {"accuracy_in_language": right and not astray, "off_target": astray}
+        return {"accuracy": right, **language, "cut": answer.cut}
+
+    def export(self, folder: Path, label: str, language: str, answers: Sequence[MarkedAnswer]) -> None:
+        """A line for each question, with the answer and how it fared."""
+        with files.replacing(folder / f"{label}.mgsm.{language}.jsonl") as file:
+            for question, text, marks in answers:
+                rest = {name: marks[name] for name in ("off_target", "cut") if name in marks}
+                row = {"id": question.id, "answer": text.text, "expected": question.expected}
+                file.write(files.dump_line({**row, "correct": marks["accuracy"], **rest}))
