@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from lidr_plugin.evaluation.intervals import Mean
-from lidr_plugin.methods.filters import repeated_share
+from lidr_plugin.text.repetition import repeated_share
 
 _ANSWERS: Mapping[str, Callable[[str], float]] = {
     "repeated 4-grams, points": lambda text: 100 * repeated_share(text),

@@ -22,8 +22,9 @@ def create(
 ) -> None:
     """Make the pinned environment of a stage under ~/.lidr/envs (or $LIDR_HOME/envs). Made before, it does nothing."""
     from lidr_plugin.machine import environments
+    from lidr_plugin.machine.gpus import has_gpu
 
-    wanted = environments.has_gpu() if gpu is None else gpu
+    wanted = has_gpu() if gpu is None else gpu
     python = environments.create(stage.value, gpu=wanted, say=typer.echo)
     typer.echo(f"{stage.value}: {python}")
 

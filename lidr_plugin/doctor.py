@@ -22,6 +22,7 @@ from lidr_plugin.dataset.views import stage_on_disk
 from lidr_plugin.errors import InputError, LidrError, RunError
 from lidr_plugin.machine import environments
 from lidr_plugin.machine.environments import llamafactory_names
+from lidr_plugin.machine.gpus import has_gpu
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.checks import Verdict
 from lidr_plugin.training.environment import Script, check_job, interpreter
@@ -44,7 +45,7 @@ class Finding(NamedTuple):
 def check_machine() -> list[Finding]:
     """Interpreter, GPUs, disk, and the environments of the stages."""
     findings = [Finding("ok", "lidr", f"{__version__}, Python {platform.python_version()} ({sys.executable})")]
-    gpu = environments.has_gpu()
+    gpu = has_gpu()
     if gpu:
         query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
         listed = subprocess.run(query, capture_output=True, text=True, check=False).stdout.strip()

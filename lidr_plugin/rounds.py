@@ -15,7 +15,7 @@ from lidr_plugin.evaluation import gate
 from lidr_plugin.evaluation.intervals import percent
 from lidr_plugin.evaluation.results import read_probe, read_results
 from lidr_plugin.run_directory import RunDirectory
-from lidr_plugin.training.environment import guarded
+from lidr_plugin.machine.children import guarded
 
 STAGES = ("build", "probe", "train", "eval")
 _COMMANDS = {"build": "build-pairs", "probe": "probe", "train": "train", "eval": "eval"}

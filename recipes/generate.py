@@ -8,7 +8,7 @@ import yaml
 
 from lidr_plugin.training.batch import split
 from lidr_plugin.training.memory import estimate, shape_of
-from lidr_plugin.training.recipe import Settings, compose, layers
+from lidr_plugin.training.recipe import Settings, Stage, compose, layers
 
 ROOT = Path(__file__).parent
 PAIRS = 1500
@@ -41,14 +41,15 @@ def recipe(family: str, task: str, method: str, number: int) -> tuple[str, str]:
     """Path and text of one recipe."""
     model = {key: value for key, value in layers()["models"][family].items() if key.islower()}
     shape = shape_of(layers()["models"][family]["ARCHITECTURE"], family)
-    composed, hardware = compose(method, task), HARDWARE[method]
+    stage: Stage = "sft" if method == "sft_baseline" else "dpo"
+    composed, hardware = compose(stage, "full" if stage == "sft" else method, task), HARDWARE[method]
     run = f"runs/{family}/iter{number}"
     if number > 1:
         model["model_name_or_path"] = f"runs/{family}/iter{number - 1}/model"
     settings: Settings = {
         **model,
         "dataset_dir": f"{run}/data",
-        "dataset": "lidr_sft" if method == "sft_baseline" else "lidr",
+        "dataset": "lidr",
         "output_dir": f"{run}/checkpoint",
         "enable_thinking": False,
         **composed.settings,
@@ -88,7 +89,8 @@ def recipe(family: str, task: str, method: str, number: int) -> tuple[str, str]:
         ]
     lines += [
         "#",
-        f"# Dataset: `lidr build-pairs` with output_dir: {run}. Where the numbers come from: recipes/layers.yaml.",
+        f"# Dataset: `lidr build-pairs` with output_dir: {run}{' and method: alignment' if stage == 'sft' else ''}."
+        " Where the numbers come from: recipes/layers.yaml.",
         "",
     ]
     return path, "\n".join(lines) + yaml.safe_dump(settings, sort_keys=False, width=120)

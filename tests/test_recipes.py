@@ -141,7 +141,7 @@ def test_what_needs_more_memory_is_planned_with_more() -> None:
     shape = shape_of(layers()["models"]["llama3-8b"]["ARCHITECTURE"], "")
 
     def total(method: str, zero: str = "", world: int = 1, **changes: int) -> int:
-        settings = {**compose(method, "instruction").settings, "gradient_accumulation_steps": 16, **changes}
+        settings = {**compose("dpo", method, "instruction").settings, "gradient_accumulation_steps": 16, **changes}
         return estimate(shape, settings, world=world, zero=zero).total
 
     assert total("qlora") < total("lora") < total("full", "zero3", 8) < total("full", "zero2", 8) < total("full")

@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Self
 
 import pytest
 from hypothesis import given, settings
@@ -115,8 +116,9 @@ class Slow(Fake):
     def __init__(self) -> None:
         super().__init__(answer, delay=lambda _: 0.3)
 
-    async def open(self) -> None:
+    async def __aenter__(self) -> Self:
         await asyncio.sleep(0.5)
+        return self
 
 
 def test_each_stage_counts_from_its_own_start_and_says_what_it_waits_for(
@@ -202,8 +204,8 @@ def _parts_only(limit: int) -> Callable[[Chat], Completion]:
 def test_a_long_text_that_is_cut_is_translated_in_parts(tmp_path: Path) -> None:
     with Store(tmp_path / "s.sqlite") as store:
         settled, _ = settle_all(rows(1), Fake(_parts_only(130)), store, policy="none")
-    (pair, _) = settled[0].pairs
+    (pair, _) = settled[0].rows
     assert pair.chosen.text == "\n\n".join(f"PARAGRAPH NUMBER {i} OF THE ANSWER." for i in range(6))
     with Store(tmp_path / "t.sqlite") as store:
         settled, _ = settle_all(rows(1), Fake(_parts_only(50)), store, policy="none")
-    assert {item.reason.value for item in settled[0].rejections} == {"truncated"}
+    assert {drop.reason for drop in settled[0].drops} == {"truncated"}

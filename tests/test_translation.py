@@ -62,13 +62,6 @@ def test_the_request_has_the_text_between_its_tags_on_lines_of_their_own() -> No
     assert request.prefill == "<translated>\n"
 
 
-def test_thoughts_go_unless_they_are_wanted() -> None:
-    assert translation.without_thoughts("<think>a\nb</think>\n\nYes", thinking=False) == "Yes"
-    assert translation.without_thoughts("a\nb</think>Yes", thinking=False) == "Yes"
-    assert translation.without_thoughts("<think>never ends", thinking=False) == ""
-    assert translation.without_thoughts("<think>a</think>Yes", thinking=True) == "<think>a</think>Yes"
-
-
 def test_parts_are_paragraphs_and_code_blocks_stay_whole() -> None:
     text = "One one one.\n\nTwo two two.\n\n```\na\n\nb\n```\n\nThree."
     assert translation.in_parts("A single paragraph.", 1) == ["A single paragraph."]

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from lidr_plugin.completions.engines.base import Engine
 from lidr_plugin.completions.progress import Meter
 from lidr_plugin.completions.requests import Chat, Completion, Failure, key_of, request_json
 from lidr_plugin.completions.store import Entry, Store
-from lidr_plugin.errors import RequestError, RunError
+from lidr_plugin.errors import LidrError, RequestError, RunError
 
 
 class Model(NamedTuple):
@@ -33,23 +35,36 @@ class Missing(NamedTuple):
     canonical: bytes
 
 
+@dataclass(slots=True)
+class _State:
+    """How it stands with a model in this run."""
+
+    model: Model
+    slots: asyncio.Semaphore
+    opening: asyncio.Lock
+    opened: bool = False
+    failed: int = 0
+
+
 class Client:
     """Answers requests from the store, and asks the engine for what is not there.
 
     Args:
-        store: where every completion goes the moment it arrives.
-        lanes: by the identity of the weights, who answers.
+        store: where every completion goes before it is handed on.
+        models: by the identity of the weights, who answers.
         meter: counts completions and tokens.
     """
 
-    def __init__(self, store: Store, lanes: Mapping[str, Model], meter: Meter) -> None:
+    def __init__(self, store: Store, models: Mapping[str, Model], meter: Meter) -> None:
         self._store = store
-        self._lanes = lanes
         self._meter = meter
-        self._slots = {weights: asyncio.Semaphore(lane.concurrency) for weights, lane in lanes.items()}
-        self._opening = {weights: asyncio.Lock() for weights in lanes}
-        self._opened: set[str] = set()
+        self._states = {
+            weights: _State(model, asyncio.Semaphore(model.concurrency), asyncio.Lock())
+            for weights, model in models.items()
+        }
+        self._engines = AsyncExitStack()
         self._flying: dict[bytes, asyncio.Future[Completion | Failure]] = {}
+        self._ended: LidrError | None = None
 
     def stored(self, requests: Sequence[Chat]) -> list[Completion | Missing]:
         """For each request its completion, if it is in the store."""
@@ -66,7 +81,7 @@ class Client:
         """The engine's answer, stored before it is returned; equal requests in flight share one.
 
         Raises:
-            RunError: more requests failed than may.
+            RunError: more requests of an engine failed than may; whatever is asked after that raises it again.
             StoreError: the completion could not be stored.
         """
         if flying := self._flying.get(missing.key):
@@ -87,29 +102,45 @@ class Client:
         return answer
 
     async def _ask(self, missing: Missing) -> Completion | Failure:
-        weights = missing.request.weights
-        lane = self._lanes[weights]
-        async with self._slots[weights]:
-            if weights not in self._opened:
-                async with self._opening[weights]:
-                    if weights not in self._opened:
-                        self._meter.opening += 1
-                        await lane.engine.open()
-                        self._meter.opening -= 1
-                        self._opened.add(weights)
+        state = self._states[missing.request.weights]
+        async with state.slots:
+            # Whoever waits for a slot gets it before the failure that ends the run has cancelled him.
+            if self._ended:
+                raise self._ended
             try:
-                completion = await lane.engine.complete(missing.request)
-            except RequestError as error:
-                self._meter.failed += 1
-                if self._meter.failed > lane.max_failures:
-                    kept = f"{self._meter.generated} new completions are kept; the same command goes on from there"
-                    raise RunError(error.message, f"{error.hint}\n{kept}" if error.hint else kept) from None
-                return Failure(error.message)
-            self._store.put_many([Entry(missing.canonical, completion)])
-        self._meter.add(completion.prompt_tokens, completion.completion_tokens)
+                completion = await self._answer(state, missing.request)
+                if isinstance(completion, Completion):
+                    self._store.put_many([Entry(missing.canonical, completion)])
+                    self._meter.add(completion.prompt_tokens, completion.completion_tokens)
+            except LidrError as error:
+                self._ended = error
+                raise
         return completion
 
+    async def _answer(self, state: _State, request: Chat) -> Completion | Failure:
+        if not state.opened:
+            await self._open(state)
+        try:
+            return await state.model.engine.complete(request)
+        except RequestError as error:
+            self._meter.failed += 1
+            state.failed += 1
+            if state.failed > state.model.max_failures:
+                kept = f"{self._meter.generated} new completions are kept; the same command goes on from there"
+                raise RunError(error.message, f"{error.hint}\n{kept}" if error.hint else kept) from None
+            return Failure(error.message)
+
+    async def _open(self, state: _State) -> None:
+        """Opens the engine once, whoever comes first; the others wait for it."""
+        async with state.opening:
+            if self._ended:
+                raise self._ended
+            if not state.opened:
+                self._meter.opening += 1
+                await self._engines.enter_async_context(state.model.engine)
+                self._meter.opening -= 1
+                state.opened = True
+
     async def close(self) -> None:
-        """Closes every engine."""
-        for lane in self._lanes.values():
-            await lane.engine.close()
+        """Closes every engine that was opened."""
+        await self._engines.aclose()

@@ -60,10 +60,8 @@ async def _check_servers(models: dict[str, Model]) -> None:
 
     for model in models.values():
         if isinstance(model.engine, OpenAI):
-            try:
-                await model.engine.open()
-            finally:
-                await model.engine.close()
+            async with model.engine:
+                pass
 
 
 def _asked(ready: Prepared) -> Iterator[Chat]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
 from lidr_plugin.evaluation.intervals import Share, percent
-from lidr_plugin.methods import translation
+from lidr_plugin.text.thinking import without_thoughts
 
 _WORDING = """\
 Below are a request and two answers to it. Decide which answer serves the person who asked better: it does what was asked, \
@@ -86,7 +86,7 @@ def letter(completion: Completion) -> str | None:
             found[name] = max(logprob, found.get(name, logprob))
     if found and (len(found) == 1 or found["A"] != found["B"]):
         return max(found, key=found.__getitem__)
-    text = translation.without_thoughts(completion.text, thinking=False).lstrip("*([\"' ")
+    text = without_thoughts(completion.text, thinking=False).lstrip("*([\"' ")
     alone = re.findall(r"(?<![\w'])([AB])(?![\w'])", text)
     if not alone:
         return None
@@ -97,7 +97,7 @@ def letter(completion: Completion) -> str | None:
 
 def grade(completion: Completion) -> int | None:
     """The grade, 0 to 10; None where the answer has none."""
-    text = translation.without_thoughts(completion.text, thinking=False)
+    text = without_thoughts(completion.text, thinking=False)
     numbers = [int(number) for number in re.findall(r"(?<![\d.,/])\d+(?![\d])", text)]
     return numbers[0] if numbers and numbers[0] <= 10 else None
 

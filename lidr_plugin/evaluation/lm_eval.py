@@ -20,7 +20,7 @@ from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.evaluation.benchmarks import mgsm
 from lidr_plugin.evaluation.results import Metric, plain, read
 from lidr_plugin.machine.environments import python_of
-from lidr_plugin.training.environment import guarded
+from lidr_plugin.machine.children import guarded
 
 _OKAPI = frozenset(
     "ar bn ca da de es eu fr gu hi hr hu hy id it kn ml mr ne nl pt ro ru sk sr sv ta te uk vi zh".split()

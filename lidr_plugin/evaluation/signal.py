@@ -8,7 +8,7 @@ from lidr_plugin.evaluation.intervals import Mean, Share
 from lidr_plugin.evaluation.judge import Verdict
 from lidr_plugin.evaluation.results import Comparison, Dominance, Responses, Signal
 from lidr_plugin.methods.base import Outcome, Preference, Text
-from lidr_plugin.methods.filters import is_degenerate
+from lidr_plugin.text.repetition import is_degenerate
 from lidr_plugin.text.chrf import chrf
 
 _WORTH = {"judge": 0.55, "visible": 0.02}

@@ -2,14 +2,12 @@
 
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
 
 from lidr_plugin.errors import InputError, RunError
 
@@ -27,40 +25,6 @@ def python_of(stage: str) -> Path | None:
     """The interpreter of a stage's environment, or None if it was not made."""
     path = home() / "envs" / stage / "bin" / "python"
     return path if path.exists() else None
-
-
-def has_gpu() -> bool:
-    """Whether an NVIDIA driver is at work here."""
-    if shutil.which("nvidia-smi") is None:
-        return False
-    return subprocess.run(["nvidia-smi", "-L"], capture_output=True, check=False).returncode == 0
-
-
-class Gpu(NamedTuple):
-    """A GPU as its driver names it; `memory` in bytes."""
-
-    name: str
-    memory: int
-
-
-def gpus(env: Mapping[str, str] = os.environ) -> list[Gpu]:
-    """The NVIDIA GPUs that a process with this environment sees (`CUDA_VISIBLE_DEVICES`)."""
-    found = _all_gpus()
-    visible = env.get("CUDA_VISIBLE_DEVICES")
-    if visible is None:
-        return list(found)
-    chosen = [part.strip() for part in visible.split(",") if part.strip() not in ("", "-1")]
-    return [found[int(part)] if part.isdigit() and int(part) < len(found) else found[0] for part in chosen if found]
-
-
-@cache
-def _all_gpus() -> tuple[Gpu, ...]:
-    if shutil.which("nvidia-smi") is None:
-        return ()
-    query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
-    done = subprocess.run(query, capture_output=True, text=True, check=False)
-    rows = [line.rpartition(",") for line in done.stdout.splitlines()] if done.returncode == 0 else []
-    return tuple(Gpu(name.strip(), int(memory) << 20) for name, _, memory in rows if memory.strip().isdigit())
 
 
 @cache

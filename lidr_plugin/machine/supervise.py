@@ -1,7 +1,7 @@
-"""Runs a command in a process group of its own, and ends the whole group when lidr ends, also by `kill -9` (Linux).
+"""Runs a command in a process group of its own and ends the whole group when lidr ends, even by `kill -9` (on Linux).
 
-Run as a file: `python guard.py COMMAND …`, with the standard library alone. LLaMA-Factory starts torchrun, which starts
-the workers; a signal to the first would leave the others with the GPUs.
+Run as a file, `python supervise.py COMMAND …`, so that it needs nothing but the standard library. LLaMA-Factory starts
+torchrun, which starts the workers: a signal to the first process alone would leave the others holding the GPUs.
 """
 
 import ctypes
@@ -13,10 +13,11 @@ from types import FrameType
 
 _PR_SET_PDEATHSIG = 1
 _PATIENCE = 10.0
+"""Seconds between SIGTERM and SIGKILL: enough for a training to close its files."""
 
 
 def main(command: list[str]) -> int:
-    """The command's exit status; minus a signal's number as the shell has it, 128 + number."""
+    """The command's exit status; that of a command ended by a signal is 128 + its number, as in a shell."""
     parent = os.getppid()
     child = subprocess.Popen(command, start_new_session=True)
 

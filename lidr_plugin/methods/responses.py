@@ -8,8 +8,9 @@ from lidr_plugin.completions.requests import Failure, Message, Sampling
 from lidr_plugin.completions.steps import Answer, Steps
 from lidr_plugin.config.schema import Config
 from lidr_plugin.methods.base import POLICY, Ask, Reason, Text
-from lidr_plugin.methods.translation import Translator, sampling_of, without_thoughts
+from lidr_plugin.methods.translation import Translator, sampling_of
 from lidr_plugin.prompts.prompt import Prompt, PromptText
+from lidr_plugin.text.thinking import without_thoughts
 
 MATH_TEMPLATE = (
     "{prompt}\n\nReason step by step in {language}, and end with a line that gives the final answer as a number."

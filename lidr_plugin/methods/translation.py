@@ -10,6 +10,7 @@ from lidr_plugin.completions.steps import Answer, Steps, together
 from lidr_plugin.config.generation import Generation
 from lidr_plugin.config.schema import Config
 from lidr_plugin.methods.base import TRANSLATOR, Ask, Reason, Text
+from lidr_plugin.text.thinking import without_thoughts
 
 PREFILL = "<translated>\n"
 _OPEN, _CLOSE = "<translated>", "</translated>"
@@ -28,8 +29,6 @@ translated tags, as <translated>…</translated>, and nothing else.
 REMINDER = "\n\nGive the whole translation in {language}, begin at once, and end it with </translated>."
 """Added from the second try on, so that a greedy model does not repeat its failure."""
 
-_THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
-
 
 class Translated(NamedTuple):
     """What an answer to a translation request holds.
@@ -47,14 +46,6 @@ def translation_request(text: str, target: str, attempt: int, *, template: str) 
     """The user turn that asks for a translation of `text` into the language with code `target`; `attempt` counts from 0."""
     wording = template + REMINDER if attempt else template
     return Message("user", wording.replace("{language}", languages.name_of(target)).replace("{text}", text))
-
-
-def without_thoughts(text: str, *, thinking: bool) -> str:
-    """The answer proper. Unless `thinking` is wanted, `<think>…</think>` goes, also where the template opened it."""
-    if not thinking and ("<think>" in text or "</think>" in text):
-        text = _THOUGHT.sub("", text)
-        text = text.rpartition("</think>")[2]
-    return text.strip()
 
 
 def parse_translation(completion: Completion, source: str, *, thinking: bool) -> Translated:

@@ -11,7 +11,6 @@ import orjson
 from lidr_plugin.config.schema import Columns
 from lidr_plugin.errors import InputError
 
-_BLOCK = 1 << 20
 _SHOWN = 20
 
 
@@ -57,47 +56,39 @@ def _jsonl(path: Path) -> Iterator[tuple[int, Any]]:
 
 
 def _json(path: Path) -> Iterator[tuple[int, Any]]:
-    """A JSON list of objects, decoded item by item, so that a large file is never whole in memory."""
+    """A JSON list of objects. The file is in memory whole: JSONL and Parquet are for what is big."""
+    text = "".join(_decoded(path))
+    at = len(text) - len(text.lstrip())
+    if text[at : at + 1] != "[":
+        line = text.count("\n", 0, at) + 1
+        raise _Broken(line, "expected a JSON list of objects, [{…}, …]; one object a line is JSONL: name it .jsonl")
+    try:
+        json.loads(text)
+    except RecursionError:
+        raise _Broken(1, "not a list of objects: nested too deeply") from None
+    except json.JSONDecodeError as error:
+        if error.pos >= len(text.rstrip()):
+            raise _Broken(text.rstrip().count("\n") + 1, "the JSON list is not closed: the file is cut") from None
+        raise _Broken(error.lineno, f"not valid JSON: {error.msg}") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise _Broken(1, f"not valid JSON: {error}") from None
+    yield from _items(text, at + 1)
+
+
+def _items(text: str, at: int) -> Iterator[tuple[int, Any]]:
+    """The items of a valid JSON list from `at`, behind its bracket, each with its line, which `json` does not tell."""
     decode = json.JSONDecoder().raw_decode
-    lines = _decoded(path)
-    text, at, line, opened = "", 0, 1, False
+    line = text.count("\n", 0, at) + 1
     while True:
-        while at < len(text) and text[at] in " \t\r\n,[]":
-            if text[at] == "]" and opened:
-                return
-            opened = opened or text[at] == "["
+        while text[at] in " \t\r\n,":
             line += text[at] == "\n"
             at += 1
-        if not opened and at < len(text):
-            raise _Broken(line, "expected a JSON list of objects, [{…}, …]; one object a line is JSONL: name it .jsonl")
-        item = None
-        if at < len(text):
-            try:
-                item, end = decode(text, at)
-            except json.JSONDecodeError as error:
-                problem = error
-            else:
-                yield line, item
-                line += text.count("\n", at, end)
-                at = end
-                continue
-        more = _take(lines)
-        if not more:
-            if at < len(text):
-                raise _Broken(line + problem.doc.count("\n", at, problem.pos), f"not valid JSON: {problem.msg}")
-            raise _Broken(line, "the JSON list is not closed: the file is cut")
-        text, at = text[at:] + more, 0
-
-
-def _take(lines: Iterator[str]) -> str:
-    parts: list[str] = []
-    size = 0
-    for line in lines:
-        parts.append(line)
-        size += len(line)
-        if size >= _BLOCK:
-            break
-    return "".join(parts)
+        if text[at] == "]":
+            return
+        item, end = decode(text, at)
+        yield line, item
+        line += text.count("\n", at, end)
+        at = end
 
 
 def _csv(path: Path) -> Iterator[tuple[int, Any]]:

@@ -7,11 +7,12 @@ from lingua import IsoCode639_1, LanguageDetector, LanguageDetectorBuilder
 
 from lidr_plugin import languages
 from lidr_plugin.errors import InputError
+from lidr_plugin.text.scripts import DENSE
 
 _NOT_PROSE = re.compile(
     r"```.*?(?:```|\Z)|`[^`\n]*`|https?://\S+|www\.\S+|\S+@\S+\.\w+|<[^<>\n]{1,200}>|\$[^$\n]+\$", re.DOTALL
 )
-_DENSE = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_DENSE = re.compile(f"[{DENSE}]")
 _WINDOW = 90
 _ENOUGH_LETTERS = 24
 

@@ -14,7 +14,7 @@ from typing import Any
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.views import rows_of
 from lidr_plugin.errors import InputError, RunError
-from lidr_plugin.machine import supervise
+from lidr_plugin.machine.children import guarded
 from lidr_plugin.machine.environments import python_of
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training import inside
@@ -47,11 +47,6 @@ def environment(python: Path, env: Mapping[str, str]) -> dict[str, str]:
     """The environment of a child there: its `bin` comes first, so that LLaMA-Factory finds its own torchrun."""
     path = os.pathsep.join((str(python.parent), os.environ.get("PATH", "")))
     return {**os.environ, **env, "PATH": path, "PYTHONUNBUFFERED": "1"}
-
-
-def guarded(command: list[str]) -> list[str]:
-    """The command under a guard that ends it and its children when lidr ends."""
-    return [sys.executable, supervise.__file__, *command]
 
 
 class Script:
@@ -129,7 +124,7 @@ def merge_job(config: Config, run: RunDirectory, settings: Settings) -> dict[str
     """The job of `intrain/merge.py`; its probes are the first rows of the dataset."""
     probes = []
     for row in rows_of(run, settings["dataset"]):
-        probes.append(f"{row['instruction']}\n{row['chosen']}")
+        probes.append(f"{row['instruction']}\n{row.get('chosen') or row['output']}")
         if len(probes) == 4:
             break
     return {

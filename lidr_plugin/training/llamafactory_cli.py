@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from lidr_plugin.completions.progress import Steps
 from lidr_plugin.errors import RunError
+from lidr_plugin.machine.children import guarded
 from lidr_plugin.run_directory import RunDirectory
-from lidr_plugin.training.environment import environment, guarded
+from lidr_plugin.training.environment import environment
 
 
 class Cause(NamedTuple):

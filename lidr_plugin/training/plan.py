@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import httpx
 
 from lidr_plugin.config.schema import Config
-from lidr_plugin.dataset.views import rows_of
+from lidr_plugin.dataset.views import rows_of, stage_on_disk
 from lidr_plugin.errors import InputError
-from lidr_plugin.machine.environments import Gpu, gpus
+from lidr_plugin.machine.gpus import Gpu, gpus
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.batch import split
 from lidr_plugin.training.memory import Memory, Shape, estimate, shape_of
@@ -108,7 +108,7 @@ def plan(config: Config, given: list[Gpu] | None) -> Plan:
     rows = [
         row
         for method in METHODS
-        for zero in (("", "zero2", "zero3", "zero3_offload") if method in ("full", "sft_baseline") else ("",))
+        for zero in (("", "zero2", "zero3", "zero3_offload") if method == "full" else ("",))
         if (row := _row(config, shape, cards, pairs, longest, method, zero))
     ]
     return Plan(shape, cards, pairs, rows)
@@ -120,14 +120,16 @@ def _dataset(config: Config) -> tuple[int, int]:
     if not run.dataset(config.dataset_name).exists():
         return 0, 0
     texts = [
-        len(row["instruction"]) * 2 + len(row["chosen"]) + len(row["rejected"])
+        (len(row["instruction"]) * 2 + len(row["chosen"]) + len(row["rejected"]))
+        if "chosen" in row
+        else len(row["instruction"]) + len(row["output"])
         for row in rows_of(run, config.dataset_name)
     ]
     return len(texts), int(sum(texts) / max(len(texts), 1) / _CHARACTERS_A_TOKEN)
 
 
 def _row(config: Config, shape: Shape, cards: list[Gpu], pairs: int, tokens: int, method: str, zero: str) -> Row | None:
-    composed = compose(method, config.task)
+    composed = compose(stage_on_disk(config, RunDirectory(Path(config.output_dir).expanduser())), method, config.task)
     own = config.train.llamafactory if method == config.train.method else {}
     settings = {**composed.settings, **{key: value for key, value in own.items() if value is not None}}
     world = max(len(cards), 1)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lidr_plugin.errors import InputError
-from lidr_plugin.machine.environments import gpus
+from lidr_plugin.machine.gpus import gpus
 
 _TRUE = ("1", "true", "yes", "y")
 

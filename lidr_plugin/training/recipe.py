@@ -17,7 +17,7 @@ from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.batch import split
 from lidr_plugin.training.processes import Launch, read_launch
 
-METHODS = ("full", "lora", "qlora", "sft_baseline")
+METHODS = ("full", "lora", "qlora")
 _TEMPLATES = (
     ("llama-3.1", "llama3"),
     ("llama-3", "llama3"),
@@ -69,12 +69,12 @@ def layers() -> Mapping[str, Any]:
     return loaded
 
 
-def compose(method: str, task: str) -> Composed:
-    """Base, method and task, laid over each other; what is in capitals is worked out and taken away."""
+def compose(stage: Stage, method: str, task: str) -> Composed:
+    """Base, task, method and stage, laid over each other; what is in capitals is worked out and taken away."""
     parts = layers()
     settings = {**parts["base"], **parts["tasks"][task], **parts["methods"][method]}
-    if settings["stage"] == "sft":
-        settings = {key: value for key, value in settings.items() if not key.startswith("pref_")}
+    if stage == "sft":
+        settings = {key: value for key, value in {**settings, **parts["sft"]}.items() if not key.startswith("pref_")}
     settings["learning_rate"] = settings.pop("LEARNING_RATE")[method]
     return Composed(settings, settings.pop("GLOBAL_BATCH"))
 
@@ -101,7 +101,7 @@ def train_settings(config: Config, run: RunDirectory, launch: Launch, *, dataset
         InputError: the global batch cannot be split over the processes of the launch, or a file is not there.
     """
     composed, given = (
-        compose("sft_baseline" if stage == "sft" else config.train.method, config.task),
+        compose(stage, config.train.method, config.task),
         config.train.llamafactory,
     )
     paths: Settings = {

@@ -19,12 +19,8 @@ def engine(model: str, batch_size: int) -> Transformers:
 
 
 async def answers(model: str, batch_size: int, requests: list[Chat]) -> list[str]:
-    made = engine(model, batch_size)
-    await made.open()
-    try:
+    async with engine(model, batch_size) as made:
         found = await asyncio.gather(*(made.complete(request) for request in requests))
-    finally:
-        await made.close()
     assert all(item.finish_reason in ("stop", "length") for item in found)
     assert all(
         0 < item.completion_tokens <= request.sampling.max_tokens for item, request in zip(found, requests, strict=True)
@@ -41,8 +37,8 @@ async def main(model: str) -> None:
     alone = await answers(model, 1, requests)
     together = await answers(model, 4, requests)
     try:
-        await engine("/no/such/model", 1).open()
-        refused = ""
+        async with engine("/no/such/model", 1):
+            refused = ""
     except EngineError as error:
         refused = error.message
     print("FOUND " + json.dumps({"same": alone == together, "differ": alone[0] != alone[11], "refused": refused}))

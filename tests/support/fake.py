@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Self
 
 from lidr_plugin.completions.requests import Chat, Completion
 from lidr_plugin.errors import RequestError
@@ -22,9 +23,10 @@ class Fake:
         self.seen: list[Chat] = []
         self.opened = False
 
-    async def open(self) -> None:
+    async def __aenter__(self) -> Self:
         """Notes that it was opened."""
         self.opened = True
+        return self
 
     async def complete(self, request: Chat) -> Completion:
         """The function's answer, after its delay in seconds."""
@@ -35,5 +37,5 @@ class Fake:
         self.seen.append(request)
         return answer
 
-    async def close(self) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Nothing to end."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lidr_plugin.methods import translation
-from lidr_plugin.methods.filters import is_degenerate
+from lidr_plugin.text.repetition import is_degenerate
 from tests.support import model
 
 NAMES = {"en": "English", "de": "German", "es": "Spanish", "fr": "French"}

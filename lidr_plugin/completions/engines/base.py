@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 from lidr_plugin.completions.requests import Chat, Completion
 from lidr_plugin.errors import EngineError
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 
 class Engine(Protocol):
-    """Answers requests. Opened once, before the first request, and closed in any case."""
+    """Answers requests, inside of `async with`."""
 
-    async def open(self) -> None:
-        """Makes ready. Raises `EngineError` if that fails."""
+    async def __aenter__(self) -> Self:
+        """Makes ready. Raises `EngineError` if that fails, and then leaves nothing running."""
 
     async def complete(self, request: Chat) -> Completion:
         """Answers one request. Raises `RequestError` when it failed for good."""
 
-    async def close(self) -> None:
-        """Ends what `open` began; may be called without it."""
+    async def __aexit__(self, *_: object) -> None:
+        """Ends what `__aenter__` began."""
 
 
 class NamedEngine(Engine, Protocol):
@@ -72,7 +72,6 @@ def build_engine(
             api_key_env=config.api_key_env,
             timeout=config.timeout,
             max_retries=config.max_retries,
-            concurrency=config.concurrency,
             max_tokens=max_tokens,
         )
     if backend == "vllm":

@@ -1,48 +1,16 @@
 """Any OpenAI-compatible server (vLLM, SGLang, llama.cpp, a vendor), one or several."""
 
 import asyncio
-import email.utils
-import os
 import random
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, Self
 
-import httpx
-
+from lidr_plugin.completions.engines.http import Passing, Refused, Server
 from lidr_plugin.completions.requests import Chat, Completion
 from lidr_plugin.errors import EngineError, RequestError
 
 _LONGEST_WAIT = 60.0
-_OWN_FIELDS = ("chat_template_kwargs", "add_generation_prompt", "continue_final_message")
-
-
-@dataclass(slots=True)
-class _Server:
-    """One server: how busy it is, and which of vLLM's extensions it takes (None: not known yet)."""
-
-    url: str
-    busy: int = 0
-    takes_prefill: bool | None = None
-    takes_template_kwargs: bool | None = None
-    gives_logprobs: bool = True
-
-
-class _Refused(Exception):
-    """A 4xx that no further try will change."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(f"the server refused it ({status}): {text}")
-        self.text = text
-
-
-class _Passing(Exception):
-    """A failure that may pass; `wait` is what the server asked for, in seconds."""
-
-    def __init__(self, message: str, wait: float | None = None) -> None:
-        super().__init__(message)
-        self.wait = wait
 
 
 class OpenAI:
@@ -57,7 +25,6 @@ class OpenAI:
         api_key_env: the environment variable with the key; none is sent if it is unset.
         timeout: seconds for one request.
         max_retries: further tries for one request.
-        concurrency: connections that are kept open at most.
         max_tokens: new tokens of the longest answer that will be asked for; checked against the server's context.
     """
 
@@ -69,67 +36,43 @@ class OpenAI:
         api_key_env: str,
         timeout: float,
         max_retries: int,
-        concurrency: int,
         max_tokens: int,
     ) -> None:
-        self._servers = [_Server(url.rstrip("/")) for url in base_urls]
+        self._servers = [Server(url, key_env=api_key_env, timeout=timeout) for url in base_urls]
         self._model = model
-        self._key_env = api_key_env
-        self._timeout = timeout
         self._retries = max_retries
-        self._concurrency = concurrency
         self._max_tokens = max_tokens
-        self._http: httpx.AsyncClient | None = None
+        self._open_servers = AsyncExitStack()
 
-    def _client(self) -> httpx.AsyncClient:
-        if self._http is None:
-            key = os.environ.get(self._key_env)
-            self._http = httpx.AsyncClient(
-                headers={"Authorization": f"Bearer {key}"} if key else {},
-                timeout=httpx.Timeout(self._timeout, connect=min(30.0, self._timeout)),
-                limits=httpx.Limits(max_connections=self._concurrency + 8, max_keepalive_connections=None),
-            )
-        return self._http
-
-    async def open(self) -> None:
+    async def __aenter__(self) -> Self:
         """Asks every server which models it serves.
 
         Raises:
             EngineError: a server does not answer, does not serve the model, or has too short a context.
         """
-        for server in self._servers:
-            try:
-                answer = await self._client().get(f"{server.url}/models", timeout=min(30.0, self._timeout))
-                answer.raise_for_status()
-                served = {str(item["id"]): item.get("max_model_len") for item in answer.json()["data"]}
-            except httpx.HTTPStatusError as error:
-                status = error.response.status_code
-                hint = f"export the key as {self._key_env}" if status in (401, 403) else "does the address end in /v1?"
-                raise EngineError(f"{server.url}/models answered {status}", hint) from None
-            except httpx.HTTPError as error:
-                raise EngineError(
-                    f"no server answers at {server.url} ({type(error).__name__})",
-                    "start one (`vllm serve MODEL --port 8000`), or set engine.base_url",
-                ) from None
-            except (ValueError, KeyError, TypeError, AttributeError):
-                raise EngineError(f"{server.url}/models: the answer is no list of models", "is it /v1?") from None
-            if self._model not in served:
-                raise EngineError(
-                    f"{server.url} does not serve {self._model!r}; it serves: {', '.join(served) or 'nothing'}",
-                    "set engine.model to one of these",
-                )
-            context = served[self._model]
-            if isinstance(context, int) and context <= self._max_tokens:
-                raise EngineError(
-                    f"{server.url} has a context of {context} tokens, and answers of {self._max_tokens} are asked for",
-                    "lower generation.max_tokens and translation.max_tokens, or give the server a longer context",
-                )
+        async with AsyncExitStack() as servers:
+            for server in self._servers:
+                await servers.enter_async_context(server)
+                self._check(server.url, await server.models())
+            self._open_servers = servers.pop_all()
+        return self
 
-    async def close(self) -> None:
+    def _check(self, url: str, served: Mapping[str, int | None]) -> None:
+        if self._model not in served:
+            raise EngineError(
+                f"{url} does not serve {self._model!r}; it serves: {', '.join(served) or 'nothing'}",
+                "set engine.model to one of these",
+            )
+        context = served[self._model]
+        if isinstance(context, int) and context <= self._max_tokens:
+            raise EngineError(
+                f"{url} has a context of {context} tokens, and answers of {self._max_tokens} are asked for",
+                "lower generation.max_tokens and translation.max_tokens, or give the server a longer context",
+            )
+
+    async def __aexit__(self, *_: object) -> None:
         """Closes the connections."""
-        if self._http is not None:
-            await self._http.aclose()
-            self._http = None
+        await self._open_servers.aclose()
 
     async def complete(self, request: Chat) -> Completion:
         """Answers one request.
@@ -137,20 +80,20 @@ class OpenAI:
         Raises:
             RequestError: it was refused, or every try failed; names the row.
         """
-        avoided: _Server | None = None
+        avoided: Server | None = None
         for attempt in range(self._retries + 1):
             server = min(self._servers, key=lambda s: (s is avoided, s.busy))
             server.busy += 1
             try:
                 return await self._ask(server, request)
-            except _Refused as error:
+            except Refused as error:
                 raise RequestError(f"{request.row}: {error}", self._advice(error.text)) from None
-            except _Passing as error:
+            except Passing as error:
                 avoided = server
                 if attempt == self._retries:
                     tries = "1 try" if attempt == 0 else f"{attempt + 1} tries"
                     raise RequestError(
-                        f"{request.row}: {server.url}: {error} ({tries})",
+                        f"{request.row}: {error} ({tries})",
                         "start again when the server is well; what is finished is kept. engine.max_retries, engine.timeout",
                     ) from None
                 wait = error.wait
@@ -169,7 +112,7 @@ class OpenAI:
             return "lower generation.max_tokens and translation.max_tokens, or give the server a longer context"
         return "engine.max_failures=N lets a run go on without N requests"
 
-    async def _ask(self, server: _Server, request: Chat) -> Completion:
+    async def _ask(self, server: Server, request: Chat) -> Completion:
         """One try; where a server refuses one of vLLM's extensions, it is asked again without it, and that is noted."""
         while True:
             prefill = bool(request.prefill) and server.takes_prefill is not False
@@ -177,7 +120,7 @@ class OpenAI:
             logprobs = request.top_logprobs > 0 and server.gives_logprobs
             try:
                 completion = await self._post(server, self._body(request, prefill, kwargs, logprobs), request, prefill)
-            except _Refused as error:
+            except Refused as error:
                 if logprobs and "logprobs" in error.text:
                     server.gives_logprobs = False
                 elif kwargs and server.takes_template_kwargs is None and "chat_template_kwargs" in error.text:
@@ -213,22 +156,9 @@ class OpenAI:
             body |= {"add_generation_prompt": False, "continue_final_message": True}
         return body
 
-    async def _post(self, server: _Server, body: dict[str, Any], request: Chat, prefill: bool) -> Completion:
+    async def _post(self, server: Server, body: dict[str, Any], request: Chat, prefill: bool) -> Completion:
+        data = await server.chat(body)
         try:
-            # httpx's time-out is per read; a server that drips bytes would never meet it.
-            async with asyncio.timeout(self._timeout):
-                answer = await self._client().post(f"{server.url}/chat/completions", json=body)
-        except (TimeoutError, httpx.TimeoutException):
-            raise _Passing(f"no answer in {self._timeout:g} s") from None
-        except httpx.HTTPError as error:
-            raise _Passing(f"the connection failed ({type(error).__name__})") from None
-        status = answer.status_code
-        if status in (408, 409, 429) or status >= 500:
-            raise _Passing(f"the server answered {status}", _retry_after(answer.headers.get("retry-after")))
-        if status != 200:
-            raise _Refused(status, _error_text(answer))
-        try:
-            data = answer.json()
             choice = data["choices"][0]
             usage = data.get("usage") or {}
             text = choice["message"]["content"] or ""
@@ -244,7 +174,7 @@ class OpenAI:
             )
             text.encode()
         except (ValueError, KeyError, TypeError, IndexError, AttributeError):
-            raise _Passing("the answer is not a chat completion") from None
+            raise Passing(f"{server.url}: the answer is not a chat completion") from None
         return completion
 
 
@@ -253,28 +183,3 @@ def _first_token(choice: dict[str, Any]) -> tuple[tuple[str, float], ...] | None
     content = (choice.get("logprobs") or {}).get("content") or []
     tops = content[0].get("top_logprobs") if content else None
     return tuple((str(item["token"]), float(item["logprob"])) for item in tops) if tops else None
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Seconds from a Retry-After header, which has a number or a date."""
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
-        except ValueError:
-            return None
-    return min(max(seconds, 0.0), 600.0)
-
-
-def _error_text(answer: httpx.Response) -> str:
-    """The server's own words, on one line."""
-    try:
-        data = answer.json()
-        error = data.get("error", data)
-        text = error.get("message", error) if isinstance(error, dict) else error
-    except (ValueError, AttributeError):
-        text = answer.text
-    return " ".join(str(text).split())[:500]

@@ -10,9 +10,9 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-import httpx
+import aiohttp
 
 from lidr_plugin.completions.engines.openai import OpenAI
 from lidr_plugin.completions.requests import Chat, Completion
@@ -70,6 +70,7 @@ class Vllm:
         self._max_tokens = max_tokens
         self._process: asyncio.subprocess.Process | None = None
         self._client: OpenAI | None = None
+        self._begun = contextlib.AsyncExitStack()
 
     def interpreter(self) -> str:
         """The Python that has vLLM: the one named, that of `lidr env create vllm`, or this one."""
@@ -90,13 +91,34 @@ class Vllm:
             command.append("--trust-remote-code")
         return command + arguments(self._config.args)
 
-    async def open(self) -> None:
+    async def __aenter__(self) -> Self:
         """Starts the server and waits until it is healthy.
 
         Raises:
             EngineError: it died, or was not healthy in `engine.startup_timeout` seconds; with the end of its log.
         """
         port = _free_port()
+        client = OpenAI(
+            [f"http://127.0.0.1:{port}/v1"],
+            model="policy",
+            api_key_env="VLLM_API_KEY",
+            timeout=self._config.timeout,
+            max_retries=self._config.max_retries,
+            max_tokens=self._max_tokens,
+        )
+        async with contextlib.AsyncExitStack() as begun:  # a start that fails, or that Ctrl-C stops, leaves no server
+            begun.push_async_callback(self._stop)
+            await self._start(port)
+            try:
+                async with asyncio.timeout(self._config.startup_timeout):
+                    await self._until_healthy(f"http://127.0.0.1:{port}/health")
+            except TimeoutError:
+                raise self._failure(f"not healthy after {self._config.startup_timeout:g} s") from None
+            self._client = await begun.enter_async_context(client)
+            self._begun = begun.pop_all()
+        return self
+
+    async def _start(self, port: int) -> None:
         command = self._command(port)
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("wb") as log:
@@ -112,31 +134,17 @@ class Vllm:
                 )
             except OSError as error:
                 raise EngineError(f"{command[0]}: {error.strerror}", "set engine.python to an interpreter") from None
-        try:
-            async with asyncio.timeout(self._config.startup_timeout):
-                await self._until_healthy(f"http://127.0.0.1:{port}/health")
-        except TimeoutError:
-            raise self._failure(f"not healthy after {self._config.startup_timeout:g} s") from None
-        self._client = OpenAI(
-            [f"http://127.0.0.1:{port}/v1"],
-            model="policy",
-            api_key_env="VLLM_API_KEY",
-            timeout=self._config.timeout,
-            max_retries=self._config.max_retries,
-            concurrency=self._config.concurrency,
-            max_tokens=self._max_tokens,
-        )
-        await self._client.open()
 
     async def _until_healthy(self, url: str) -> None:
         assert self._process is not None
-        async with httpx.AsyncClient(timeout=5) as http:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(5)) as session:
             while True:
                 if self._process.returncode is not None:
                     raise self._failure(f"it ended with status {self._process.returncode}")
-                with contextlib.suppress(httpx.HTTPError):
-                    if (await http.get(url)).status_code == 200:
-                        return
+                with contextlib.suppress(aiohttp.ClientError, OSError):
+                    async with session.get(url) as answer:
+                        if answer.status == 200:
+                            return
                 await asyncio.sleep(0.5)
 
     def _failure(self, what: str) -> EngineError:
@@ -159,10 +167,12 @@ class Vllm:
             raise self._failure(f"it died with status {self._process.returncode}")
         return await self._client.complete(request)
 
-    async def close(self) -> None:
+    async def __aexit__(self, *_: object) -> None:
+        """Stops the server."""
+        await self._begun.aclose()
+
+    async def _stop(self) -> None:
         """Stops the server and all its children: first kindly, then not."""
-        if self._client is not None:
-            await self._client.close()
         if self._process is None:
             return
         group = self._process.pid

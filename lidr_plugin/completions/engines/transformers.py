@@ -2,7 +2,7 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Self
 
 from lidr_plugin.completions.requests import Chat, Completion
 from lidr_plugin.errors import EngineError, RequestError
@@ -34,7 +34,7 @@ class Transformers:
         self._tokenizer: Any = None
         self._model: Any = None
 
-    async def open(self) -> None:
+    async def __aenter__(self) -> Self:
         """Loads the model. Raises `EngineError` if it cannot be loaded."""
         loop = asyncio.get_running_loop()
         try:
@@ -42,6 +42,7 @@ class Transformers:
         except (OSError, ValueError, RuntimeError, ImportError) as error:
             raise EngineError(f"{self._name}: the model cannot be loaded: {error}") from None
         self._worker = asyncio.create_task(self._work())
+        return self
 
     def _load(self) -> None:
         import torch
@@ -136,7 +137,7 @@ class Transformers:
             )
         return answers
 
-    async def close(self) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Ends the worker; the memory goes with the process."""
         if self._worker is not None:
             self._worker.cancel()

@@ -17,7 +17,7 @@ from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.benchmarks.base import MarkedAnswer, Marks, Question, read_questions
 from lidr_plugin.evaluation.identification import Identification
 from lidr_plugin.methods.base import Text
-from lidr_plugin.methods.filters import is_degenerate, repeated_share
+from lidr_plugin.text.repetition import is_degenerate, repeated_share
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from llamafactory.hparams import DataArguments
 from transformers import AutoTokenizer
 
 Messages = list[dict[str, str]]
+TARGETS = ("chosen", "output")
 
 
 class Tokens(NamedTuple):
@@ -32,6 +33,11 @@ def conversation(row: dict[str, str], answer: str) -> tuple[Messages, str | None
     text = "\n".join(part for part in (row["instruction"], row.get("input", "")) if part)
     turns = [{"role": "user", "content": text}, {"role": "assistant", "content": answer}]
     return turns, row.get("system") or None
+
+
+def target(row: dict[str, str]) -> str:
+    """The text that the model is to learn: of a pair the chosen one, of an SFT row its output."""
+    return next(row[key] for key in TARGETS if key in row)
 
 
 def as_trained(template: Any, tokenizer: Any, turns: Messages, system: str | None) -> Tokens:
@@ -98,7 +104,7 @@ class Checker:
         self.ends = {self.tokenizer.eos_token_id, self.plain.eos_token_id} - {None}
 
     def differs(self, row: dict[str, str], template: Any, thinking: bool) -> tuple[str, int] | None:
-        turns, system = conversation(row, row["chosen"])
+        turns, system = conversation(row, target(row))
         trained = as_trained(template, self.tokenizer, turns, system)
         return compare(trained, as_served(self.plain, turns, system, thinking), self.ends)
 
@@ -109,7 +115,7 @@ class Checker:
         for row in rows:
             if found := self.differs(stripped(row), self.template, thinking):
                 part, place = found
-                turns, system = conversation(stripped(row), row["chosen"].strip())
+                turns, system = conversation(stripped(row), target(row).strip())
                 trained = as_trained(self.template, self.tokenizer, turns, system)
                 served = as_served(self.plain, turns, system, thinking)
                 mismatch = {
@@ -161,8 +167,8 @@ class Checker:
         counts = []
         for row in rows:
             longest = 0
-            for key in ("chosen",) if self.job["stage"] == "sft" else ("chosen", "rejected"):
-                turns, system = conversation(row, row[key])
+            for text in (row["chosen"], row["rejected"]) if "rejected" in row else (target(row),):
+                turns, system = conversation(row, text)
                 prompt, answer = as_trained(self.template, self.tokenizer, turns, system)
                 longest = max(longest, len(prompt) + len(answer))
             counts.append(longest)

@@ -1,0 +1,103 @@
+"""Where engine and store meet: what is asked, what is kept, and what ends a run."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from lidr_plugin.completions.client import Client, Missing, Model
+from lidr_plugin.completions.progress import Meter
+from lidr_plugin.completions.requests import Chat, Completion, Failure, Message, Sampling
+from lidr_plugin.completions.store import Store
+from lidr_plugin.errors import EngineError, RunError
+from tests.support.fake import Fake
+
+SAMPLING = Sampling(0.0, 1.0, 100, 1.1, 42, False)
+
+
+def chat(text: str, weights: str = "w") -> Chat:
+    return Chat(weights, (Message("user", text),), SAMPLING, row=text)
+
+
+def echo(request: Chat) -> Completion | None:
+    """The request's own text; none for what begins with `bad`."""
+    text = request.messages[0].content
+    return None if text.startswith("bad") else Completion(text, "stop", 1, 1)
+
+
+def complete(
+    store: Store, models: Mapping[str, Model], requests: Sequence[Chat]
+) -> list[Completion | Failure | BaseException]:
+    """All at once, as a run does it."""
+
+    async def all_of_them() -> list[Completion | Failure | BaseException]:
+        client = Client(store, models, Meter())
+        try:
+            missing = [item for item in client.stored(requests) if isinstance(item, Missing)]
+            return await asyncio.gather(*map(client.complete, missing), return_exceptions=True)
+        finally:
+            await client.close()
+
+    return asyncio.run(all_of_them())
+
+
+class Counting(Fake):
+    """Counts how often it was entered, left and asked."""
+
+    def __init__(self) -> None:
+        super().__init__(echo)
+        self.entered = self.left = self.asked = 0
+
+    async def __aenter__(self) -> Self:
+        self.entered += 1
+        return await super().__aenter__()
+
+    async def complete(self, request: Chat) -> Completion:
+        self.asked += 1
+        return await super().complete(request)
+
+    async def __aexit__(self, *_: object) -> None:
+        self.left += 1
+
+
+class Broken(Counting):
+    """Cannot be opened."""
+
+    async def __aenter__(self) -> Self:
+        self.entered += 1
+        await asyncio.sleep(0)
+        raise EngineError("no model there")
+
+
+def test_the_failures_of_one_engine_do_not_count_against_another(tmp_path: Path) -> None:
+    models = {weights: Model(Fake(echo), 1, 1) for weights in ("v", "w")}
+    with Store(tmp_path / "s.sqlite") as store:
+        found = complete(store, models, [chat("bad", "v"), chat("bad", "w"), chat("good", "v"), chat("good", "w")])
+    assert [type(item) for item in found] == [Failure, Failure, Completion, Completion]
+
+
+def test_after_the_failure_that_ends_a_run_nothing_is_sent(tmp_path: Path) -> None:
+    engine = Counting()
+    with Store(tmp_path / "s.sqlite") as store:
+        found = complete(store, {"w": Model(engine, 2, 0)}, [chat(f"bad {i}") for i in range(20)])
+    assert all(isinstance(item, RunError) for item in found)
+    assert engine.asked == 2, "as many as were under way"
+
+
+def test_an_engine_is_opened_once_for_all_and_closed_at_the_end(tmp_path: Path) -> None:
+    used, unused = Counting(), Counting()
+    with Store(tmp_path / "s.sqlite") as store:
+        complete(store, {"w": Model(used, 4, 0), "v": Model(unused, 4, 0)}, [chat(str(i)) for i in range(10)])
+    assert (used.entered, used.left, used.asked) == (1, 1, 10)
+    assert (unused.entered, unused.left) == (0, 0)
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_an_engine_that_cannot_be_opened_is_tried_once(concurrency: int, tmp_path: Path) -> None:
+    engine = Broken()
+    with Store(tmp_path / "s.sqlite") as store:
+        found = complete(store, {"w": Model(engine, concurrency, 0)}, [chat(str(i)) for i in range(10)])
+    assert {str(item) for item in found} == {"no model there"}
+    assert (engine.entered, engine.left, engine.asked) == (1, 0, 0)
