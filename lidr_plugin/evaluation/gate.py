@@ -1,12 +1,14 @@
 """Whether a new model is fit to make data: how it answers held-out prompts, beside the model that it came from."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+
+from pydantic import TypeAdapter
 
 from lidr_plugin.errors import InputError
-from lidr_plugin.evaluation.intervals import Share, Value
-from lidr_plugin.evaluation.results import ModelResults, read_results
+from lidr_plugin.evaluation.intervals import Share
+from lidr_plugin.evaluation.results import ANEW, read
 
 _LIMITS = {
     "degenerate": (0.10, "of its answers repeat themselves without end"),
@@ -16,64 +18,62 @@ _LIMITS = {
 """By how much a share may rise, and what it is a share of. The limits are ours: the rounds of docs/results.md raised none of
 these shares by more than three points; answers that are merely longer are cut more often, so there the limit is wider."""
 _LENGTHS = (0.5, 2.0)
-"""Bounds of the mean length of an answer against the model before; in those rounds it stayed above 0.75."""
+"""Bounds of the mean length of an answer against the model before; in those rounds it stayed above 0.8."""
 
 
-class Behaviour(NamedTuple):
-    """How a model answers in one language. `off_target`: None where the language cannot be identified."""
+@dataclass(frozen=True, slots=True)
+class Fidelity:
+    """How a model answers held-out prompts in one language; `response_level` is None where nobody can tell the language."""
 
     degenerate: Share
     cut: Share
-    off_target: Share | None
     characters: float
+    response_level: Share | None = None
+
+    @property
+    def off_target(self) -> Share | None:
+        """What is not in the language."""
+        right = self.response_level
+        return Share(right.total - right.hits, right.total) if right else None
 
 
-def problems(before: Mapping[str, Behaviour], after: Mapping[str, Behaviour]) -> list[str]:
-    """Why the new model must not make the next round's data, by language; empty if it may.
+@dataclass(frozen=True, slots=True)
+class _Model:
+    prompts: dict[str, Fidelity] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    results: dict[str, _Model]
+
+
+def problems(before: Mapping[str, Fidelity], after: Mapping[str, Fidelity]) -> list[str]:
+    """Why a new model must not make the next round's data, by language; empty if it may.
 
     A share counts as risen when its growth is over the limit and the 95 % intervals do not overlap: a few held-out prompts
     decide nothing.
-
-    Args:
-        before: of the model that the round started from.
-        after: of the model that the round ended with.
     """
     found = []
     for language, new in after.items():
         old = before[language]
         for name, (limit, what) in _LIMITS.items():
             was, now = getattr(old, name), getattr(new, name)
-            if was and now and now.share - was.share > limit and now.low > was.high:
+            if was and now and now.share - was.share > limit and now.interval[0] > was.interval[1]:
                 found.append(f"{language}: {now.share:.0%} {what}, {was.share:.0%} before")
-        if old.characters:
-            ratio = new.characters / old.characters
-            if not _LENGTHS[0] <= ratio <= _LENGTHS[1]:
-                found.append(f"{language}: its answers are {ratio:.1f} times as long as before")
+        ratio = new.characters / old.characters if old.characters else 1.0
+        if not _LENGTHS[0] <= ratio <= _LENGTHS[1]:
+            found.append(f"{language}: its answers are {ratio:.1f} times as long as before")
     return found
 
 
 def problems_in(path: Path, before: str, after: str) -> list[str]:
-    """The same from what `lidr eval` wrote, by the models' labels; without held-out prompts there are none.
+    """The same by the models' labels, from what `lidr eval` wrote; none without held-out prompts.
 
     Raises:
-        InputError: the file is damaged, or has not what is to be compared.
+        InputError: the file is damaged, or lacks what is to be compared.
     """
-    found = read_results(path).results
-    try:
-        return problems(_behaviour(found[before]), _behaviour(found[after]))
-    except KeyError as error:
-        raise InputError(f"{path}: {error.args[0]} is missing", "`lidr eval` writes the file anew") from None
-
-
-def _behaviour(found: ModelResults) -> dict[str, Behaviour]:
-    return {code: _of(marks) for code, marks in found.benchmarks.get("prompts", {}).items()}
-
-
-def _of(marks: Mapping[str, Value]) -> Behaviour:
-    right, characters = marks.get("response_level"), marks["characters"]
-    degenerate, cut = marks["degenerate"], marks["cut"]
-    if not (isinstance(degenerate, Share) and isinstance(cut, Share) and isinstance(characters, float)):
-        raise KeyError("a mark of the held-out prompts")
-    return Behaviour(
-        degenerate, cut, Share(right.total - right.hits, right.total) if isinstance(right, Share) else None, characters
-    )
+    found = read(TypeAdapter(_File), path, ANEW.format("eval")).results
+    old, new = (found.get(label, _Model()).prompts for label in (before, after))
+    if lacking := set(new) - set(old) or {before, after} - set(found):
+        raise InputError(f"{path}: {', '.join(sorted(lacking))} is missing", ANEW.format("eval"))
+    return problems(old, new)

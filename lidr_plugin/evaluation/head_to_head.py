@@ -13,6 +13,7 @@ from lidr_plugin.completions.store import Store
 from lidr_plugin.config.schema import Config
 from lidr_plugin.evaluation import judge
 from lidr_plugin.evaluation.benchmarks.base import MarkedAnswer
+from lidr_plugin.evaluation.intervals import grouped
 from lidr_plugin.evaluation.judge import Verdict, Verdicts
 from lidr_plugin.evaluation.results import HeadToHead
 
@@ -26,6 +27,11 @@ class Contest(NamedTuple):
     challenger: str
     opponent: str
 
+    @property
+    def differs(self) -> bool:
+        """Whether there is anything to judge."""
+        return self.challenger != self.opponent
+
 
 class Submission(NamedTuple):
     """An answer that is to be graded."""
@@ -36,21 +42,14 @@ class Submission(NamedTuple):
 
 
 class Judgements(NamedTuple):
-    """What the judge said of each contest and each submission, in their order.
-
-    None where the budget did not reach, or where no grade could be read.
-    """
+    """Of each contest and each submission; None where the budget did not reach or no grade could be read."""
 
     verdicts: list[Verdict | None]
     grades: list[int | None]
 
 
 class JudgeModel:
-    """The model that judges, with its budget; nothing is started before it is asked.
-
-    Raises:
-        InputError: the model is not there.
-    """
+    """The model that judges, and its budget; nothing is started before it is asked. Raises `InputError` if it is not there."""
 
     def __init__(self, config: Config) -> None:
         assert config.eval.judge is not None
@@ -67,42 +66,30 @@ class JudgeModel:
         return cls(config) if config.eval.judge else None
 
     def judge(self, store: Store, contests: Sequence[Contest], submissions: Sequence[Submission] = ()) -> Judgements:
-        """All in one go, so that a judge that lidr starts is started once.
-
-        Raises:
-            RunError: a request failed for good; what was answered is kept.
-        """
-        requests = [request for contest in contests if not _same(contest) for request in self._both_orders(contest)]
+        """All in one go, so that a judge that lidr starts is started once. Raises `RunError` if a request failed for good."""
+        requests = [request for contest in contests if contest.differs for request in self._both_orders(contest)]
+        weights, longest = self._model.identity, self._max_tokens
         requests += [
-            judge.grade_request(
-                x.prompt, x.answer, weights=self._model.identity, max_tokens=self._max_tokens, row=f"{x.id} [grade]"
-            )
+            judge.grade_request(x.prompt, x.answer, weights=weights, max_tokens=longest, row=f"{x.id} [grade]")
             for x in submissions
         ]
         answers = iter(asyncio.run(ask(store, self._model, requests, "judge", budget=self.budget)))
         verdicts: list[Verdict | None] = []
         for contest in contests:
-            if _same(contest):
+            if not contest.differs:
                 verdicts.append(Verdict(contest.id, same=True))
                 continue
             first, second = next(answers), next(answers)
-            if first is None or second is None:
-                verdicts.append(None)
-            else:
-                verdicts.append(Verdict(contest.id, judge.letter(first), judge.letter(second)))
+            whole = None if first is None or second is None else (judge.letter(first), judge.letter(second))
+            verdicts.append(whole and Verdict(contest.id, *whole))
         return Judgements(verdicts, [None if answer is None else judge.grade(answer) for answer in answers])
 
     def _both_orders(self, contest: Contest) -> list[Chat]:
         orders = (contest.challenger, contest.opponent), (contest.opponent, contest.challenger)
-        row = f"{contest.id} [{contest.language}, judge]"
-        weights, longest = self._model.identity, self._max_tokens
+        weights, longest, row = self._model.identity, self._max_tokens, f"{contest.id} [{contest.language}, judge]"
         return [
             judge.verdict_request(contest.prompt, a, b, weights=weights, max_tokens=longest, row=row) for a, b in orders
         ]
-
-
-def _same(contest: Contest) -> bool:
-    return contest.challenger == contest.opponent
 
 
 def head_to_head(
@@ -116,23 +103,18 @@ def head_to_head(
         for new, old in zip(items, known, strict=True)
     ]
     verdicts = model.judge(store, [contest for _, contest in contests]).verdicts
-    grouped: dict[str, dict[str, list[Verdict]]] = {label: {} for label, _ in others}
-    for (label, contest), verdict in zip(contests, verdicts, strict=True):
-        if verdict is not None:
-            grouped[label].setdefault(contest.language, []).append(verdict)
-    for label, by_language in grouped.items():
-        for code, items in by_language.items():
-            with files.replacing(folder / f"{label}-{baseline}.judged.{code}.jsonl") as file:
-                file.writelines(files.dump_line({**x._asdict(), "outcome": x.outcome}) for x in items)
+    places = [(label, contest.language) for label, contest in contests]
+    results: dict[str, dict[str, Verdicts]] = {label: {} for label, _ in others}
+    for (label, code), items in grouped(zip(places, verdicts, strict=True)).items():
+        results[label][code] = Verdicts.of(items)
+        with files.replacing(folder / f"{label}-{baseline}.judged.{code}.jsonl") as file:
+            file.writelines(files.dump_line({**x._asdict(), "outcome": x.outcome}) for x in items)
     return HeadToHead(
         judge=model.name,
         against=baseline,
-        cost=round(model.budget.spent, 6),  # a millionth of the currency: sums of floats have more digits than meaning
+        cost=round(model.budget.spent, 6),  # a sum of floats has more digits than meaning
         complete=not model.budget.exhausted,
         warning=judge.warning([verdict for verdict in verdicts if verdict]),
         pairs=len(contests),
-        results={
-            label: {code: Verdicts.of(items) for code, items in by_language.items()}
-            for label, by_language in grouped.items()
-        },
+        results=results,
     )

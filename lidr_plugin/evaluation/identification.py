@@ -7,11 +7,7 @@ from lidr_plugin.text.language import LanguageGate, is_identifiable
 
 
 class Identification:
-    """Tells answers in the wrong one of a run's languages, where those can be identified.
-
-    Attributes:
-        notes: for people, what is not measured and why; empty if all is.
-    """
+    """Tells answers in the wrong one of a run's languages, where these can be identified; `notes` says where they cannot."""
 
     def __init__(self, codes: Sequence[str]) -> None:
         known = [code for code in codes if is_identifiable(code)]
@@ -21,9 +17,7 @@ class Identification:
         whose = [f"{languages.name_of(code)} ({code}) cannot" for code in codes if code not in known]
         if not self._known:
             whose = ["fewer than two of the run's languages can"]
-        self.notes = tuple(
-            f"{x} be identified: whether answers are in the right language is not measured" for x in whose
-        )
+        self.notes = tuple(f"{x} be identified: whether answers are in the right language is not measured" for x in whose)
 
     def off_target(self, text: str, code: str) -> bool | None:
         """Whether a text is clearly in another of the run's languages than `code`; None where nobody can tell."""

@@ -1,17 +1,19 @@
-"""Shares and means with their 95 % intervals."""
+"""Shares, means and estimates with their intervals."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 _Z = 1.959964
 """The middle 95 % of a normal distribution lie within so many standard deviations of its mean."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """`hits` of `total`, with Wilson's score interval (Wilson 1927), which holds for few items and for shares near 0 and 1."""
+    """`hits` of `total`, with Wilson's 95 % interval (Wilson 1927), which holds for few items and for shares near 0 and 1."""
 
     hits: int
     total: int
@@ -32,19 +34,10 @@ class Share:
         half = _Z * math.sqrt(p * (1 - p) / n + square / (4 * n * n)) / (1 + square / n)
         return max(0.0, middle - half), min(1.0, middle + half)
 
-    @property
-    def low(self) -> float:
-        """The interval's lower bound."""
-        return self.interval[0]
-
-    @property
-    def high(self) -> float:
-        """The interval's upper bound."""
-        return self.interval[1]
-
-    def json(self) -> dict[str, float | int]:
+    def json(self) -> dict[str, str | float]:
         """For programs."""
-        return {"hits": self.hits, "total": self.total, "share": self.share, "low": self.low, "high": self.high}
+        low, high = self.interval
+        return {"hits": self.hits, "total": self.total, "share": self.share, "low": low, "high": high}
 
 
 class Mean(NamedTuple):
@@ -62,17 +55,34 @@ class Mean(NamedTuple):
         return cls(mean, _Z * math.sqrt(variance / n))
 
 
-Value: TypeAlias = Share | Mean | float
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A metric of lm-eval, with its standard error where it has one."""
+
+    value: float
+    stderr: float | None
+
+
+Value: TypeAlias = Share | Mean | Estimate | float
 
 
 def summary(marks: Sequence[bool | int | float]) -> Value:
     """What many marks come to: yes or no to a share, whole numbers to their plain mean, others to a mean with its interval."""
     if isinstance(marks[0], bool):
-        return Share(sum(marks), len(marks))
+        return Share(sum(map(bool, marks)), len(marks))
     return sum(marks) / len(marks) if isinstance(marks[0], int) else Mean.of(marks)
+
+
+def grouped(items: Iterable[tuple[K, V | None]]) -> dict[K, list[V]]:
+    """Values by their keys, in their order; None is left out."""
+    found: dict[K, list[V]] = {}
+    for key, value in items:
+        if value is not None:
+            found.setdefault(key, []).append(value)
+    return found
 
 
 def percent(share: Share | Mapping[str, float]) -> str:
     """A share, or its `json`, in percent with its interval: `93.3 (79-98)`."""
-    found = share.json() if isinstance(share, Share) else share
-    return f"{100 * found['share']:.1f} ({100 * found['low']:.0f}-{100 * found['high']:.0f})"
+    x = share.json() if isinstance(share, Share) else share
+    return f"{100 * float(x['share']):.1f} ({100 * float(x['low']):.0f}-{100 * float(x['high']):.0f})"

@@ -5,7 +5,7 @@ what holds in both counts as won or lost. The position's share is part of the re
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -51,26 +51,25 @@ _TOP_LOGPROBS = 20
 """Likeliest first tokens that are asked for: the most that OpenAI gives, so that A and B are seldom missing among them."""
 
 
-def _filled(template: str, **texts: str) -> str:
-    """All places filled in one pass, so that braces in the texts stay as they are."""
-    return re.sub(r"\{(\w+)\}", lambda match: texts[match[1]], template)
-
-
 def verdict_request(prompt: str, a: str, b: str, *, weights: str, max_tokens: int, row: str) -> Chat:
     """Asks which of two answers is better, with the likeliest first tokens where the server gives them."""
-    content = _filled(_WORDING, prompt=prompt, a=a, b=b)
-    return Chat(weights, (Message("user", content),), _sampling(max_tokens), top_logprobs=_TOP_LOGPROBS, row=row)
+    found = _request(_WORDING, {"prompt": prompt, "a": a, "b": b}, weights, max_tokens, row)
+    return found._replace(top_logprobs=_TOP_LOGPROBS)
 
 
 def grade_request(prompt: str, answer: str, *, weights: str, max_tokens: int, row: str) -> Chat:
     """Asks for an answer's grade from 0 to 10."""
-    content = _filled(_SCALE, prompt=prompt, answer=answer)
-    return Chat(weights, (Message("user", content),), _sampling(max_tokens), row=row)
+    return _request(_SCALE, {"prompt": prompt, "answer": answer}, weights, max_tokens, row)
 
 
-def _sampling(max_tokens: int) -> Sampling:
-    # Greedy and without a penalty: the likeliest verdict is wanted, and the seed only has to be the same each time.
-    return Sampling(temperature=0.0, top_p=1.0, max_tokens=max_tokens, repetition_penalty=1.0, seed=42, thinking=False)
+def _request(wording: str, texts: Mapping[str, str], weights: str, max_tokens: int, row: str) -> Chat:
+    # In one pass, so that braces in the texts stay as they are.
+    content = re.sub(r"\{(\w+)\}", lambda match: texts[match[1]], wording)
+    # Greedy and without a penalty: the likeliest answer is wanted; the seed only has to be the same each time.
+    sampling = Sampling(
+        temperature=0.0, top_p=1.0, max_tokens=max_tokens, repetition_penalty=1.0, seed=42, thinking=False
+    )
+    return Chat(weights, (Message("user", content),), sampling, row=row)
 
 
 def letter(completion: Completion) -> str | None:
@@ -90,9 +89,9 @@ def letter(completion: Completion) -> str | None:
     alone = re.findall(r"(?<![\w'])([AB])(?![\w'])", text)
     if not alone:
         return None
-    return str(
-        alone[0] if text.startswith(("A", "B")) and text[1:2] in ("", ".", ",", ")", "*", "\n", ":") else alone[-1]
-    )
+    # "B, because A is …" has its verdict at the beginning, "A better answer is B" at the end.
+    begins = re.match(r"[AB]([.,)*\n:]|\Z)", text)
+    return str(alone[0] if begins else alone[-1])
 
 
 def grade(completion: Completion) -> int | None:
@@ -103,14 +102,7 @@ def grade(completion: Completion) -> int | None:
 
 
 class Verdict(NamedTuple):
-    """The judge's two letters for a contest.
-
-    Attributes:
-        id: the prompt's.
-        first: the letter where the challenger stood first.
-        second: the letter where the challenger stood second.
-        same: both answers are one text; nobody was asked.
-    """
+    """The judge's letters where the challenger stood first and second; `same`: both answers are one text, nobody was asked."""
 
     id: str
     first: str | None = None
@@ -164,7 +156,7 @@ def warning(items: Sequence[Verdict]) -> str | None:
     """Why these verdicts say nothing, if they do."""
     agree = Verdicts.of(items).consistent
     # A coin would make the two orders agree in half of the contests; whoever is surely below that goes by the place.
-    if agree.high >= 0.5:
+    if agree.interval[1] >= 0.5:
         return None
     return (
         f"the orders agree on {percent(agree)} % of the pairs, where a coin would agree on half: this judge goes by the "

@@ -1,11 +1,11 @@
-"""What evaluations found: the content of `eval/results.json` and `probe.json`, as records that are written and read back here."""
+"""What evaluations found: `eval/results.json` and `probe.json` as records, which are written and read back here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import BeforeValidator, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.intervals import Mean, Share, Value
@@ -15,40 +15,10 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
-    """One number of lm-eval, with its standard error where it has one."""
-
-    value: float
-    stderr: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class ModelResults:
-    """One model's: by benchmark, language and mark; and lm-eval's by task and metric."""
-
-    benchmarks: Mapping[str, Mapping[str, Mapping[str, Value]]]
-    lm_eval: Mapping[str, Mapping[str, Metric]]
-
-    def json(self) -> dict[str, Any]:
-        """Side by side, as they stand in the file."""
-        return {**self.benchmarks, **({"lm_eval": self.lm_eval} if self.lm_eval else {})}
-
-    @staticmethod
-    def parted(found: Any) -> Any:
-        """What stands side by side in the file, as the record has it."""
-        if not isinstance(found, dict):
-            return found
-        return {"benchmarks": {k: v for k, v in found.items() if k != "lm_eval"}, "lm_eval": found.get("lm_eval", {})}
-
-
-@dataclass(frozen=True, slots=True)
 class HeadToHead:
     """A judge's verdicts on each model's answers against those of the first one, by model and language.
 
-    Attributes:
-        complete: whether the budget reached for all pairs of answers.
-        warning: why the verdicts say nothing, if they do.
-        pairs: pairs of answers that there are.
+    `complete`: whether the budget reached for all `pairs` of answers; `warning`: why the verdicts say nothing, if they do.
     """
 
     judge: str
@@ -67,26 +37,23 @@ class Results:
     Attributes:
         models: by label, path or name.
         weights: by label, the identity of the weights.
-        results: by label, also of answers that others gave.
+        results: by label, benchmark, language and mark; under `lm_eval` by task and metric.
         notes: for people, what was not measured and why.
     """
 
     models: Mapping[str, str]
     weights: Mapping[str, str]
-    results: Mapping[str, Annotated[ModelResults, BeforeValidator(ModelResults.parted)]]
+    results: Mapping[str, Mapping[str, Mapping[str, Mapping[str, Value]]]]
     head_to_head: HeadToHead | None = None
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Responses:
-    """A sample's answers in one language.
+    """A sample's answers in one language, and a judge's mean grade from 0 to 10.
 
-    Attributes:
-        sound: not empty, cut, in another language or endlessly repeated.
-        off_target: None where the language cannot be identified.
-        characters: the mean length.
-        grade: a judge's mean, from 0 to 10.
+    `sound`: not empty, cut, in another language or endlessly repeated; `off_target`: None where nobody can tell;
+    `characters`: the mean length.
     """
 
     sound: Share
@@ -99,7 +66,7 @@ class Responses:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A non-dominant language beside the dominant one.
+    """A language beside the dominant one.
 
     Attributes:
         length_ratio: characters of all its answers over those of the dominant language.
@@ -127,44 +94,29 @@ class Dominance:
 
 
 @dataclass(frozen=True, slots=True)
-class Signal:
-    """How much there is to learn from.
-
-    Attributes:
-        kind: `judge`: the share of decided pairs in which it prefers chosen; `visible`: of candidates that show without one.
-        threshold: the share from which on a round is worth its training.
-    """
+class Signal(Share):
+    """How much there is to learn from: of the pairs that a `judge` decides those in which it prefers chosen, or of the candidates
+    those whose imbalance is `visible` without one. From `threshold` on a round is worth its training."""
 
     kind: str
-    share: Share
     threshold: float
 
     @property
     def worth_it(self) -> bool:
         """Whether a round is."""
-        return self.share.share >= self.threshold
+        return self.share >= self.threshold
 
-    def json(self) -> dict[str, Any]:
-        """Flat, as it stands in the file."""
-        return {"kind": self.kind, **self.share.json(), "threshold": self.threshold, "worth_it": self.worth_it}
-
-    @staticmethod
-    def parted(found: Any) -> Any:
-        """What is flat in the file, as the record has it."""
-        return {**found, "share": found} if isinstance(found, dict) else found
+    def json(self) -> dict[str, str | float]:
+        """For programs."""
+        return {"kind": self.kind, **Share.json(self), "threshold": self.threshold, "worth_it": self.worth_it}
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What `lidr probe` measured.
+    """What `lidr probe` measured on so many `prompts`, by language.
 
-    Attributes:
-        prompts: how many of the sample were measured.
-        responses: by language.
-        against_dominant: by language, the dominant one left out.
-        judged: by language, the verdicts on chosen against rejected; empty without a judge.
-        judge_warning: why those say nothing, if they do.
-        notes: for people, what was not measured and why.
+    `judged`: the verdicts on chosen against rejected; `judge_warning`: why they say nothing, if they do; `notes`: for people,
+    what was not measured and why.
     """
 
     prompts: int
@@ -173,34 +125,24 @@ class Probe:
     judged: Mapping[str, Verdicts]
     judge_warning: str | None
     dominant: Dominance
-    signal: Annotated[Signal, BeforeValidator(Signal.parted)]
+    signal: Signal
     notes: tuple[str, ...] = ()
 
 
 def plain(value: Any) -> Any:
     """A record as JSON has it; a field that has its default is left out."""
-    if isinstance(value, Share | Signal | ModelResults):
-        value = value.json()
-    elif is_dataclass(value):
+    if isinstance(value, Share):
+        return value.json()
+    if is_dataclass(value):
         found = {field: getattr(value, field.name) for field in fields(value)}
         value = {field.name: item for field, item in found.items() if item != field.default}
     if isinstance(value, Mapping):
         return {name: plain(item) for name, item in value.items()}
-    return value
-
-
-def read_results(path: Path) -> Results:
-    """What `lidr eval` wrote, in this version or 0.1. Raises `InputError` if the file is damaged or not there."""
-    return read(TypeAdapter(Results), path, "`lidr eval` writes it anew; its answers are in the store")
-
-
-def read_probe(path: Path) -> Probe:
-    """What `lidr probe` wrote, in this version or 0.1. Raises `InputError` if the file is damaged or not there."""
-    return read(TypeAdapter(Probe), path, "`lidr probe` writes it anew; its answers are in the store")
+    return tuple(value) if isinstance(value, tuple) else value
 
 
 def read(kind: TypeAdapter[T], path: Path, remedy: str) -> T:
-    """The record in a JSON file.
+    """The record in a JSON file, written by this version or by 0.1.
 
     Raises:
         InputError: the file is damaged or not there; with the place and the remedy.
@@ -213,3 +155,16 @@ def read(kind: TypeAdapter[T], path: Path, remedy: str) -> T:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise InputError(f"{path}: damaged{place and f' at {place}'}: {first['msg']}", remedy) from None
+
+
+ANEW = "`lidr {}` writes it anew; the answers are in the store"
+
+
+def read_results(path: Path) -> Results:
+    """What `lidr eval` wrote; raises as `read` does."""
+    return read(TypeAdapter(Results), path, ANEW.format("eval"))
+
+
+def read_probe(path: Path) -> Probe:
+    """What `lidr probe` wrote; raises as `read` does."""
+    return read(TypeAdapter(Probe), path, ANEW.format("probe"))

@@ -10,7 +10,7 @@ from lidr_plugin.methods.base import Text
 from lidr_plugin.prompts.prompt_set import PromptSet
 
 Marks: TypeAlias = Mapping[str, bool | int | float]
-"""What is found in one answer, by name: yes or no, a count, or a measure; `intervals.summary` has what many come to."""
+"""What is found in one answer, by name: yes or no, a count, or a measure; `intervals.summary` says what many come to."""
 
 
 class Question(NamedTuple):
@@ -34,8 +34,8 @@ class Benchmark(Protocol):
     """Questions in several languages, and what can be said of each answer by itself.
 
     Attributes:
-        name: as in results.json and in the names of files.
-        heads: by mark, the head of its column in tables; what has none is not shown.
+        name: as in results.json.
+        heads: by mark, the head of its column in a table.
     """
 
     @property
@@ -62,8 +62,4 @@ def read_questions(files: Mapping[str, Path], columns: Columns, limit: int | Non
     if absent := [f"{path}: no such file" for path in files.values() if not path.is_file()]:
         raise InputError.of(absent, "the files of lidr eval")
     with PromptSet(files, columns, by_row=by_row, limit=limit) as prompts:
-        return [
-            Question(prompt.id, code, text.joined, prompt.final_answer or "")
-            for prompt in prompts
-            for code, text in prompt.texts.items()
-        ]
+        return [Question(x.id, code, text.joined, x.final_answer or "") for x in prompts for code, text in x.texts.items()]

@@ -26,10 +26,6 @@ class Prompts:
 
     The mark `repeated` is the share of an answer's 4-grams that stood in it before, from 0 to 1: it moves long before an answer
     counts as degenerate.
-
-    Attributes:
-        pattern: path of the prompts, with `{language}` in it.
-        limit: the first so many; None: all.
     """
 
     pattern: str
@@ -49,10 +45,9 @@ class Prompts:
     @classmethod
     def of(cls, config: Config, identification: Identification) -> "Prompts | None":
         """As a configuration wants it; None if it does not."""
-        wanted = config.eval
-        if wanted.prompts is None:
+        if config.eval.prompts is None:
             return None
-        return cls(str(config.folder / wanted.prompts), config.columns, wanted.limit, identification)
+        return cls(str(config.folder / config.eval.prompts), config.columns, config.eval.limit, identification)
 
     def questions(self, languages: Sequence[str]) -> Sequence[Question]:
         """The prompts as they are."""
@@ -60,23 +55,15 @@ class Prompts:
         return read_questions(paths, self.columns, self.limit, by_row=False)
 
     def marks(self, question: Question, answer: Text) -> Marks:
-        """An empty answer is in no language; where the language cannot be identified its two marks are left out."""
-        text, code = answer.text, question.language
+        """An empty answer is in no language, a line too short to tell in any; a language that cannot be identified has no marks."""
+        text, astray = answer.text, self.identification.off_target
         found: dict[str, bool | int | float] = {}
-        astray = self.identification.off_target(text, code)
-        if astray is not None:
-            # Lines too short to tell pass.
+        if (elsewhere := astray(text, question.language)) is not None:
             lines = (line for line in text.split("\n") if line.strip())
-            found["response_level"] = bool(text) and not astray
-            found["line_level"] = bool(text) and not any(self.identification.off_target(line, code) for line in lines)
-        repeated = repeated_share(text)
-        return {
-            **found,
-            "degenerate": is_degenerate(text),
-            "cut": answer.cut,
-            "repeated": repeated,
-            "characters": len(text),
-        }
+            found["response_level"] = bool(text) and not elsewhere
+            found["line_level"] = bool(text) and not any(astray(line, question.language) for line in lines)
+        found |= {"degenerate": is_degenerate(text), "cut": answer.cut}
+        return found | {"repeated": repeated_share(text), "characters": len(text)}
 
     def export(self, folder: Path, label: str, language: str, answers: Sequence[MarkedAnswer]) -> None:
         """As `alpaca_eval` reads them: a JSON list of instruction, output, generator."""
@@ -99,8 +86,6 @@ def outputs_of(config: Config, label: str, questions: Sequence[Question]) -> lis
                 found[code, row["instruction"]] = str(row["output"])
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise InputError(f"eval.outputs: {path}: no JSON list of instruction and output ({error})") from None
-    lacking = [x for x in questions if (x.language, x.text) not in found]
-    if lacking:
-        where = f"{lacking[0].id} [{lacking[0].language}]"
-        raise InputError(f"eval.outputs: {pattern}: {len(lacking)} prompts have no output, the first is {where}")
+    if lacking := [f"{x.id} [{x.language}]" for x in questions if (x.language, x.text) not in found]:
+        raise InputError(f"eval.outputs: {pattern}: {len(lacking)} prompts have no output, the first is {lacking[0]}")
     return [Text(found[x.language, x.text]) for x in questions]
