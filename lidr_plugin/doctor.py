@@ -23,10 +23,11 @@ from lidr_plugin.errors import InputError, LidrError, RunError
 from lidr_plugin.machine import environments
 from lidr_plugin.machine.environments import llamafactory_names
 from lidr_plugin.machine.gpus import has_gpu
+from lidr_plugin.machine.hub import is_path
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.checks import Verdict
 from lidr_plugin.training.environment import Script, check_job, interpreter
-from lidr_plugin.training.plan import architecture_here
+from lidr_plugin.training.plan import architecture
 from lidr_plugin.training.recipe import launch_of, propose_template, train_settings
 from lidr_plugin.training.train import quantised
 
@@ -137,7 +138,11 @@ def _template(model: str, template: str | None) -> Finding:
 def _training(config: Config, rows: list[dict[str, str]]) -> Iterator[Finding]:
     """What training would meet: the split of the batch, a quantised base, the template's tokens, the rows' lengths."""
     run = RunDirectory(Path(config.output_dir).expanduser())
-    model, _ = architecture_here(config.model_name_or_path) or ({}, "")
+    try:
+        model, _ = architecture(config.model_name_or_path, config.model_revision)
+    except InputError as error:
+        model = {}
+        yield Finding("wrong" if is_path(config.model_name_or_path) else "note", "weights", error.message, error.hint)
     if how := quantised(model):
         found = f"{config.model_name_or_path} is quantised ({how}): an adapter trained on it cannot be merged"
         yield Finding("wrong", "weights", found, "name the unquantised model; train.method=qlora quantises it itself")

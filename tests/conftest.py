@@ -105,7 +105,7 @@ def lidr(tmp_path: Path) -> Lidr:
 
     def run(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Any:
         command = [*LIDR, *map(str, arguments)]
-        merged = {**os.environ, **(env or {})}
+        merged = {**os.environ, "HF_HUB_OFFLINE": "1", **(env or {})}
         return subprocess.run(
             command, capture_output=True, text=True, cwd=tmp_path, timeout=PATIENCE, check=False, env=merged
         )

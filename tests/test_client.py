@@ -1,7 +1,7 @@
 """Where engine and store meet: what is asked, what is kept, and what ends a run."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -10,7 +10,7 @@ import pytest
 from lidr_plugin.completions.client import Client, Missing, Model
 from lidr_plugin.completions.progress import Meter
 from lidr_plugin.completions.requests import Chat, Completion, Failure, Message, Sampling
-from lidr_plugin.completions.store import Store
+from lidr_plugin.completions.store import Entry, Store
 from lidr_plugin.errors import EngineError, RunError
 from tests.support.fake import Fake
 
@@ -101,3 +101,32 @@ def test_an_engine_that_cannot_be_opened_is_tried_once(concurrency: int, tmp_pat
         found = complete(store, {"w": Model(engine, concurrency, 0)}, [chat(str(i)) for i in range(10)])
     assert {str(item) for item in found} == {"no model there"}
     assert (engine.entered, engine.left, engine.asked) == (1, 0, 0)
+
+
+class Transactions(Store):
+    """Counts its transactions."""
+
+    count = 0
+
+    def put_many(self, entries: Iterator[Entry] | Sequence[Entry]) -> int:
+        self.count += 1
+        return super().put_many(entries)
+
+
+def test_answers_that_come_together_share_a_transaction_and_are_stored_before_they_are_handed_on(
+    tmp_path: Path,
+) -> None:
+    async def ask(store: Store) -> list[bool]:
+        client = Client(store, {"w": Model(Fake(echo), 100, 0)}, Meter())
+
+        async def stored_when_answered(item: Completion | Missing) -> bool:
+            assert isinstance(item, Missing)
+            answer = await client.complete(item)
+            return store.get_many([item.key]) == {item.key: answer}
+
+        return await asyncio.gather(*map(stored_when_answered, client.stored([chat(str(i)) for i in range(100)])))
+
+    with Transactions(tmp_path / "s.sqlite") as store:
+        assert all(asyncio.run(ask(store)))
+        assert len(store) == 100
+        assert store.count < 10

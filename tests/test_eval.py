@@ -1,9 +1,6 @@
 """MGSM, language fidelity, intervals, and `lidr eval` as a whole."""
 
 import json
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -12,6 +9,7 @@ from lidr_plugin.evaluation.benchmarks import fidelity, mgsm
 from lidr_plugin.evaluation.intervals import Share
 from lidr_plugin.text.language import LanguageGate
 from tests.conftest import Lidr, prompts, rows_of, write_config, write_prompts
+from tests.support.hub import FakeHub, serving
 from tests.support.model import prose
 from tests.support.server import FakeServer, running
 
@@ -136,24 +134,19 @@ def test_eval_names_the_model_that_is_not_there(tmp_path: Path, lidr: Lidr) -> N
 
 
 def test_mgsm_comes_from_the_hub_once(tmp_path: Path, lidr: Lidr) -> None:
-    hub = tmp_path / "hub/datasets/juletxara/mgsm/resolve/main"
-    hub.mkdir(parents=True)
-    for code in ("en", "de"):
-        (hub / f"mgsm_{code}.tsv").write_text(f'[{code}] He said "two". And two?\t4\n[{code}] And 500 more?\t1,000\n')
-    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "hub"))
-    files = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=files.serve_forever, daemon=True).start()
-    home = {"LIDR_HOME": str(tmp_path / "home")}
-    with running(FakeServer()) as url:
+    tables = {
+        f"datasets/juletxara/mgsm/mgsm_{code}.tsv": f'[{code}] He said "two". And two?\t4\n[{code}] And 500 more?\t1,000\n'
+        for code in ("en", "de")
+    }
+    home = {"LIDR_HOME": str(tmp_path / "home"), "HF_HOME": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "0"}
+    with running(FakeServer()) as url, serving(FakeHub(tables)) as hub:
         config = write_config(
             tmp_path,
             languages=["de"],
             engine__base_url=url,
             eval={"models": {"M0": "fake"}, "mgsm": "hub:juletxara/mgsm"},
         )
-        done = lidr("eval", config, env={**home, "HF_ENDPOINT": f"http://127.0.0.1:{files.server_port}"})
-        files.shutdown()
-        files.server_close()
+        done = lidr("eval", config, env={**home, "HF_ENDPOINT": hub})
         assert done.returncode == 0, done.stderr
         again = lidr("eval", config, env={**home, "HF_ENDPOINT": "http://127.0.0.1:9"})
         assert again.stdout == done.stdout
@@ -161,6 +154,7 @@ def test_mgsm_comes_from_the_hub_once(tmp_path: Path, lidr: Lidr) -> None:
     assert [item["expected"] for item in rows_of(tmp_path / "run/eval/M0.mgsm.de.jsonl")] == ["4", "1,000"]
     assert other.returncode == 2
     assert "mgsm_fr.tsv could not be loaded" in other.stderr
+    assert "eval.mgsm=mgsm/{language}.jsonl" in other.stderr
 
 
 def test_answers_that_others_gave_are_measured_beside_the_models(tmp_path: Path, lidr: Lidr) -> None:

@@ -17,7 +17,8 @@ from lidr_plugin.training.plan import parse_gpus
 from lidr_plugin.training.processes import read_launch
 from lidr_plugin.training.recipe import compose, layers, propose_template
 from recipes.generate import recipes
-from tests.conftest import Lidr, write_config
+from tests.conftest import Lidr, prompts, write_config, write_prompts
+from tests.support.hub import cached
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -264,9 +265,31 @@ def test_packages_that_do_not_go_together_are_recognised(tmp_path: Path) -> None
     assert conflict(tmp_path, {"llamafactory": "0.9.5"}) == ""
 
 
-def test_a_quantised_base_is_refused(built: dict[str, str], tmp_path: Path, lidr: Lidr) -> None:
+@pytest.mark.parametrize("where", ["directory", "cache"])
+def test_a_quantised_base_is_refused(where: str, built: dict[str, str], tmp_path: Path, lidr: Lidr) -> None:
+    quantised = '{"quantization_config": {"quant_method": "gptq"}}'
     (tmp_path / "model").mkdir()
-    (tmp_path / "model/config.json").write_text('{"quantization_config": {"quant_method": "gptq"}}')
-    done = lidr("train", write_config(tmp_path, model_name_or_path="model"), env=built)
+    (tmp_path / "model/config.json").write_text(quantised)
+    cached(tmp_path / "hub", "ns/model", {"config.json": quantised})
+    config = write_config(tmp_path, model_name_or_path="model" if where == "directory" else "ns/model")
+    env = {**built, "HF_HOME": str(tmp_path)}
+    done = lidr("train", config, env=env)
     assert done.returncode == 2
     assert "quantised (gptq)" in done.stderr
+    write_prompts(tmp_path, prompts(1))
+    assert "is quantised (gptq)" in " ".join(lidr("doctor", config, env=env).stdout.split())
+
+
+def test_checks_that_need_an_unknown_model_are_not_left_out_in_silence(
+    built: dict[str, str], tmp_path: Path, lidr: Lidr
+) -> None:
+    config = write_config(tmp_path, model_name_or_path="ns/unknown")
+    env = {**built, "HF_HOME": str(tmp_path)}
+    said = lidr("train", config, env=env).stderr
+    assert "warning: whether it is quantised and fits on the disk is not known: model_name_or_path: ns/unknown" in said
+    write_prompts(tmp_path, prompts(1))
+    shown = " ".join(lidr("doctor", config, env=env).stdout.split())
+    assert "model_name_or_path: ns/unknown: config.json could not be loaded" in shown
+    absent = lidr("train", config, "model_name_or_path=./nowhere", env=env)
+    assert absent.returncode == 2
+    assert "no directory with a config.json" in absent.stderr

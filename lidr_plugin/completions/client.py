@@ -64,6 +64,8 @@ class Client:
         }
         self._engines = AsyncExitStack()
         self._flying: dict[bytes, asyncio.Future[Completion | Failure]] = {}
+        self._arrived: list[Entry] = []
+        self._commit: asyncio.Task[None]
         self._ended: LidrError | None = None
 
     def stored(self, requests: Sequence[Chat]) -> list[Completion | Missing]:
@@ -110,7 +112,7 @@ class Client:
             try:
                 completion = await self._answer(state, missing.request)
                 if isinstance(completion, Completion):
-                    self._store.put_many([Entry(missing.canonical, completion)])
+                    await self._keep(Entry(missing.canonical, completion))
                     self._meter.add(completion.prompt_tokens, completion.completion_tokens)
             except LidrError as error:
                 self._ended = error
@@ -129,6 +131,20 @@ class Client:
                 kept = f"{self._meter.generated} new completions are kept; the same command goes on from there"
                 raise RunError(error.message, f"{error.hint}\n{kept}" if error.hint else kept) from None
             return Failure(error.message)
+
+    async def _keep(self, entry: Entry) -> None:
+        """Stores a completion. Those that arrive in the same turn of the loop share a transaction.
+
+        A transaction for each costs as much as sending it; waiting for more than that turn would gain nothing.
+        """
+        self._arrived.append(entry)
+        if len(self._arrived) == 1:
+            self._commit = asyncio.create_task(self._commit_arrived())
+        await asyncio.shield(self._commit)
+
+    async def _commit_arrived(self) -> None:
+        entries, self._arrived = self._arrived, []
+        self._store.put_many(entries)
 
     async def _open(self, state: _State) -> None:
         """Opens the engine once, whoever comes first; the others wait for it."""

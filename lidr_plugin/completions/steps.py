@@ -19,6 +19,8 @@ Steps: TypeAlias = Generator[Any, Any, T]
 
 def together(*parts: Steps[T]) -> Steps[list[T]]:
     """Runs generators side by side; gives their results in the order of the arguments."""
+    if len(parts) == 1:  # one needs no branch
+        return [(yield from parts[0])]
     return cast("list[T]", (yield parts))
 
 

@@ -38,7 +38,10 @@ def weigh(row: Row, filters: Sequence[Filter]) -> str | None:
 
 def request_failed(row: Row) -> Reason | None:
     """A request that the candidate needs failed for good."""
-    return Reason.REQUEST_FAILED if any(text.failed == Reason.REQUEST_FAILED for text in row.texts) else None
+    for text in row.texts:
+        if text.failed == Reason.REQUEST_FAILED:
+            return Reason.REQUEST_FAILED
+    return None
 
 
 def truncated(row: Row) -> Reason | None:
@@ -48,11 +51,14 @@ def truncated(row: Row) -> Reason | None:
 
 def usable(row: Row) -> str | None:
     """A text is missing: a prompt or a translation that failed, or an answer without a word."""
-    for text in row.texts:
+    source, *texts = row.texts  # the source may be empty where nothing was asked after it
+    for text in (source, *texts):
         if text.failed:
             return text.failed
-    # The source may be empty where nothing was asked after it.
-    return None if all(text.text for text in row.texts[1:]) else Reason.EMPTY
+    for text in texts:
+        if not text.text:
+            return Reason.EMPTY
+    return None
 
 
 def identical(row: Row) -> Reason | None:

@@ -7,11 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import httpx
-
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.views import rows_of, stage_on_disk
 from lidr_plugin.errors import InputError
+from lidr_plugin.machine import hub
 from lidr_plugin.machine.gpus import Gpu, gpus
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.batch import split
@@ -63,36 +62,37 @@ def parse_gpus(text: str) -> list[Gpu]:
     return [Gpu("", int(float(match[2]) * (1 << 30)))] * int(match[1])
 
 
-def architecture_here(model: str) -> tuple[Mapping[str, Any], str] | None:
-    """The `config.json` of a directory or of the Hub's cache, and its path; None if it is in neither."""
-    folder = Path(model).expanduser()
-    cached = Path("~/.cache/huggingface/hub").expanduser() / f"models--{model.replace('/', '--')}"
-    for path in (folder / "config.json", *cached.glob("snapshots/*/config.json")):
-        if path.is_file():
-            return json.loads(path.read_bytes()), str(path)
-    return None
-
-
 def architecture(model: str, revision: str) -> tuple[Mapping[str, Any], str]:
     """The model's `config.json` and where it was found: a directory, the Hub's cache, the recipes, or the Hub.
 
     Raises:
-        InputError: it is nowhere.
+        InputError: it is nowhere, or no JSON object.
     """
-    if (here := architecture_here(model)) is not None:
-        return here
+    path = Path(model).expanduser() / "config.json"
+    if path.is_file():
+        return _json(path), str(path)
+    if hub.is_path(model):
+        raise InputError(
+            f"model_name_or_path: {model}: no directory with a config.json",
+            "name a directory; its config.json is enough, no weights are needed",
+        )
+    if (cached := hub.cached(model, "config.json", revision=revision)) is not None:
+        return _json(cached), str(cached)
     for layer in layers()["models"].values():
         if layer["model_name_or_path"] == model:
             return layer["ARCHITECTURE"], "the recipes"
-    url = f"https://huggingface.co/{model}/resolve/{revision}/config.json"
+    fetched = hub.download(model, "config.json", key="model_name_or_path", revision=revision)
+    return _json(fetched), str(fetched)
+
+
+def _json(path: Path) -> Mapping[str, Any]:
     try:
-        found: Mapping[str, Any] = httpx.get(url, follow_redirects=True, timeout=10).raise_for_status().json()
-    except (httpx.HTTPError, ValueError) as error:
-        raise InputError(
-            f"model_name_or_path: {model}: no directory with a config.json, and {url} cannot be read ({error})",
-            "name a directory; its config.json is enough, no weights are needed",
-        ) from None
-    return found, url
+        found = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise InputError(f"{path}: not valid JSON: {error}", "is the download whole? fetch it again") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: expected an object, found a {type(found).__name__}")
+    return found
 
 
 def plan(config: Config, given: list[Gpu] | None) -> Plan:

@@ -13,12 +13,13 @@ from lidr_plugin import files
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.views import rows_of, stage_on_disk, without
 from lidr_plugin.errors import InputError, RunError
+from lidr_plugin.machine.hub import is_path
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.checks import Verdict
 from lidr_plugin.training.environment import Script, check_job, interpreter, merge_job
 from lidr_plugin.training.llamafactory_cli import fit, sweep_checkpoints
 from lidr_plugin.training.memory import shape_of
-from lidr_plugin.training.plan import architecture_here, disk_needed
+from lidr_plugin.training.plan import architecture, disk_needed
 from lidr_plugin.training.processes import Launch
 from lidr_plugin.training.recipe import Settings, launch_of, render, train_settings
 
@@ -50,7 +51,7 @@ def train(config: Config, *, restart: bool, say: Callable[[str], None]) -> Train
     run = RunDirectory(Path(config.output_dir).expanduser())
     python, launch = interpreter(config), launch_of(config)
     settings = train_settings(config, run, launch, dataset=config.dataset_name, stage=stage_on_disk(config, run))
-    _check(config, run, python, launch, settings)
+    _check(config, run, python, launch, settings, say)
     if launch.rank:
         return _follow(config, run, python, launch, settings)
     with run.at_work("the same command goes on from the last checkpoint"):
@@ -68,7 +69,7 @@ def rehearse(config: Config, say: Callable[[str], None]) -> str:
     run = RunDirectory(Path(config.output_dir).expanduser())
     python, launch = interpreter(config), launch_of(config)
     settings = train_settings(config, run, launch, dataset=config.dataset_name, stage=stage_on_disk(config, run))
-    _check(config, run, python, launch, settings)
+    _check(config, run, python, launch, settings, say)
     verdict = Verdict(Script(python, "check", check_job(config, run, settings, []), launch.env).result(), settings)
     if verdict.problem and not config.train.allow_template_mismatch:
         raise verdict.problem
@@ -91,7 +92,14 @@ def _environment(launch: Launch, settings: Settings) -> dict[str, str]:
     return {**forced, **launch.env}
 
 
-def _check(config: Config, run: RunDirectory, python: Path, launch: Launch, settings: Settings) -> None:
+def _check(
+    config: Config,
+    run: RunDirectory,
+    python: Path,
+    launch: Launch,
+    settings: Settings,
+    say: Callable[[str], None],
+) -> None:
     data = run.dataset(config.dataset_name)
     if not data.exists():
         raise InputError(f"{data}: no such file", "`lidr build-pairs` makes the dataset first")
@@ -103,7 +111,14 @@ def _check(config: Config, run: RunDirectory, python: Path, launch: Launch, sett
             f"{cli}: several processes do not work from a path with spaces: LLaMA-Factory splits torchrun's command there",
             "set LIDR_HOME to a path without spaces and make the environment anew: lidr env create train",
         )
-    model, _ = architecture_here(config.model_name_or_path) or ({}, "")
+    try:
+        model, _ = architecture(config.model_name_or_path, config.model_revision)
+    except InputError as error:
+        if is_path(config.model_name_or_path):
+            raise
+        # LLaMA-Factory may know another place to load it from, as ModelScope.
+        say(f"warning: whether it is quantised and fits on the disk is not known: {error.message}")
+        return
     if how := quantised(model):
         raise InputError(
             f"model_name_or_path: {config.model_name_or_path} is quantised ({how}); no adapter can be merged into it",

@@ -1,14 +1,12 @@
 """The identity of the weights that an engine asks: what tells M0's completions from M1's."""
 
 import hashlib
-import os
 from pathlib import Path
-
-import httpx
 
 from lidr_plugin.completions.engines.base import backend_of
 from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.errors import InputError
+from lidr_plugin.machine import hub
 
 MODEL_FILES = frozenset(
     {".safetensors", ".bin", ".pt", ".gguf", ".json", ".jinja", ".model", ".txt", ".tiktoken", ".py"}
@@ -48,28 +46,10 @@ def weights_of(config: EngineSettings, model: str, revision: str, *, key: str = 
         if not (directory / "config.json").is_file():
             raise InputError(f"{key}: {model} has no config.json: not a checkpoint")
         return fingerprint(directory)
-    if model.startswith(("/", ".", "~")) or model.count("/") != 1:
+    if hub.is_path(model) or model.count("/") != 1:
         raise InputError(f"{key}: {model}: no such directory")
-    return f"{model}@{_commit(model, revision, key)}"
-
-
-def _commit(model: str, revision: str, key: str) -> str:
-    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
-    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
-    reference = cache / f"models--{model.replace('/', '--')}" / "refs" / revision
-    if len(revision) == 40 and all(c in "0123456789abcdef" for c in revision):
-        return revision
-    if reference.is_file():
-        return reference.read_text().strip()
-    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
-    headers = {"Authorization": f"Bearer {token}"} if (token := os.environ.get("HF_TOKEN")) else {}
     try:
-        answer = httpx.get(f"{endpoint}/api/models/{model}/revision/{revision}", headers=headers, timeout=20)
-        answer.raise_for_status()
-        return str(answer.json()["sha"])
-    except (httpx.HTTPError, ValueError, KeyError) as error:
-        own = "; or set engine.weights to a name of your own for these weights" if key == "model_name_or_path" else ""
-        raise InputError(
-            f"{key}: {model}: not a directory, and its revision could not be looked up ({error})",
-            "download it once, or name a directory" + own,
-        ) from None
+        return f"{model}@{hub.commit(model, revision, key=key)}"
+    except InputError as error:
+        own = "set engine.weights to a name of your own for these weights" if key == "model_name_or_path" else ""
+        raise InputError(error.message, "\n".join(filter(None, (error.hint, own)))) from None
