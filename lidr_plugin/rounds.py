@@ -14,8 +14,8 @@ from lidr_plugin.errors import InputError, Interrupted, RunError
 from lidr_plugin.evaluation import gate
 from lidr_plugin.evaluation.intervals import percent
 from lidr_plugin.evaluation.results import read_probe, read_results
-from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.machine.children import guarded
+from lidr_plugin.run_directory import RunDirectory
 
 STAGES = ("build", "probe", "train", "eval")
 _COMMANDS = {"build": "build-pairs", "probe": "probe", "train": "train", "eval": "eval"}
@@ -174,9 +174,9 @@ def _saturation(top: RunDirectory, number: int, say: Callable[[str], None]) -> N
     """Says when the round has little left to learn from; whether it is trained all the same is the user's choice."""
     signal = read_probe(top.round(number).probe_json).signal
     if signal.kind == "judge":
-        what = f"the judge prefers chosen in {percent(signal.share)} % of the pairs it decides"
+        what = f"the judge prefers chosen in {percent(signal)} % of the pairs it decides"
     else:
-        what = f"in {percent(signal.share)} % of the candidates the imbalance shows without a judge"
+        what = f"in {percent(signal)} % of the candidates the imbalance shows without a judge"
     say(f"round {number}: reward signal: {what}; a round is worth it from {100 * signal.threshold:.0f} % on")
     if not signal.worth_it:
         more = "" if signal.kind == "judge" else "; eval.judge would see what cannot be seen so"

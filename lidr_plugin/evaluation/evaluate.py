@@ -19,13 +19,21 @@ from lidr_plugin.evaluation.benchmarks.base import Benchmark, MarkedAnswer, Ques
 from lidr_plugin.evaluation.benchmarks.prompts import Prompts, outputs_of
 from lidr_plugin.evaluation.head_to_head import JudgeModel, head_to_head
 from lidr_plugin.evaluation.identification import Identification
-from lidr_plugin.evaluation.intervals import Value, summary
+from lidr_plugin.evaluation.intervals import Value, grouped, summary
 from lidr_plugin.evaluation.lm_eval import Harness
-from lidr_plugin.evaluation.results import Metric, ModelResults, Results, plain
+from lidr_plugin.evaluation.results import Results, plain
 from lidr_plugin.methods.base import Text
 from lidr_plugin.methods.responses import turns_of
-from lidr_plugin.methods.translation import sampling_of, without_thoughts
+from lidr_plugin.methods.translation import sampling_of
 from lidr_plugin.run_directory import RunDirectory
+from lidr_plugin.text.thinking import without_thoughts
+
+
+class _Exam(NamedTuple):
+    """A benchmark and its questions."""
+
+    benchmark: Benchmark
+    questions: Sequence[Question]
 
 
 def evaluate(config: Config, *, benchmarks: Sequence[Benchmark] | None = None) -> Results:
@@ -39,22 +47,15 @@ def evaluate(config: Config, *, benchmarks: Sequence[Benchmark] | None = None) -
         RunError: a request failed for good; what was answered is kept.
     """
     run = RunDirectory.of(config.output_dir, config.store)
-    ready = _Ready(config, run, benchmarks)
+    evaluation = _Evaluation(config, run, benchmarks)
     with run.at_work("every answer is kept; the same command goes on from there"), Store(run.store) as store:
-        found = ready.results(store)
+        found = evaluation.results(store)
         files.write_json(run.eval_results, plain(found))
     return found
 
 
-class _Exam(NamedTuple):
-    """A benchmark and its questions."""
-
-    benchmark: Benchmark
-    questions: Sequence[Question]
-
-
-class _Ready:
-    """An evaluation, checked as far as it can be without asking anything."""
+class _Evaluation:
+    """One call's parts, checked as far as they can be without asking anything."""
 
     def __init__(self, config: Config, run: RunDirectory, benchmarks: Sequence[Benchmark] | None) -> None:
         self._config = config
@@ -65,39 +66,35 @@ class _Ready:
         self._exams = {exam.benchmark.name: exam for exam in exams if exam.questions}
         self._harness = Harness.of(config, (self._folder / "lm_eval").absolute())
         if not self._exams and not self._harness:
-            raise InputError(
-                "eval: nothing to measure",
-                "set eval.mgsm or eval.prompts, with {language} in the path, or eval.lm_eval",
-            )
+            hint = "set eval.mgsm or eval.prompts, with {language} in the path, or eval.lm_eval"
+            raise InputError("eval: nothing to measure", hint)
         self._prompts = self._exams.get(Prompts.name)
         questions = self._prompts.questions if self._prompts else ()
         self._outputs = {label: outputs_of(config, label, questions) for label in config.eval.outputs}
-        self._names = _models_of(config, run)
+        self._names = _names_of(config, run)
         self._models = {label: _model(config, label, name) for label, name in self._names.items()}
         self._judge = JudgeModel.of(config) if self._prompts else None
 
     def results(self, store: Store) -> Results:
-        """Asks and marks, one model after the other."""
-        results: dict[str, ModelResults] = {}
-        prompted: dict[str, Sequence[MarkedAnswer]] = {}
+        """Asks and marks, one model after the other, then the answers that others gave."""
+        results: dict[str, dict[str, Mapping[str, Mapping[str, Value]]]] = {}
+        answers: dict[str, Sequence[MarkedAnswer]] = {}
         for label, model in self._models.items():
-            answers = self._marked(self._exams.values(), self._texts(store, label, model))
-            prompted[label] = answers.get(Prompts.name, [])
-            tasks: Mapping[str, Mapping[str, Metric]] = {}
+            marked = self._marked(self._exams.values(), self._texts(store, label, model))
+            answers[label] = marked.get(Prompts.name, [])
+            results[label] = self._summed(label, marked)
             if self._harness:
-                tasks = self._harness.run(label, self._names[label], model.identity)
-            results[label] = ModelResults(self._summed(label, answers), tasks)
-        if self._prompts:
-            for label, texts in self._outputs.items():
-                answers = self._marked([self._prompts], texts)
-                prompted[label] = answers[Prompts.name]
-                results[label] = ModelResults(self._summed(label, answers), {})
+                results[label]["lm_eval"] = self._harness.run(label, self._names[label], model.identity)
+        for label, texts in self._outputs.items():
+            marked = self._marked([self._exams[Prompts.name]], texts)
+            answers[label] = marked[Prompts.name]
+            results[label] = self._summed(label, marked)
         return Results(
             models=self._names,
             weights={label: model.identity for label, model in self._models.items()},
             results=results,
-            head_to_head=head_to_head(self._judge, store, prompted, self._folder) if self._judge else None,
-            notes=(*self._identification.notes, *(self._harness.notes if self._harness else ())),
+            head_to_head=head_to_head(self._judge, store, answers, self._folder) if self._judge else None,
+            notes=self._identification.notes + (self._harness.notes if self._harness else ()),
         )
 
     def _texts(self, store: Store, label: str, model: Model) -> list[Text]:
@@ -113,7 +110,7 @@ class _Ready:
         return [
             Text(without_thoughts(answer.text, thinking=drawn.thinking), cut=answer.finish_reason == "length")
             for answer in found
-            if answer is not None  # without a budget there is none
+            if answer  # None only where a budget ends
         ]
 
     @staticmethod
@@ -129,22 +126,22 @@ class _Ready:
         }
 
     def _summed(
-        self, label: str, answers: Mapping[str, Sequence[MarkedAnswer]]
-    ) -> dict[str, dict[str, dict[str, Value]]]:
-        """By benchmark and language, what the marks come to; also writes what they were found in."""
-        found: dict[str, dict[str, dict[str, Value]]] = {}
-        for name, items in answers.items():
-            by_language: dict[str, list[MarkedAnswer]] = {}
-            for item in items:
-                by_language.setdefault(item.question.language, []).append(item)
+        self, label: str, marked: Mapping[str, Sequence[MarkedAnswer]]
+    ) -> dict[str, Mapping[str, Mapping[str, Value]]]:
+        """By benchmark and language, what the marks come to; also writes the answers that they were found in."""
+        found: dict[str, Mapping[str, Mapping[str, Value]]] = {}
+        for name, answers in marked.items():
+            by_language = grouped((answer.question.language, answer) for answer in answers)
             for code, own in by_language.items():
                 self._exams[name].benchmark.export(self._folder, label, code, own)
-                marks = {mark: summary([item.marks[mark] for item in own]) for mark in own[0].marks}
-                found.setdefault(name, {})[code] = marks
+            found[name] = {
+                code: {mark: summary([answer.marks[mark] for answer in own]) for mark in own[0].marks}
+                for code, own in by_language.items()
+            }
         return found
 
 
-def _models_of(config: Config, run: RunDirectory) -> dict[str, str]:
+def _names_of(config: Config, run: RunDirectory) -> dict[str, str]:
     """The models to compare, by label."""
     if config.eval.models:
         return dict(config.eval.models)

@@ -17,7 +17,9 @@ class Identification:
         whose = [f"{languages.name_of(code)} ({code}) cannot" for code in codes if code not in known]
         if not self._known:
             whose = ["fewer than two of the run's languages can"]
-        self.notes = tuple(f"{x} be identified: whether answers are in the right language is not measured" for x in whose)
+        self.notes = tuple(
+            f"{x} be identified: whether answers are in the right language is not measured" for x in whose
+        )
 
     def off_target(self, text: str, code: str) -> bool | None:
         """Whether a text is clearly in another of the run's languages than `code`; None where nobody can tell."""

@@ -1,45 +1,26 @@
 """Measures the imbalance on a sample of the prompts, before anything is trained: the whole of `lidr probe`, as one call."""
 
 import asyncio
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from lidr_plugin import files
-from lidr_plugin.completions.budget import answers
 from lidr_plugin.completions.client import Client
 from lidr_plugin.completions.progress import Display, Meter, kept_up
-from lidr_plugin.completions.requests import Chat
+from lidr_plugin.completions.requests import Failure
 from lidr_plugin.completions.runner import run
+from lidr_plugin.completions.steps import Answer, Steps, together
 from lidr_plugin.completions.store import Store
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.errors import InputError
-from lidr_plugin.evaluation import judge
 from lidr_plugin.evaluation.head_to_head import Contest, JudgeModel, Submission
 from lidr_plugin.evaluation.identification import Identification
-from lidr_plugin.evaluation.judge import Verdict, Verdicts
+from lidr_plugin.evaluation.intervals import grouped
+from lidr_plugin.evaluation.judge import Verdict, Verdicts, warning
 from lidr_plugin.evaluation.results import Probe, plain
-from lidr_plugin.evaluation.signal import (
-    RoundTrip,
-    SampleTexts,
-    comparison_of,
-    dominance_of,
-    responses_of,
-    signal_of,
-    whole,
-)
-from lidr_plugin.methods import translation
-from lidr_plugin.methods.base import Outcome, Preference
-from lidr_plugin.methods.translation import Translator
+from lidr_plugin.evaluation.signal import Measurement, SampleTexts, dominance_of, whole
+from lidr_plugin.methods.translation import Translator, parse_translation
 from lidr_plugin.prompts.prompt import Prompt
-
-
-class _Sample(NamedTuple):
-    """What the model made of the sample: its pairs, all texts, and by language what went there and back."""
-
-    pairs: list[Preference]
-    texts: list[SampleTexts]
-    trips: dict[str, list[RoundTrip]]
 
 
 class _Opinion(NamedTuple):
@@ -62,94 +43,78 @@ def probe(config: Config, *, sample: int) -> Probe:
     wanted = {"method": "imbalance", "dominant_pairs": "all", "translation_prompts": "drop"}
     kept = "every answer is kept; the same command goes on from there"
     with Prepared(config.model_copy(update=wanted)) as ready:
-        judge_model = JudgeModel.of(config)
+        judge = JudgeModel.of(config)
         with ready.run.at_work(kept), Store(ready.run.store) as store:
-            found = _measured(ready, asyncio.run(_asked(ready, store, sample)), judge_model, store)
+            texts = asyncio.run(_asked(ready, store, sample))
+            if not texts:
+                raise InputError("prompts: every prompt of the sample asks for a translation", "sample more: --sample")
+            found = _measured(config, texts, _opinion(judge, store, texts) if judge else _Opinion({}, {}))
             files.write_json(ready.run.probe_json, plain(found))
     return found
 
 
-def _measured(ready: Prepared, sample: _Sample, judge_model: JudgeModel | None, store: Store) -> Probe:
-    config, texts = ready.config, sample.texts
-    if not texts:
-        raise InputError("prompts: every prompt of the sample asks for a translation", "sample more: --sample")
-    identification = Identification(config.codes)
-    verdicts, grades = _opinion(sample, judge_model, store) if judge_model else _Opinion({}, {})
-    responses = {
-        code: responses_of([x.answers[code] for x in texts], code, identification, grades.get(code, []))
-        for code in config.codes
-    }
-    warning = judge.warning([item for items in verdicts.values() for item in items])
-    believed = verdicts if warning is None else {}
-    return Probe(
-        prompts=len(texts),
-        responses=responses,
-        against_dominant={
-            code: comparison_of(texts, sample.trips.get(code, []), code, config.dominant_language, identification)
-            for code in config.languages
-        },
-        judged={code: Verdicts.of(items) for code, items in verdicts.items()},
-        judge_warning=warning,
-        dominant=dominance_of(responses, believed=warning is None),
-        signal=signal_of(sample.pairs, 2 * len(config.languages) * len(texts), believed, identification),
-        notes=identification.notes,
+async def _asked(ready: Prepared, store: Store, sample: int) -> list[SampleTexts]:
+    total, meter = len(ready.prompts), Meter()
+    wanted = {number * total // min(sample, total) for number in range(min(sample, total))}
+    steps = (_steps(ready, prompt) for place, prompt in enumerate(ready.prompts) if place in wanted)
+    # Answers, translations both ways and the way back, for the bar.
+    requests = len(wanted) * (1 + 4 * len(ready.config.languages))
+    client, found = Client(store, ready.models, meter), list[SampleTexts | None]()
+    try:
+        with Display("sample", meter, len(wanted), requests) as display:
+            async with kept_up(lambda: display.update(len(found))):
+                await run(steps, client, found.append, ready.config.engine.concurrency)
+    finally:
+        await client.close()
+    return [texts for texts in found if texts]
+
+
+def _steps(ready: Prepared, prompt: Prompt) -> Steps[SampleTexts | None]:
+    """All that the method makes of a prompt, then the way back of its translations."""
+    outcome = yield from ready.method.steps(prompt, ready.ask)
+    texts = SampleTexts.of(outcome, ready.config.dominant_language)
+    if texts:
+        there = [code for code in ready.config.languages if code in texts.outward and whole(texts.outward[code])]
+        backs = yield from together(*(_back(ready, texts, code) for code in there))
+        texts.back.update({code: back for code, back in zip(there, backs, strict=True) if back is not None})
+    return texts
+
+
+def _back(ready: Prepared, texts: SampleTexts, code: str) -> Steps[str | None]:
+    translator, dominant, text = Translator.of(ready.config), ready.config.dominant_language, texts.outward[code].text
+    row = f"{texts.id} [{dominant}->{code}->{dominant}]"
+    answer: Answer = yield translator.request(text, dominant, 0, ready.ask, row)
+    if isinstance(answer, Failure):
+        return None
+    return parse_translation(answer, text, thinking=translator.sampling.thinking).text
+
+
+def _opinion(judge: JudgeModel, store: Store, texts: list[SampleTexts]) -> _Opinion:
+    pairs = [pair for x in texts for pair in x.pairs]
+    answered = [(code, x) for x in texts for code in x.answers]
+    verdicts, grades = judge.judge(
+        store,
+        [Contest(x.id, x.language, x.prompt.joined, x.chosen.text, x.rejected.text) for x in pairs],
+        [Submission(x.id, x.prompts[code], x.answers[code].text) for code, x in answered],
+    )
+    return _Opinion(
+        grouped(zip((pair.language for pair in pairs), verdicts, strict=True)),
+        grouped(zip((code for code, _ in answered), grades, strict=True)),
     )
 
 
-def _spread(ready: Prepared, sample: int) -> list[Prompt]:
-    """So many prompts, evenly spread."""
-    total = len(ready.prompts)
-    wanted = {number * total // min(sample, total) for number in range(min(sample, total))}
-    return [prompt for place, prompt in enumerate(ready.prompts) if place in wanted]
-
-
-async def _asked(ready: Prepared, store: Store, sample: int) -> _Sample:
-    meter, config = Meter(), ready.config
-    client = Client(store, ready.models, meter)
-    try:
-        outcomes = await _outcomes(ready, client, meter, _spread(ready, sample))
-        texts = [found for outcome in outcomes if (found := SampleTexts.of(outcome, config.dominant_language))]
-        there = [(code, x) for x in texts for code in config.languages if whole(x.outward.get(code))]
-        came = await answers(client, meter, [_back(ready, x, code) for code, x in there], "back")
-    finally:
-        await client.close()
-    trips: dict[str, list[RoundTrip]] = {}
-    for (code, x), answer in zip(there, came, strict=True):
-        if answer is not None:
-            back = translation.parse_translation(answer, x.outward[code].text, thinking=config.generation.thinking)
-            trips.setdefault(code, []).append(RoundTrip(x.answers[config.dominant_language].text, back.text))
-    pairs = [row for outcome in outcomes for row in outcome.rows if isinstance(row, Preference)]
-    return _Sample(pairs, texts, trips)
-
-
-async def _outcomes(ready: Prepared, client: Client, meter: Meter, prompts: Sequence[Prompt]) -> list[Outcome]:
-    """What the method makes of the prompts."""
-    outcomes: list[Outcome] = []
-    # Answers and translations both ways for each language, for the bar.
-    requests = 3 * len(prompts) * len(ready.config.codes)
-    steps = (ready.method.steps(prompt, ready.ask) for prompt in prompts)
-    with Display("sample", meter, len(prompts), requests) as display:
-        async with kept_up(lambda: display.update(len(outcomes))):
-            await run(steps, client, outcomes.append, ready.config.engine.concurrency)
-    return outcomes
-
-
-def _back(ready: Prepared, texts: SampleTexts, code: str) -> Chat:
-    dominant = ready.config.dominant_language
-    row = f"{texts.id} [{dominant}->{code}->{dominant}]"
-    return Translator.of(ready.config).request(texts.outward[code].text, dominant, 0, ready.ask, row)
-
-
-def _opinion(sample: _Sample, judge_model: JudgeModel, store: Store) -> _Opinion:
-    contests = [Contest(x.id, x.language, x.prompt.joined, x.chosen.text, x.rejected.text) for x in sample.pairs]
-    answered = [(code, x) for x in sample.texts for code in x.answers]
-    submissions = [Submission(x.id, x.prompts[code], x.answers[code].text) for code, x in answered]
-    verdicts, grades = judge_model.judge(store, contests, submissions)
-    opinion = _Opinion({}, {})
-    for contest, verdict in zip(contests, verdicts, strict=True):
-        if verdict is not None:
-            opinion.verdicts.setdefault(contest.language, []).append(verdict)
-    for (code, _), grade in zip(answered, grades, strict=True):
-        if grade is not None:
-            opinion.grades.setdefault(code, []).append(grade)
-    return opinion
+def _measured(config: Config, texts: list[SampleTexts], opinion: _Opinion) -> Probe:
+    identification = Identification(config.codes)
+    measurement = Measurement(texts, config.dominant_language, identification)
+    responses = {code: measurement.responses(code, opinion.grades.get(code, [])) for code in config.codes}
+    doubt = warning([item for items in opinion.verdicts.values() for item in items])
+    return Probe(
+        prompts=len(texts),
+        responses=responses,
+        against_dominant={code: measurement.comparison(code) for code in config.languages},
+        judged={code: Verdicts.of(items) for code, items in opinion.verdicts.items()},
+        judge_warning=doubt,
+        dominant=dominance_of(responses, believed=doubt is None),
+        signal=measurement.signal(len(config.languages), {} if doubt else opinion.verdicts),
+        notes=identification.notes,
+    )

@@ -8,8 +8,8 @@ from lidr_plugin.evaluation.intervals import Mean, Share
 from lidr_plugin.evaluation.judge import Verdict
 from lidr_plugin.evaluation.results import Comparison, Dominance, Responses, Signal
 from lidr_plugin.methods.base import Outcome, Preference, Text
-from lidr_plugin.text.repetition import is_degenerate
 from lidr_plugin.text.chrf import chrf
+from lidr_plugin.text.repetition import is_degenerate
 
 _WORTH = {"judge": 0.55, "visible": 0.02}
 """The share from which on a round is worth its training. Ours: where a judge prefers chosen in 55 % of the pairs they are little
@@ -17,91 +17,95 @@ better than chance, and 2 % of a thousand prompts is a handful of steps."""
 
 
 class SampleTexts(NamedTuple):
-    """All texts of one prompt: answers by language, translations out of and into the dominant language by the other one."""
+    """All texts of one prompt, by language; translations by the language that is not the dominant one.
+
+    `outward` goes out of the dominant language, `inward` into it, `back` there and back; `pairs` is what the method made.
+    """
 
     id: str
     prompts: dict[str, str]
     answers: dict[str, Text]
     outward: dict[str, Text]
     inward: dict[str, Text]
+    back: dict[str, str]
+    pairs: list[Preference]
 
     @classmethod
     def of(cls, outcome: Outcome, dominant: str) -> "SampleTexts | None":
         """What a prompt's candidates hold; None if it was dropped or a request failed."""
-        found = cls("", {}, {}, {}, {})
-        for item in candidates(outcome):
-            other = item.rejected_source.removeprefix("translation:").partition("->")[0]
+        pairs = [row for row in outcome.rows if isinstance(row, Preference)]
+        dropped = [drop.row for drop in outcome.drops if isinstance(drop.row, Preference)]
+        found = cls("", {}, {}, {}, {}, {}, pairs)
+        for item in (*pairs, *dropped):
+            found = found._replace(id=item.id)
+            found.prompts[item.language] = item.prompt.joined
+            found.answers[dominant] = item.source
             if item.language == dominant:
+                other = item.rejected_source.removeprefix("translation:").partition("->")[0]
                 found.inward[other] = item.rejected
             else:
                 found.outward[item.language] = item.chosen
                 found.answers[item.language] = item.rejected
-            found.answers[dominant] = item.source
-            found.prompts[item.language] = item.prompt.joined
-            found = found._replace(id=item.id)
         failed = any(text.failed for text in found.answers.values())
         return found if found.prompts.get(dominant) and not failed else None
 
 
-def candidates(outcome: Outcome) -> list[Preference]:
-    """A prompt's candidates, whether they became pairs or not."""
-    rows = (*outcome.rows, *(drop.row for drop in outcome.drops))
-    return [row for row in rows if isinstance(row, Preference)]
+def whole(text: Text) -> bool:
+    """Whether there is a text, and it came to its end."""
+    return bool(text.text) and not text.cut and not text.failed
 
 
-class RoundTrip(NamedTuple):
-    """A dominant answer, and its translation into the other language and back."""
+class Measurement:
+    """Measures the texts of a sample, at least one prompt's."""
 
-    there: str
-    back: str
+    def __init__(self, sample: Sequence[SampleTexts], dominant: str, identification: Identification) -> None:
+        self._sample = sample
+        self._dominant = dominant
+        self._identification = identification
 
+    def _sound(self, text: Text, code: str) -> bool:
+        return whole(text) and not self._identification.off_target(text.text, code) and not is_degenerate(text.text)
 
-def whole(text: Text | None) -> bool:
-    """Whether there is a text that came to its end."""
-    return text is not None and bool(text.text) and not text.cut and not text.failed
+    def responses(self, code: str, grades: Sequence[int]) -> Responses:
+        """The answers in one language, and a judge's grades of them."""
+        answers = [x.answers[code] for x in self._sample]
+        n = len(answers)
+        astray = [self._identification.off_target(answer.text, code) for answer in answers]
+        return Responses(
+            sound=Share(sum(self._sound(answer, code) for answer in answers), n),
+            off_target=None if None in astray else Share(astray.count(True), n),
+            degenerate=Share(sum(is_degenerate(answer.text) for answer in answers), n),
+            cut=Share(sum(answer.cut for answer in answers), n),
+            characters=sum(len(answer.text) for answer in answers) / n,
+            grade=Mean.of(grades) if grades else None,
+        )
 
+    def comparison(self, code: str) -> Comparison:
+        """A language beside the dominant one."""
+        sample, dominant = self._sample, self._dominant
+        outward = [x.outward[code] for x in sample if self._sound(x.answers[dominant], dominant)]
+        # Where the dominant answer is cut or empty no pair can come of it, and this translation was not asked for.
+        asked = [x for x in sample if whole(x.answers[dominant])]
+        inward = [x.inward[code] for x in asked if self._sound(x.answers[code], code)]
+        own, other = (sum(len(x.answers[name].text) for x in sample) for name in (code, dominant))
+        trips = [chrf(x.back[code], x.answers[dominant].text) for x in sample if code in x.back]
+        return Comparison(
+            length_ratio=own / max(1, other),
+            usable_from=Share(sum(self._sound(text, code) for text in outward), len(outward)),
+            usable_into=Share(sum(self._sound(text, dominant) for text in inward), len(inward)),
+            round_trip=sum(trips) / max(1, len(trips)),
+            round_trips=len(trips),
+        )
 
-def _sound(text: Text, code: str, identification: Identification) -> bool:
-    return whole(text) and not identification.off_target(text.text, code) and not is_degenerate(text.text)
-
-
-def responses_of(
-    answers: Sequence[Text], code: str, identification: Identification, grades: Sequence[int]
-) -> Responses:
-    """The answers in one language, and a judge's grades of them."""
-    n = len(answers)
-    texts = [answer.text for answer in answers]
-    astray = [identification.off_target(text, code) for text in texts]
-    return Responses(
-        sound=Share(sum(_sound(answer, code, identification) for answer in answers), n),
-        off_target=None if None in astray else Share(astray.count(True), n),
-        degenerate=Share(sum(map(is_degenerate, texts)), n),
-        cut=Share(sum(answer.cut for answer in answers), n),
-        characters=sum(map(len, texts)) / n,
-        grade=Mean.of(grades) if grades else None,
-    )
-
-
-def comparison_of(
-    sample: Sequence[SampleTexts],
-    trips: Sequence[RoundTrip],
-    code: str,
-    dominant: str,
-    identification: Identification,
-) -> Comparison:
-    """A language beside the dominant one."""
-    outward = [x.outward[code] for x in sample if _sound(x.answers[dominant], dominant, identification)]
-    # Where the dominant answer is cut or empty no pair can come of it, and this translation was not asked for.
-    asked = [x for x in sample if whole(x.answers[dominant])]
-    inward = [x.inward[code] for x in asked if _sound(x.answers[code], code, identification)]
-    lengths = {name: sum(len(x.answers[name].text) for x in sample) for name in (code, dominant)}
-    return Comparison(
-        length_ratio=lengths[code] / max(1, lengths[dominant]),
-        usable_from=Share(sum(_sound(text, code, identification) for text in outward), len(outward)),
-        usable_into=Share(sum(_sound(text, dominant, identification) for text in inward), len(inward)),
-        round_trip=sum(chrf(trip.back, trip.there) for trip in trips) / max(1, len(trips)),
-        round_trips=len(trips),
-    )
+    def signal(self, languages: int, judged: Mapping[str, Sequence[Verdict]]) -> Signal:
+        """The paper's reward accuracy where a judge decided anything; else of all candidates, two for each of so many
+        non-dominant languages, those that became a pair whose rejected text is visibly flawed."""
+        decided = [item.outcome for items in judged.values() for item in items if item.outcome != "tie"]
+        if decided:
+            return Signal(decided.count("win"), len(decided), "judge", _WORTH["judge"])
+        pairs = [pair for x in self._sample for pair in x.pairs]
+        flawed = sum(not self._sound(pair.rejected, pair.language) for pair in pairs)
+        return Signal(flawed, 2 * languages * len(self._sample), "visible", _WORTH["visible"])
 
 
 def dominance_of(responses: Mapping[str, Responses], *, believed: bool) -> Dominance:
@@ -111,7 +115,7 @@ def dominance_of(responses: Mapping[str, Responses], *, believed: bool) -> Domin
     if graded:
         bounds = {code: (x.value, x.value - x.half, x.value + x.half) for code, x in grades.items()}
     else:
-        bounds = {code: (x.sound.share, x.sound.low, x.sound.high) for code, x in responses.items()}
+        bounds = {code: (x.sound.share, *x.sound.interval) for code, x in responses.items()}
     best = max(bounds, key=lambda code: bounds[code][0])
     return Dominance(
         language=best,
@@ -119,21 +123,3 @@ def dominance_of(responses: Mapping[str, Responses], *, believed: bool) -> Domin
         clear=all(bounds[best][1] > high for code, (_, _, high) in bounds.items() if code != best),
         scores={code: score for code, (score, _, _) in bounds.items()},
     )
-
-
-def signal_of(
-    pairs: Sequence[Preference],
-    considered: int,
-    judged: Mapping[str, Sequence[Verdict]],
-    identification: Identification,
-) -> Signal:
-    """How much there is to learn from: the judge's reward accuracy over all pairs, or what can be seen without one.
-
-    The paper's reward accuracy: of the pairs that the judge decides those in which it prefers chosen. Without a judge:
-    of all candidates those that became a pair whose rejected text is visibly flawed.
-    """
-    decided = [item.outcome for items in judged.values() for item in items if item.outcome != "tie"]
-    if decided:
-        return Signal("judge", Share(decided.count("win"), len(decided)), _WORTH["judge"])
-    flawed = sum(not _sound(pair.rejected, pair.language, identification) for pair in pairs)
-    return Signal("visible", Share(flawed, considered), _WORTH["visible"])

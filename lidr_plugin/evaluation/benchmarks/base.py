@@ -62,4 +62,6 @@ def read_questions(files: Mapping[str, Path], columns: Columns, limit: int | Non
     if absent := [f"{path}: no such file" for path in files.values() if not path.is_file()]:
         raise InputError.of(absent, "the files of lidr eval")
     with PromptSet(files, columns, by_row=by_row, limit=limit) as prompts:
-        return [Question(x.id, code, text.joined, x.final_answer or "") for x in prompts for code, text in x.texts.items()]
+        return [
+            Question(x.id, code, text.joined, x.final_answer or "") for x in prompts for code, text in x.texts.items()
+        ]
