@@ -1,7 +1,7 @@
 """Measures one model or several side by side: the whole of `lidr eval`, as one call."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -17,15 +17,15 @@ from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.benchmarks import benchmarks_of
 from lidr_plugin.evaluation.benchmarks.base import Benchmark, MarkedAnswer, Question
 from lidr_plugin.evaluation.benchmarks.prompts import Prompts, outputs_of
-from lidr_plugin.evaluation.head_to_head import JudgeModel, head_to_head
-from lidr_plugin.evaluation.identification import Identification
-from lidr_plugin.evaluation.intervals import Value, grouped, summary
+from lidr_plugin.evaluation.intervals import grouped, summary
+from lidr_plugin.evaluation.judge import Contest, JudgeModel, Verdicts, warning
 from lidr_plugin.evaluation.lm_eval import Harness
-from lidr_plugin.evaluation.results import Results, plain
+from lidr_plugin.evaluation.results import HeadToHead, ModelResults, Results, plain
 from lidr_plugin.methods.base import Text
 from lidr_plugin.methods.responses import turns_of
 from lidr_plugin.methods.translation import sampling_of
 from lidr_plugin.run_directory import RunDirectory
+from lidr_plugin.text.language import Identification
 from lidr_plugin.text.thinking import without_thoughts
 
 
@@ -63,38 +63,36 @@ class _Evaluation:
         self._identification = Identification(config.codes)
         wanted = benchmarks_of(config, self._identification) if benchmarks is None else benchmarks
         exams = [_Exam(benchmark, benchmark.questions(config.codes)) for benchmark in wanted]
-        self._exams = {exam.benchmark.name: exam for exam in exams if exam.questions}
-        self._harness = Harness.of(config, (self._folder / "lm_eval").absolute())
+        self._exams = [exam for exam in exams if exam.questions]
+        self._harness = Harness(config, self._folder.absolute() / "lm_eval") if config.eval.lm_eval else None
         if not self._exams and not self._harness:
             hint = "set eval.mgsm or eval.prompts, with {language} in the path, or eval.lm_eval"
             raise InputError("eval: nothing to measure", hint)
-        self._prompts = self._exams.get(Prompts.name)
-        questions = self._prompts.questions if self._prompts else ()
-        self._outputs = {label: outputs_of(config, label, questions) for label in config.eval.outputs}
+        self._prompts = [exam for exam in self._exams if exam.benchmark.name == Prompts.name]
+        prompts = [question for exam in self._prompts for question in exam.questions]
+        self._outputs = {label: outputs_of(config, label, prompts) for label in config.eval.outputs}
         self._names = _names_of(config, run)
         self._models = {label: _model(config, label, name) for label, name in self._names.items()}
-        self._judge = JudgeModel.of(config) if self._prompts else None
+        self._judge = JudgeModel(config) if config.eval.judge and prompts else None
+        self._answers: dict[str, list[MarkedAnswer]] = {}
 
     def results(self, store: Store) -> Results:
         """Asks and marks, one model after the other, then the answers that others gave."""
-        results: dict[str, dict[str, Mapping[str, Mapping[str, Value]]]] = {}
-        answers: dict[str, Sequence[MarkedAnswer]] = {}
+        results: dict[str, ModelResults] = {}
         for label, model in self._models.items():
-            marked = self._marked(self._exams.values(), self._texts(store, label, model))
-            answers[label] = marked.get(Prompts.name, [])
-            results[label] = self._summed(label, marked)
+            results[label] = self._measured(label, self._exams, iter(self._texts(store, label, model)))
             if self._harness:
-                results[label]["lm_eval"] = self._harness.run(label, self._names[label], model.identity)
+                tasks = self._harness.run(label, self._names[label], model.identity)
+                results[label] = {**results[label], "lm_eval": tasks}
         for label, texts in self._outputs.items():
-            marked = self._marked([self._exams[Prompts.name]], texts)
-            answers[label] = marked[Prompts.name]
-            results[label] = self._summed(label, marked)
+            results[label] = self._measured(label, self._prompts, iter(texts))
+        skipped = self._harness.tasks.skipped if self._harness else []
         return Results(
             models=self._names,
             weights={label: model.identity for label, model in self._models.items()},
             results=results,
-            head_to_head=head_to_head(self._judge, store, answers, self._folder) if self._judge else None,
-            notes=self._identification.notes + (self._harness.notes if self._harness else ()),
+            head_to_head=self._head_to_head(self._judge, store) if self._judge else None,
+            notes=(*self._identification.notes, *(f"lm-eval: {task}" for task in skipped)),
         )
 
     def _texts(self, store: Store, label: str, model: Model) -> list[Text]:
@@ -103,7 +101,7 @@ class _Evaluation:
         sampling = sampling_of(drawn, drawn.temperature, self._config.eval.max_tokens)
         requests = [
             Chat(model.identity, turns_of(x.text, drawn.system), sampling, row=f"{x.id} [{x.language}]")
-            for exam in self._exams.values()
+            for exam in self._exams
             for x in exam.questions
         ]
         found = asyncio.run(ask(store, model, requests, label)) if requests else []
@@ -113,32 +111,49 @@ class _Evaluation:
             if answer  # None only where a budget ends
         ]
 
-    @staticmethod
-    def _marked(exams: Iterable[_Exam], texts: Sequence[Text]) -> dict[str, list[MarkedAnswer]]:
-        """By benchmark, the answers beside their questions."""
-        left = iter(texts)
-        return {
-            benchmark.name: [
-                MarkedAnswer(question, text, benchmark.marks(question, text))
-                for question, text in zip(questions, islice(left, len(questions)), strict=True)
-            ]
-            for benchmark, questions in exams
-        }
-
-    def _summed(
-        self, label: str, marked: Mapping[str, Sequence[MarkedAnswer]]
-    ) -> dict[str, Mapping[str, Mapping[str, Value]]]:
+    def _measured(self, label: str, exams: Iterable[_Exam], texts: Iterator[Text]) -> ModelResults:
         """By benchmark and language, what the marks come to; also writes the answers that they were found in."""
-        found: dict[str, Mapping[str, Mapping[str, Value]]] = {}
-        for name, answers in marked.items():
+        found: ModelResults = {}
+        for benchmark, questions in exams:
+            answers = [
+                MarkedAnswer(question, text, benchmark.marks(question, text))
+                for question, text in zip(questions, islice(texts, len(questions)), strict=True)
+            ]
+            if benchmark.name == Prompts.name:
+                self._answers[label] = answers
             by_language = grouped((answer.question.language, answer) for answer in answers)
             for code, own in by_language.items():
-                self._exams[name].benchmark.export(self._folder, label, code, own)
-            found[name] = {
+                benchmark.export(self._folder, label, code, own)
+            found[benchmark.name] = {
                 code: {mark: summary([answer.marks[mark] for answer in own]) for mark in own[0].marks}
                 for code, own in by_language.items()
             }
         return found
+
+    def _head_to_head(self, judge: JudgeModel, store: Store) -> HeadToHead:
+        """Each model's answers to the prompts against the first model's; also writes the verdicts."""
+        (baseline, known), *others = self._answers.items()
+        contests = [
+            (label, Contest(new.question.id, new.question.language, new.question.text, new.text.text, old.text.text))
+            for label, answers in others
+            for new, old in zip(answers, known, strict=True)
+        ]
+        verdicts = judge.judge(store, [contest for _, contest in contests]).verdicts
+        places = [(label, contest.language) for label, contest in contests]
+        results: dict[str, dict[str, Verdicts]] = {label: {} for label, _ in others}
+        for (label, code), items in grouped(zip(places, verdicts, strict=True)).items():
+            results[label][code] = Verdicts.of(items)
+            with files.replacing(self._folder / f"{label}-{baseline}.judged.{code}.jsonl") as file:
+                file.writelines(files.dump_line({**x._asdict(), "outcome": x.outcome}) for x in items)
+        return HeadToHead(
+            judge=judge.name,
+            against=baseline,
+            cost=round(judge.budget.spent, 6),  # a sum of floats has more digits than meaning
+            complete=not judge.budget.exhausted,
+            warning=warning([verdict for verdict in verdicts if verdict]),
+            pairs=len(contests),
+            results=results,
+        )
 
 
 def _names_of(config: Config, run: RunDirectory) -> dict[str, str]:

@@ -4,72 +4,25 @@ Judges prefer a position (Zheng et al. 2023, arXiv 2306.05685, section 3.3): two
 what holds in both counts as won or lost. The position's share is part of the result.
 """
 
+import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
+from lidr_plugin.completions.budget import Budget, ask
+from lidr_plugin.completions.models import other_model
 from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
+from lidr_plugin.completions.store import Store
+from lidr_plugin.config.schema import Config
 from lidr_plugin.evaluation.intervals import Share, percent
 from lidr_plugin.text.thinking import without_thoughts
 
-_WORDING = """\
-Below are a request and two answers to it. Decide which answer serves the person who asked better: it does what was asked, \
-is right, clear and complete, reads naturally, and is in the language of the request unless another was asked for. Neither \
-length nor order is a merit.
-
-[Chat]
-{prompt}
-[End of request]
-
-[Answer A]
-{a}
-[End of answer A]
-
-[Answer B]
-{b}
-[End of answer B]
-
-Which answer is better? Reply with one letter, A or B."""
-
-_SCALE = """\
-Below are a request and an answer to it. Grade the answer from 0 (useless) to 10 (as good as can be): does it do what was \
-asked, is it right, clear and complete, does it read naturally, is it in the language of the request unless another was asked \
-for?
-
-[Chat]
-{prompt}
-[End of request]
-
-[Answer]
-{answer}
-[End of answer]
-
-Reply with the grade alone, a whole number from 0 to 10."""
-
+_VERDICT = Path(__file__).with_name("judge_verdict.txt").read_text(encoding="utf-8").strip()
+_GRADE = Path(__file__).with_name("judge_grade.txt").read_text(encoding="utf-8").strip()
 _TOP_LOGPROBS = 20
 """Likeliest first tokens that are asked for: the most that OpenAI gives, so that A and B are seldom missing among them."""
-
-
-def verdict_request(prompt: str, a: str, b: str, *, weights: str, max_tokens: int, row: str) -> Chat:
-    """Asks which of two answers is better, with the likeliest first tokens where the server gives them."""
-    found = _request(_WORDING, {"prompt": prompt, "a": a, "b": b}, weights, max_tokens, row)
-    return found._replace(top_logprobs=_TOP_LOGPROBS)
-
-
-def grade_request(prompt: str, answer: str, *, weights: str, max_tokens: int, row: str) -> Chat:
-    """Asks for an answer's grade from 0 to 10."""
-    return _request(_SCALE, {"prompt": prompt, "answer": answer}, weights, max_tokens, row)
-
-
-def _request(wording: str, texts: Mapping[str, str], weights: str, max_tokens: int, row: str) -> Chat:
-    # In one pass, so that braces in the texts stay as they are.
-    content = re.sub(r"\{(\w+)\}", lambda match: texts[match[1]], wording)
-    # Greedy and without a penalty: the likeliest answer is wanted; the seed only has to be the same each time.
-    sampling = Sampling(
-        temperature=0.0, top_p=1.0, max_tokens=max_tokens, repetition_penalty=1.0, seed=42, thinking=False
-    )
-    return Chat(weights, (Message("user", content),), sampling, row=row)
 
 
 def letter(completion: Completion) -> str | None:
@@ -101,6 +54,24 @@ def grade(completion: Completion) -> int | None:
     return numbers[0] if numbers and numbers[0] <= 10 else None
 
 
+class Contest(NamedTuple):
+    """Two answers to a prompt; the verdict is the challenger's."""
+
+    id: str
+    language: str
+    prompt: str
+    challenger: str
+    opponent: str
+
+
+class Submission(NamedTuple):
+    """An answer that is to be graded."""
+
+    id: str
+    prompt: str
+    answer: str
+
+
 class Verdict(NamedTuple):
     """The judge's letters where the challenger stood first and second; `same`: both answers are one text, nobody was asked."""
 
@@ -113,6 +84,57 @@ class Verdict(NamedTuple):
     def outcome(self) -> str:
         """`win` or `lose` of the challenger if both orders say so, else `tie`."""
         return {("A", "B"): "win", ("B", "A"): "lose"}.get((self.first or "", self.second or ""), "tie")
+
+
+class Judgements(NamedTuple):
+    """Of each contest and each submission; None where the budget did not reach or no grade could be read."""
+
+    verdicts: list[Verdict | None]
+    grades: list[int | None]
+
+
+class JudgeModel:
+    """The model that judges, and its budget; nothing is started before it is asked. Raises `InputError` if it is not there."""
+
+    def __init__(self, config: Config) -> None:
+        assert config.eval.judge is not None
+        wanted = config.eval.judge
+        # A verdict that failed must not count as one that could not be read: no request may fail.
+        self._model = other_model(config, wanted, "eval.judge", wanted.max_tokens, "judge.log")._replace(max_failures=0)
+        # Greedy and without a penalty: the likeliest letter is wanted; the seed only has to be the same each time.
+        greedy = {"temperature": 0.0, "top_p": 1.0, "repetition_penalty": 1.0}
+        self._sampling = Sampling(max_tokens=wanted.max_tokens, seed=42, thinking=False, **greedy)
+        self.name = wanted.name
+        self.budget = Budget(wanted.prompt_price, wanted.completion_price, wanted.max_cost)
+
+    def judge(self, store: Store, contests: Sequence[Contest], submissions: Sequence[Submission] = ()) -> Judgements:
+        """All in one go, so that a judge that lidr starts is started once. Raises `RunError` if a request failed for good."""
+        requests = [request for contest in contests for request in self.both_orders(contest)]
+        requests += [self._request(_GRADE, f"{x.id} [grade]", prompt=x.prompt, answer=x.answer) for x in submissions]
+        answers = iter(asyncio.run(ask(store, self._model, requests, "judge", budget=self.budget)))
+        verdicts: list[Verdict | None] = []
+        for contest in contests:
+            if not self.both_orders(contest):
+                verdicts.append(Verdict(contest.id, same=True))
+                continue
+            first, second = next(answers), next(answers)
+            read = None if first is None or second is None else (letter(first), letter(second))
+            verdicts.append(read and Verdict(contest.id, *read))
+        return Judgements(verdicts, [None if answer is None else grade(answer) for answer in answers])
+
+    def both_orders(self, contest: Contest) -> list[Chat]:
+        """The requests for a verdict; none where the answers are one text."""
+        if contest.challenger == contest.opponent:
+            return []
+        orders = (contest.challenger, contest.opponent), (contest.opponent, contest.challenger)
+        row = f"{contest.id} [{contest.language}, judge]"
+        asked = [self._request(_VERDICT, row, prompt=contest.prompt, a=a, b=b) for a, b in orders]
+        return [request._replace(top_logprobs=_TOP_LOGPROBS) for request in asked]
+
+    def _request(self, wording: str, row: str, **texts: str) -> Chat:
+        # In one pass, so that braces in the texts stay as they are.
+        content = re.sub(r"\{(\w+)\}", lambda match: texts[match[1]], wording)
+        return Chat(self._model.identity, (Message("user", content),), self._sampling, row=row)
 
 
 @dataclass(frozen=True, slots=True)

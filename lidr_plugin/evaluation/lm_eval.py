@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.evaluation.benchmarks import mgsm
 from lidr_plugin.evaluation.intervals import Estimate
 from lidr_plugin.evaluation.results import plain, read
-from lidr_plugin.machine.children import guarded
+from lidr_plugin.machine.children import ended
 from lidr_plugin.machine.environments import python_of
 
 _DATA = json.loads(Path(__file__).with_suffix(".json").read_bytes())
@@ -71,7 +70,9 @@ class Harness:
         InputError: there is no environment, or no task in any language of the run.
     """
 
-    def __init__(self, config: Config, wanted: LmEval, folder: Path) -> None:
+    def __init__(self, config: Config, folder: Path) -> None:
+        assert config.eval.lm_eval is not None
+        wanted = config.eval.lm_eval
         self._config = config
         self._wanted = wanted
         self._mgsm_files = mgsm.files_of(config)
@@ -88,16 +89,6 @@ class Harness:
             hint = "or name a task of lm-eval: mgsm_native_cot_{language}"
             raise InputError("eval.lm_eval.tasks: mgsm needs eval.mgsm", hint)
 
-    @classmethod
-    def of(cls, config: Config, folder: Path) -> "Harness | None":
-        """As a configuration wants it; None if it does not."""
-        return cls(config, config.eval.lm_eval, folder) if config.eval.lm_eval else None
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """For people, what is not measured."""
-        return tuple(f"lm-eval: {task}" for task in self.tasks.skipped)
-
     def run(self, label: str, model: str, weights: str) -> Metrics:
         """A model's metrics. Done before with the same settings, nothing is run.
 
@@ -112,7 +103,10 @@ class Harness:
                 return done.results
         output, log = self._folder / label, self._folder / f"{label}.log"
         shutil.rmtree(output, ignore_errors=True)
-        status = self._ended(self._command(model, output, self._cache(label, settings)), log)
+        # API models of lm-eval want a key, also for servers that ask for none.
+        env = {"OPENAI_API_KEY": "none", **os.environ, "TOKENIZERS_PARALLELISM": "false"}
+        command = self._command(model, output, self._cache(label, settings))
+        status = ended(command, log, folder=self._config.folder.absolute(), env=env)
         results = sorted(output.rglob("results_*.json"))
         if status or not results:
             end = "\n".join(f"  {line}" for line in log.read_text(errors="replace").splitlines()[-_SHOWN:])
@@ -120,23 +114,6 @@ class Harness:
         found = _metrics(json.loads(results[-1].read_bytes())["results"])
         files.write_json(file, plain(_Done(settings, found)))
         return found
-
-    def _ended(self, command: list[str], log: Path) -> int:
-        """The status with which a command ends that writes to `log`."""
-        # API models of lm-eval want a key, also for servers that ask for none.
-        env = {"OPENAI_API_KEY": "none", **os.environ, "TOKENIZERS_PARALLELISM": "false"}
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as file:
-            base = self._config.folder.absolute()
-            child = subprocess.Popen(
-                guarded(command), stdout=file, stderr=file, cwd=base, start_new_session=True, env=env
-            )
-            try:
-                return child.wait()
-            except KeyboardInterrupt:
-                child.terminate()
-                child.wait()
-                raise
 
     def _settings(self, model: str, weights: str) -> dict[str, Any]:
         wanted = self._wanted.model_dump(mode="json", exclude={"python"})

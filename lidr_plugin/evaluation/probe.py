@@ -13,14 +13,13 @@ from lidr_plugin.completions.store import Store
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.errors import InputError
-from lidr_plugin.evaluation.head_to_head import Contest, JudgeModel, Submission
-from lidr_plugin.evaluation.identification import Identification
 from lidr_plugin.evaluation.intervals import grouped
-from lidr_plugin.evaluation.judge import Verdict, Verdicts, warning
+from lidr_plugin.evaluation.judge import Contest, JudgeModel, Submission, Verdict, Verdicts, warning
 from lidr_plugin.evaluation.results import Probe, plain
 from lidr_plugin.evaluation.signal import Measurement, SampleTexts, dominance_of, whole
 from lidr_plugin.methods.translation import Translator, parse_translation
 from lidr_plugin.prompts.prompt import Prompt
+from lidr_plugin.text.language import Identification
 
 
 class _Opinion(NamedTuple):
@@ -43,7 +42,7 @@ def probe(config: Config, *, sample: int) -> Probe:
     wanted = {"method": "imbalance", "dominant_pairs": "all", "translation_prompts": "drop"}
     kept = "every answer is kept; the same command goes on from there"
     with Prepared(config.model_copy(update=wanted)) as ready:
-        judge = JudgeModel.of(config)
+        judge = JudgeModel(config) if config.eval.judge else None
         with ready.run.at_work(kept), Store(ready.run.store) as store:
             texts = asyncio.run(_asked(ready, store, sample))
             if not texts:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -12,6 +12,8 @@ from lidr_plugin.evaluation.intervals import Mean, Share, Value
 from lidr_plugin.evaluation.judge import Verdicts
 
 T = TypeVar("T")
+ModelResults: TypeAlias = dict[str, Mapping[str, Mapping[str, Value]]]
+"""By benchmark, language and mark; under `lm_eval` by task and metric."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +39,13 @@ class Results:
     Attributes:
         models: by label, path or name.
         weights: by label, the identity of the weights.
-        results: by label, benchmark, language and mark; under `lm_eval` by task and metric.
+        results: by label, those of others' answers too.
         notes: for people, what was not measured and why.
     """
 
     models: Mapping[str, str]
     weights: Mapping[str, str]
-    results: Mapping[str, Mapping[str, Mapping[str, Mapping[str, Value]]]]
+    results: Mapping[str, ModelResults]
     head_to_head: HeadToHead | None = None
     notes: tuple[str, ...] = ()
 

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from lidr_plugin.evaluation.identification import Identification
 from lidr_plugin.evaluation.intervals import Mean, Share
 from lidr_plugin.evaluation.judge import Verdict
 from lidr_plugin.evaluation.results import Comparison, Dominance, Responses, Signal
 from lidr_plugin.methods.base import Outcome, Preference, Text
 from lidr_plugin.text.chrf import chrf
+from lidr_plugin.text.language import Identification
 from lidr_plugin.text.repetition import is_degenerate
 
 _WORTH = {"judge": 0.55, "visible": 0.02}

@@ -6,7 +6,7 @@ from lidr_plugin.config.schema import Config
 from lidr_plugin.evaluation.benchmarks.base import Benchmark
 from lidr_plugin.evaluation.benchmarks.mgsm import Mgsm
 from lidr_plugin.evaluation.benchmarks.prompts import Prompts
-from lidr_plugin.evaluation.identification import Identification
+from lidr_plugin.text.language import Identification
 
 BENCHMARKS = (Mgsm, Prompts)
 """In the order in which they are asked and shown."""

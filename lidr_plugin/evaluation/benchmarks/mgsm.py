@@ -15,10 +15,10 @@ from lidr_plugin import files
 from lidr_plugin.config.schema import Columns, Config
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.benchmarks.base import MarkedAnswer, Marks, Question, read_questions
-from lidr_plugin.evaluation.identification import Identification
 from lidr_plugin.machine import hub
 from lidr_plugin.machine.environments import home
 from lidr_plugin.methods.base import Text
+from lidr_plugin.text.language import Identification
 from lidr_plugin.text.numbers import is_correct
 
 _COLUMNS = Columns(instruction="query", final_answer="response")
