@@ -39,13 +39,13 @@ def evaluate(
     """
     from rich.console import Console
 
+    import lidr_plugin
     from lidr_plugin.config.file import load
-    from lidr_plugin.evaluation import evaluate as library
     from lidr_plugin.evaluation.benchmarks import BENCHMARKS
     from lidr_plugin.run_directory import RunDirectory
 
     settings = load(config, overrides or [])
-    done = library.evaluate(settings)
+    done = lidr_plugin.evaluate(settings)
     console = Console(width=None if sys.stdout.isatty() else 120)
     for benchmark in BENCHMARKS:
         rows = {label: found[benchmark.name] for label, found in done.results.items() if benchmark.name in found}

@@ -28,12 +28,12 @@ def probe(
     """
     from rich.console import Console
 
+    import lidr_plugin
     from lidr_plugin.config.file import load
-    from lidr_plugin.evaluation import probe as library
     from lidr_plugin.run_directory import RunDirectory
 
     settings = load(config, overrides or [])
-    done = library.probe(settings, sample=sample)
+    done = lidr_plugin.probe(settings, sample=sample)
     console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(_responses(done))
     console.print(_against(settings.dominant_language, done))

@@ -2,27 +2,23 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel
 from pydantic_core import to_json
 from typer.main import get_command
 
 from lidr_plugin.config.schema import Config
+from lidr_plugin.config.section import Key, keys
 
 
-def _rows(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    for name, field in model.model_fields.items():
-        kinds = [field.annotation, *get_args(field.annotation)]
-        section = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
-        text = " ".join((field.description or "").split())
-        if section is None or field.default is None:
-            default = "*needed*" if field.is_required() else f"`{to_json(field.default).decode()}`"
-            yield f"| `{prefix}{name}` | {default} | {text} |"
-        if section is not None and not prefix:
-            if field.default is not None:
-                yield f"| **`{name}`** | | {text} |"
-            yield from _rows(section, f"{name}.")
+def _row(key: Key) -> str:
+    default = "*required*" if key.field.is_required() else f"`{to_json(key.field.default).decode()}`"
+    if isinstance(key.field.default, BaseModel):
+        default = ""  # its keys follow, each with its own
+    name = f"**`{key.name}`**" if key.section else f"`{key.name}`"
+    meaning = " ".join((key.field.description or "").split())
+    return f"| {name}{'' if key.changes_results else ' †'} | {default} | {meaning} |\n"
 
 
 def configuration() -> str:
@@ -30,9 +26,11 @@ def configuration() -> str:
     head = (
         "# The configuration\n\nEvery key of `lidr.yaml`, made from the code by `python -m docs.generate`. Any key can be "
         "overridden on the command line as `KEY=VALUE` (`engine.concurrency=64`). Keys that LLaMA-Factory has too bear its "
-        "names.\n\n| key | default | meaning |\n|---|---|---|\n"
+        "names. Sections are in bold; one whose default is `null` is optional. The file is YAML 1.2: `no` is text, so Norwegian "
+        "needs no quotes, and `5e-7` is a number.\n\n† says how the work is done, not what comes of it, and may be "
+        "changed in the middle of a run.\n\n| key | default | meaning |\n|---|---|---|\n"
     )
-    return head + "\n".join(_rows(Config)) + "\n"
+    return head + "".join(map(_row, keys(Config)))
 
 
 def _help(command: Any, name: str) -> Iterator[str]:

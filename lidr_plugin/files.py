@@ -1,8 +1,9 @@
 """Files that appear whole or not at all."""
 
+import io
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -45,6 +46,20 @@ def write_json(path: Path, value: Any) -> None:
     """Replaces `path` by indented JSON, whole or not at all."""
     with replacing(path) as file:
         file.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def yaml_of(values: Mapping[str, Any]) -> str:
+    """YAML for LLaMA-Factory and lm-eval, whose reader speaks YAML 1.1: `5.0e-07` is a number there, `no` needs quotes."""
+    from ruamel.yaml import YAML
+
+    writer, text = YAML(typ="safe", pure=True), io.StringIO()
+    writer.version = "1.1"
+    writer.default_flow_style = False
+    # ruamel.yaml declares it as None, which means that keys are sorted.
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    writer.width = 120
+    writer.dump(dict(values), text)
+    return text.getvalue().removeprefix("%YAML 1.1\n---\n")
 
 
 def sweep(directory: Path) -> None:

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
-
+from lidr_plugin.files import yaml_of
 from lidr_plugin.training.batch import split
 from lidr_plugin.training.memory import estimate, shape_of
 from lidr_plugin.training.recipe import Settings, Stage, compose, layers
@@ -93,7 +92,7 @@ def recipe(family: str, task: str, method: str, number: int) -> tuple[str, str]:
         " Where the numbers come from: recipes/layers.yaml.",
         "",
     ]
-    return path, "\n".join(lines) + yaml.safe_dump(settings, sort_keys=False, width=120)
+    return path, "\n".join(lines) + yaml_of(settings)
 
 
 def recipes() -> Iterator[tuple[str, str]]:

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lidr_plugin.completions import progress
-from lidr_plugin.completions.budget import answers
-from lidr_plugin.completions.client import Client, Model
+from lidr_plugin.completions.answers import answers
+from lidr_plugin.completions.client import Client, Missing, Model
 from lidr_plugin.completions.progress import Meter
-from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling, request_json
+from lidr_plugin.completions.requests import Chat, Completion, Failure, Message, Sampling, request_json
 from lidr_plugin.completions.runner import run
+from lidr_plugin.completions.steps import Answer, Steps, together
 from lidr_plugin.completions.store import Store
 from lidr_plugin.errors import RunError, StoreError
 from lidr_plugin.methods.base import Ask, Outcome, Preference
@@ -158,13 +159,55 @@ def test_a_translation_is_asked_for_before_all_responses_are_there(tmp_path: Pat
     assert any("<sentence>" in content for content in order[: order.index(slow)])
 
 
+class Late(Fake):
+    """Answers one request only after four hundred others."""
+
+    async def complete(self, request: Chat) -> Completion:
+        async with asyncio.timeout(300):
+            while request.messages[0].content == "[en] boat 0" and len(self.seen) <= 400:
+                await asyncio.sleep(0.001)
+        return await super().complete(request)
+
+
 def test_what_is_under_way_is_bounded_and_one_slow_answer_does_not_stop_the_rest(tmp_path: Path) -> None:
-    engine = Fake(answer, delay=lambda request: 0.5 if request.messages[0].content == "[en] boat 0" else 0.0)
+    engine = Late(answer)
     with Store(tmp_path / "s.sqlite") as store:
         settled, _ = settle_all(rows(400), engine, store, concurrency=2)
     assert [item.position for item in settled] == list(range(400))
     late = [request.messages[0].content for request in engine.seen].index("[en] boat 0")
     assert late > 400, "the others went on meanwhile"
+
+
+def test_the_requests_that_wait_are_bounded_however_many_a_prompt_has(tmp_path: Path) -> None:
+    class Many:
+        """Forty samples of every prompt."""
+
+        def steps(self, number: int) -> Steps[int]:
+            def one(sample: int) -> Steps[Answer]:
+                return (yield Chat("w", (Message("user", f"boat {number}"),), SAMPLING, sample=sample))
+
+            return len((yield from together(*(one(sample) for sample in range(40)))))
+
+    waiting, most = 0, 0
+
+    class Counting(Client):
+        """Counts the requests that wait for an answer."""
+
+        async def complete(self, missing: Missing) -> Completion | Failure:
+            nonlocal waiting, most
+            waiting += 1
+            most = max(most, waiting)
+            try:
+                return await super().complete(missing)
+            finally:
+                waiting -= 1
+
+    found = list[int]()
+    with Store(tmp_path / "s.sqlite") as store:
+        client = Counting(store, {"w": Model(Fake(lambda _: Completion("yes", "stop", 1, 1)), 4, 0)}, Meter())
+        asyncio.run(run((Many().steps(number) for number in range(50)), client, found.append, 4))
+    assert found == [40] * 50
+    assert most <= 2 * 4 + 64 + 40, "a prompt may be begun as long as there is room, and then has all its requests"
 
 
 @pytest.mark.parametrize("allowed", [0, 3])

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from lidr_plugin.completions.engines.weights import fingerprint
 from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling, key_of, request_json
 from lidr_plugin.completions.store import _MIGRATIONS, Entry, Store, entry_json, read_entries
 from lidr_plugin.errors import InputError, StoreError
@@ -114,17 +113,3 @@ def test_what_is_no_store_or_of_a_newer_lidr_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.jsonl").write_text('{"a": 1}\n')
     with pytest.raises(InputError, match=r"bad.jsonl:1"):
         list(read_entries(tmp_path / "bad.jsonl"))
-
-
-def test_the_fingerprint_changes_with_the_files_that_decide_the_answers(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text("{}")
-    (tmp_path / "model.safetensors").write_bytes(b"1")
-    first = fingerprint(tmp_path)
-    (tmp_path / "README.md").write_text("new")
-    (tmp_path / ".complete").write_text("")
-    assert fingerprint(tmp_path) == first
-    (tmp_path / "model.safetensors").write_bytes(b"2")
-    assert fingerprint(tmp_path) != first
-    (tmp_path / "model.safetensors").write_bytes(b"1")
-    (tmp_path / "chat_template.jinja").write_text("x")
-    assert fingerprint(tmp_path) != first

@@ -1,1 +1,1 @@
-"""The configuration: every key of `lidr.yaml`, one file a section, and the reader."""
+"""The configuration: every key of `lidr.yaml`, one module per section, and the reader."""

@@ -1,9 +1,9 @@
-"""The sections of who answers."""
+"""The section `engine`, and that of another model (`translation.engine`, `eval.judge`)."""
 
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from lidr_plugin.config.section import HOW, Number, Section
 
@@ -11,7 +11,7 @@ from lidr_plugin.config.section import HOW, Number, Section
 def _check_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{url!r} is no http(s) address; write http://127.0.0.1:8000/v1")
+        raise ValueError(f"{url!r} is not an http(s) address, such as http://127.0.0.1:8000/v1")
     if parts.username or parts.password:
         raise ValueError("credentials do not belong in the address: export the key and name it in api_key_env")
     return url
@@ -25,67 +25,72 @@ Url = Annotated[str, AfterValidator(_check_url)]
 
 
 class EngineSettings(Section):
-    """Who answers the requests."""
+    """What answers the requests, and how it is asked."""
 
     backend: Literal["vllm", "openai", "transformers"] | None = Field(default=None, json_schema_extra=HOW)
-    """`openai`: any compatible server; `vllm`: a server that lidr starts and stops; `transformers`: in this process.
-    Null: `openai` if there is a `base_url`, else `vllm` if it is installed, else `transformers`."""
+    """`openai`: any compatible server. `vllm`: a server that lidr starts and stops. `transformers`: in this process.
+    Null: `openai` if there is a `base_url`, otherwise `vllm` if it is installed, otherwise `transformers`."""
     concurrency: int = Field(default=256, ge=1, json_schema_extra=HOW)
-    """Requests in flight at once."""
+    """Maximum number of requests in flight."""
     timeout: Number = Field(default=600.0, gt=0, json_schema_extra=HOW)
-    """Seconds for one request."""
+    """Seconds allowed for one request."""
     max_retries: int = Field(default=5, ge=0, json_schema_extra=HOW)
-    """Further tries after a connection error, a timeout, a 429 or a 5xx."""
+    """Maximum number of retries after a connection error, a timeout, a 429 or a 5xx."""
     max_failures: int = Field(default=0, ge=0, json_schema_extra=HOW)
-    """Requests that may fail for good before the run does."""
+    """Number of requests that may fail for good before the run fails."""
     weights: str | None = None
-    """Identity of the weights in completion keys. Null: a directory's fingerprint, a Hub id's revision, and for
-    `openai` the served model's name."""
+    """Identity of the weights, part of the key of every stored completion. Null: the fingerprint of a directory, the revision of
+    a Hub id, or for `openai` the name of the served model."""
     base_url: Annotated[list[Url], BeforeValidator(_as_list)] = Field(default=[], json_schema_extra=HOW)
-    """openai: one address or several, over which requests are spread (`http://127.0.0.1:8000/v1`)."""
+    """openai: the address (`http://127.0.0.1:8000/v1`), or a list of addresses to spread the requests over."""
     model: str | None = None
-    """openai: the served model's name. Null: `model_name_or_path`."""
+    """openai: name of the served model. Null: `model_name_or_path`."""
     api_key_env: str = Field(default="OPENAI_API_KEY", json_schema_extra=HOW)
-    """openai: the environment variable that holds the key. The key itself is written nowhere."""
+    """openai: name of the environment variable that holds the API key. The key itself is never written to a file."""
     python: str | None = Field(default=None, json_schema_extra=HOW)
-    """vllm: the interpreter that has vLLM. Null: that of `lidr env create vllm`, else the one lidr runs in."""
-    # Those of its arguments that decide answers are part of the identity that completions are found by.
+    """vllm: Python interpreter that has vLLM. Null: that of `lidr env create vllm`, otherwise the one that runs lidr."""
+    # Those of them that change answers are part of the identity that completions are stored under.
     args: dict[str, Any] = Field(default={}, json_schema_extra=HOW)
-    """vllm: arguments of its server, `{tensor_parallel_size: 8}` for `--tensor-parallel-size 8`."""
+    """vllm: arguments of its server; `{tensor_parallel_size: 8}` is `--tensor-parallel-size 8`."""
     startup_timeout: Number = Field(default=1800.0, gt=0, json_schema_extra=HOW)
-    """vllm: seconds until the server must be healthy."""
+    """vllm: seconds that the server may take to start."""
     device: str | None = Field(default=None, json_schema_extra=HOW)
-    """transformers: `cuda`, `cuda:1`, `mps` or `cpu`. Null: a GPU where there is one."""
+    """transformers: `cuda`, `cuda:1`, `mps` or `cpu`. Null: a GPU if there is one."""
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
-    """transformers: the type of the weights; `auto` is the checkpoint's own."""
+    """transformers: type of the weights; `auto` is that of the checkpoint."""
     batch_size: int = Field(default=16, ge=1, json_schema_extra=HOW)
-    """transformers: texts generated together."""
+    """transformers: number of texts generated together."""
+
+    @field_validator("args")
+    @classmethod
+    def _without_secrets(cls, args: dict[str, Any]) -> dict[str, Any]:
+        secret = next((name for name in args if "key" in name.lower() or name.lower() == "token"), None)
+        if secret:
+            raise ValueError(f"{secret}: secrets come from the environment, such as VLLM_API_KEY or HF_TOKEN")
+        return args
 
     @model_validator(mode="after")
     def _coherent(self) -> "EngineSettings":
         if self.backend == "openai" and not self.base_url:
-            raise ValueError("backend openai needs a base_url, for instance http://127.0.0.1:8000/v1")
+            raise ValueError("backend openai needs a base_url, such as http://127.0.0.1:8000/v1")
         if self.backend in ("vllm", "transformers") and self.base_url:
             raise ValueError(f"base_url belongs to backend openai, not {self.backend}")
-        secret = next((name for name in self.args if "key" in name.lower() or name.lower() == "token"), None)
-        if secret:
-            raise ValueError(f"args.{secret}: secrets come from the environment, as VLLM_API_KEY or HF_TOKEN")
         return self
 
 
 class OtherModel(EngineSettings):
-    """Another model or service than the one that is asked and trained; the keys are those of `engine`."""
+    """A model or service other than the one that is trained. It has the keys of `engine`."""
 
     model_name_or_path: str | None = None
-    """Hub id or directory of the model. Null: `model`."""
+    """Hub id or directory of the model. Null: the served `model`."""
 
     @model_validator(mode="after")
     def _named(self) -> "OtherModel":
         if not (self.model_name_or_path or self.model):
-            raise ValueError("another model needs its name: model (openai) or model_name_or_path")
+            raise ValueError("another model needs a name: set model (openai) or model_name_or_path")
         return self
 
     @property
     def name(self) -> str:
-        """The model, as a Hub id, a directory or a served name."""
+        """The model: a Hub id, a directory or the name it is served under."""
         return str(self.model_name_or_path or self.model)

@@ -1,82 +1,92 @@
-"""The configuration's section of evaluation."""
+"""The section `eval`."""
 
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from lidr_plugin.config.engine import OtherModel
-from lidr_plugin.config.section import Number, Section
+from lidr_plugin.config.section import HOW, Number, Section
 
 
 class Judge(OtherModel):
-    """Who compares answers. Prices are the service's, in any currency, for a million tokens; its thinking is off."""
+    """The model that compares answers, with thinking turned off. Prices are in any currency."""
 
     max_tokens: int = Field(default=8, ge=1)
-    """New tokens of a verdict at most; one letter is asked for."""
+    """Maximum number of new tokens in a verdict, which is one letter."""
     prompt_price: Number = Field(default=0.0, ge=0)
     """Price of a million prompt tokens."""
     completion_price: Number = Field(default=0.0, ge=0)
     """Price of a million completion tokens."""
     max_cost: Number | None = Field(default=None, gt=0)
-    """What all verdicts of this evaluation may cost, those in the store included. Null: no cap."""
+    """Maximum cost of all verdicts of this evaluation, including those already in the store. Null: no maximum."""
 
-    @model_validator(mode="after")
-    def _priced(self) -> "Judge":
-        if self.max_cost is not None and not (self.prompt_price or self.completion_price):
-            raise ValueError("max_cost needs prompt_price and completion_price: lidr knows no price list")
-        return self
+    @field_validator("max_cost")
+    @classmethod
+    def _priced(cls, max_cost: float | None, beside: ValidationInfo) -> float | None:
+        if max_cost is not None and not any(beside.data.get(f"{part}_price", 1) for part in ("prompt", "completion")):
+            raise ValueError("needs prompt_price and completion_price, for lidr has no price list")
+        return max_cost
 
 
 class LmEval(Section):
-    """Tasks of the lm-evaluation-harness, in an environment of its own (`lidr env create eval`)."""
+    """Tasks of the lm-evaluation-harness, run in its own environment (`lidr env create eval`)."""
 
     tasks: list[str] = Field(min_length=1)
-    """`m_mmlu`, `arc`, `hellaswag`, `truthfulqa` and `belebele` are run in every language that they have; `mgsm` is MGSM from
-    the files of `eval.mgsm` with the harness's own scorer; any other name is one of lm-eval's, and may have `{language}` in it."""
+    """`m_mmlu`, `arc`, `hellaswag`, `truthfulqa` and `belebele` are run in every language of the run that they cover. `mgsm` is
+    MGSM from the files of `eval.mgsm`, scored by the harness. Any other name is lm-eval's own and may contain `{language}`."""
     model: str = "hf"
-    """lm-eval's kind of model: `hf`, `vllm`, `local-completions`, …"""
+    """lm-eval's type of model: `hf`, `vllm`, `local-completions`, …"""
     model_args: dict[str, Any] = Field(default={})
-    """Its arguments beside the model's name: `{dtype: bfloat16}`, or `{base_url: http://127.0.0.1:8000/v1/completions}`."""
+    """Its arguments other than the model's name: `{dtype: bfloat16}`, `{base_url: http://127.0.0.1:8000/v1/completions}`."""
     args: dict[str, Any] = Field(default={})
-    """Further arguments of `lm-eval run`: `{batch_size: 8, limit: 100, num_fewshot: 5, apply_chat_template: true}`."""
+    """Other arguments of `lm-eval run`: `{batch_size: 8, limit: 100, num_fewshot: 5, apply_chat_template: true}`."""
     include_path: str | None = None
-    """Folder with tasks of your own in lm-eval's YAML, relative to the configuration file."""
-    python: str | None = None
-    """Interpreter that has lm-eval. Null: that of `lidr env create eval`."""
+    """Folder of your own tasks in lm-eval's YAML format, relative to the configuration file."""
+    python: str | None = Field(default=None, json_schema_extra=HOW)
+    """Python interpreter that has lm-eval. Null: that of `lidr env create eval`."""
 
 
 class Eval(Section):
-    """What `lidr eval` measures, on prompts that were not trained on."""
+    """What `lidr eval` measures, on data that was not trained on."""
 
     models: dict[str, str] = Field(default={})
-    """Models to compare, each under a label: `{M0: Qwen/Qwen2-7B-Instruct, M1: runs/demo/model}`; for an `openai` server
-    the names that it serves. Empty: `model_name_or_path`, and the run's `model/` if training left one."""
+    """Models to compare, by label: `{M0: Qwen/Qwen2-7B-Instruct, M1: runs/demo/model}`. For an `openai` server, the names that
+    it serves. Empty: `model_name_or_path`, and the run's `model/` if there is one."""
     mgsm: str | None = None
-    """Path of MGSM's questions, with `{language}` in it; JSONL with `query` and `response`. Or `hub:juletxara/mgsm`: they are
-    loaded once from the Hub. Null: not measured."""
+    """Path of MGSM's questions (JSONL with `query` and `response`), with `{language}` in it, relative to the configuration file;
+    or `hub:juletxara/mgsm`, which downloads them once. Null: MGSM is not measured."""
     prompts: str | None = None
-    """Path of held-out prompts, with `{language}` in it: language fidelity, the AlpacaEval export, and with a judge
-    head-to-head comparisons. Null: none of them."""
+    """Path of held-out prompts, with `{language}` in it, relative to the configuration file. They give language fidelity, the
+    AlpacaEval export and, with a judge, head-to-head comparisons. Null: none of these."""
     outputs: dict[str, str] = Field(default={})
-    """Answers to `prompts` that others gave, each under a label: paths with `{language}` of JSON lists of `instruction` and
-    `output`, as AlpacaEval has them. They are measured and judged beside the models."""
+    """Other systems' answers to `prompts`, by label: paths, with `{language}` in them, of JSON lists of `instruction` and
+    `output` as AlpacaEval writes them. They are measured and judged alongside the models."""
     judge: Judge | None = None
-    """Who compares each model's answers with those of the first one, and for `lidr probe` chosen with rejected. Null: nobody."""
+    """Compares each model's answers with those of the first and, in `lidr probe`, chosen with rejected. Null: no judge."""
     lm_eval: LmEval | None = None
-    """Tasks of the lm-evaluation-harness. Null: none."""
+    """Tasks of the lm-evaluation-harness to run. Null: none."""
     limit: int | None = Field(default=None, ge=1)
-    """The first so many questions and prompts. Null: all."""
+    """Maximum number of questions and of prompts, taken from the beginning. Null: all."""
     max_tokens: int = Field(default=1024, ge=1)
-    """New tokens of an answer at most. What else an answer depends on is as in `generation`."""
+    """Maximum number of new tokens in an answer. The other settings of answers are those of `generation`."""
 
-    @model_validator(mode="after")
-    def _placeholders(self) -> "Eval":
-        if self.outputs and not self.prompts:
-            raise ValueError("outputs: needs the prompts that they answer: set prompts")
-        if both := sorted(set(self.models) & set(self.outputs)):
-            raise ValueError(f"outputs: {', '.join(both)} is a label in models too")
-        outputs = ((f"outputs.{label}", path) for label, path in self.outputs.items())
-        for name, path in (("mgsm", self.mgsm), ("prompts", self.prompts), *outputs):
-            if path is not None and "{language}" not in path and not (name == "mgsm" and path.startswith("hub:")):
-                raise ValueError(f"{name}: needs {{language}} in its path, as mgsm/{{language}}.jsonl")
-        return self
+    @field_validator("mgsm", "prompts")
+    @classmethod
+    def _pattern(cls, path: str | None, field: ValidationInfo) -> str | None:
+        from_hub = field.field_name == "mgsm" and path is not None and path.startswith("hub:")
+        if path is not None and "{language}" not in path and not from_hub:
+            raise ValueError(f"needs {{language}}, as in {field.field_name}/{{language}}.jsonl")
+        return path
+
+    @field_validator("outputs")
+    @classmethod
+    def _outputs(cls, outputs: dict[str, str], beside: ValidationInfo) -> dict[str, str]:
+        problems = [f"{label}: needs {{language}}" for label, path in outputs.items() if "{language}" not in path]
+        problems += [
+            f"{label}: models has this label too" for label in outputs if label in beside.data.get("models", {})
+        ]
+        if outputs and beside.data.get("prompts", "") is None:
+            problems.append("set prompts to the prompts that these answer")
+        if problems:
+            raise ValueError("\n".join(problems))
+        return outputs

@@ -1,34 +1,36 @@
-"""The section of what a row must pass."""
+"""The section `filters`."""
 
 from typing import Any, Literal
 
-from pydantic import model_validator
+from pydantic import field_validator
 
 from lidr_plugin.config.section import Number, Section
 
 
 class Filters(Section):
-    """What a pair must pass. Each can be false."""
+    """What a pair must pass to be kept. Each filter can be turned off with `false`."""
 
     truncated: bool = True
-    """Chosen, or the text that it was translated from, stopped at max_tokens."""
+    """Drops a pair whose chosen text, or the text it was translated from, was cut off at `max_tokens`."""
     identical: bool = True
-    """Chosen equals rejected."""
+    """Drops a pair whose chosen and rejected texts are equal."""
     off_target: bool = True
-    """Chosen is not in the pair's language."""
+    """Drops a pair whose chosen text is not in the pair's language."""
     repetition: bool = True
-    """Degenerate repetition in the chosen text."""
+    """Drops a pair whose chosen text repeats itself endlessly."""
     length_ratio: tuple[Number, Number] | Literal[False] = (0.2, 5.0)
-    """Bounds of the length in characters of chosen over rejected."""
+    """Bounds of the ratio of chosen to rejected length, in characters."""
 
-    @model_validator(mode="before")
+    @field_validator("length_ratio", mode="before")
     @classmethod
-    def _bounds(cls, data: Any) -> Any:
-        bounds = data.get("length_ratio") if isinstance(data, dict) else None
-        if isinstance(bounds, list):
-            if len(bounds) != 2 or not all(isinstance(x, int | float) and not isinstance(x, bool) for x in bounds):
-                raise ValueError("length_ratio is two numbers, [0.2, 5.0], or false")
-            if not 0 <= bounds[0] <= bounds[1]:
-                raise ValueError(f"length_ratio: {bounds[0]} to {bounds[1]} is an empty range")
-            return {**data, "length_ratio": tuple(bounds)}
-        return data
+    def _bounds(cls, bounds: Any) -> Any:
+        if bounds is False:
+            return bounds
+        numbers = isinstance(bounds, list | tuple) and [
+            x for x in bounds if isinstance(x, int | float) and not isinstance(x, bool)
+        ]
+        if not numbers or len(numbers) != 2 or len(bounds) != 2:
+            raise ValueError(f"expected two numbers, such as [0.2, 5.0], or false, found {bounds!r}")
+        if not 0 <= numbers[0] <= numbers[1]:
+            raise ValueError(f"{numbers[0]} to {numbers[1]} is an empty range")
+        return tuple(numbers)

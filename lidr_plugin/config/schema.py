@@ -1,10 +1,15 @@
-"""The configuration of a run: every key, its meaning, its default. Reading it from YAML is `configfile`'s work."""
+"""The configuration of a run: the keys at the top of `lidr.yaml` and, each in its own module, the sections.
+
+`engine` (and `translation.engine`, `eval.judge`) is in engine.py, `generation` and `translation` in generation.py, `filters` in
+filters.py, `train` in train.py, `eval` in evaluation.py; what they share is in section.py. methods.py lists the values of
+`method`. file.py reads a configuration and words what is wrong with it, from the values and places that source.py finds.
+"""
 
 import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from lidr_plugin import languages
 from lidr_plugin.config.engine import EngineSettings
@@ -16,99 +21,114 @@ from lidr_plugin.config.section import HOW, Section
 from lidr_plugin.config.train import Train
 
 
-def _check_language(code: Any) -> Any:
-    if isinstance(code, bool):
-        raise ValueError(
-            f"YAML reads an unquoted {'no' if code is False else 'yes'} as {code}; "
-            'for Norwegian write "no" with the quotes'
-        )
-    if isinstance(code, str) and not languages.is_known(code):
-        raise ValueError(f"{code!r} is no language code that lidr knows; codes look like de, sw or pt-BR")
+def _check_language(code: str) -> str:
+    if not languages.is_known(code):
+        raise ValueError(f"unknown language code {code!r}; codes look like de, sw or pt-BR")
     return code
 
 
-Language = Annotated[str, BeforeValidator(_check_language)]
+def _needs(placeholder: str, example: str) -> AfterValidator:
+    """Requires that a text contain a placeholder."""
+
+    def check(text: str) -> str:
+        if placeholder not in text:
+            raise ValueError(f"needs {placeholder}, as in {example}")
+        return text
+
+    return AfterValidator(check)
+
+
+Language = Annotated[str, AfterValidator(_check_language)]
+PromptPath = Annotated[str, _needs("{language}", "prompts/{language}.jsonl")]
+PromptTemplate = Annotated[str, _needs("{prompt}", "'{prompt} Answer in {language}.'")]
 
 
 class Columns(Section):
-    """Which columns of the prompt files hold what."""
+    """Names of the columns of the prompt files."""
 
     id: str = "id"
-    """Column of the row's id."""
+    """Column of the id."""
     instruction: str = "instruction"
     """Column of the prompt."""
     input: str = "input"
-    """Column of the prompt's second part; LLaMA-Factory joins the two with a line break. May be absent."""
+    """Column of the second part of the prompt, which follows the first after a line break. May be absent."""
     final_answer: str = "final_answer"
-    """Column of the right answer (a number), for `task: math`. May be absent."""
+    """Column of the correct answer (a number), for `task: math`. May be absent."""
 
 
 class Config(Section):
-    """The whole of `lidr.yaml`. Keys that LLaMA-Factory has too bear its names.
+    """The whole of `lidr.yaml`; three keys have no default. Keys that LLaMA-Factory has too bear its names.
 
-    Relative paths of prompts start from `folder`: the configuration file's, or the working directory where there is no file.
+        model_name_or_path: Qwen/Qwen2.5-7B-Instruct
+        languages: [de, no, sw]
+        prompts: prompts/{language}.jsonl
+
+    Relative paths of input start from `folder`: the configuration file's, or the working directory if there is no file.
     """
 
     _folder: Path = PrivateAttr(default=Path())
 
     model_name_or_path: str = Field(min_length=1)
-    """Hub id or directory of the model that is asked and trained."""
+    """Hub id or directory of the model that answers and is trained."""
     model_revision: str = "main"
     """Revision of a Hub id."""
     trust_remote_code: bool = False
-    """Whether a model may bring code that is run."""
+    """Whether code that comes with the model may be run."""
     template: str | None = None
-    """LLaMA-Factory's template for this model (`llama3`, `qwen`, …). Null: to be set before training."""
+    """LLaMA-Factory's template for this model (`llama3`, `qwen`, …). Null: it must be set before training."""
     dominant_language: Language = "en"
     """The language in which the model answers best."""
     languages: list[Language] = Field(min_length=1)
     """The non-dominant languages."""
-    prompts: str = Field(min_length=1)
-    """Path of the prompt files, with `{language}` in it; relative to the configuration file. JSON, JSONL, CSV, Parquet."""
+    prompts: PromptPath
+    """Path of the prompt files (JSON, JSONL, CSV or Parquet), with `{language}` in it, relative to the configuration file."""
     method: str = "imbalance"
     """What is made of the prompts: `imbalance` (preference pairs) or `alignment` (SFT rows of self-translations)."""
     columns: Columns = Columns()
-    """Which columns hold what."""
+    """Names of the columns of the prompt files."""
     join_on: Literal["id", "row"] = "id"
-    """How rows of the languages are matched: by their ids, or by their place in the file."""
+    """How the rows of different languages are matched: by `id`, or by their position in the file (`row`)."""
     max_prompts: int | None = Field(default=None, ge=1)
-    """The first so many prompts. Null: all. For `lidr iterate` so many in each round."""
+    """Maximum number of prompts, taken from the beginning; in `lidr iterate`, of each round. Null: all."""
     skip_prompts: int = Field(default=0, ge=0)
-    """So many prompts at the beginning of the files are left out."""
+    """Number of prompts to skip at the beginning of the files."""
     rounds: int = Field(default=2, ge=1)
-    """`lidr iterate`: rounds of build, train and evaluate. Each has new prompts: those after the last round's, or with
-    `{round}` in the path of `prompts` a file of its own."""
+    """`lidr iterate`: number of rounds of build, train and evaluate. Each round has new prompts: those after the previous
+    round's or, with `{round}` in the path of `prompts`, files of its own."""
     translate_prompts: bool = False
-    """Languages without a prompt file get their prompts by translation from the dominant language."""
+    """Prompts of languages without a prompt file are translated from the dominant language."""
     task: Literal["instruction", "math"] = "instruction"
-    """`math` asks for an answer in the prompt's language that ends in a number."""
-    prompt_template: str | None = None
-    """The user turn, with `{prompt}` and, if wanted, `{language}` (English name). Null: the prompt as it is, and for
-    `task: math` lidr's own wording. A prompt put in a template is the pair's instruction as it was sent."""
+    """`math`: the model is asked for an answer in the language of the prompt that ends with a number."""
+    prompt_template: PromptTemplate | None = None
+    """Template of the user turn, with `{prompt}` and optionally `{language}` (its English name). Null: the prompt as it is or, for
+    `task: math`, lidr's own wording. The dataset's instruction is the whole turn."""
     dominant_pairs: Literal["one", "all", "last", "none"] = "one"
-    """Pairs in the dominant language: one a prompt, taking turns; one for each language; the last language's; none."""
+    """Pairs in the dominant language for each prompt: `one`, the languages taking turns; `all`, one for each language; `last`,
+    that of the last language; or `none`."""
     translation_prompts: Literal["drop", "untranslated", "ignore"] = "drop"
-    """What becomes of prompts that ask for a translation themselves."""
+    """What is done with prompts that ask for a translation: `drop` them; `untranslated`, take their answers without translating
+    them; `ignore`, treat them like any other."""
     translation_prompt_ids: str | None = None
-    """A file with their ids, one a line, relative to the configuration file. Null: they are recognised."""
+    """File of the ids of prompts that ask for a translation, one per line, relative to the configuration file. Null: they are
+    recognised by their wording."""
     answer_filter: Literal["none", "chosen_correct", "contrast"] = "none"
-    """`chosen_correct`: the chosen answer is right; `contrast`: and the rejected one is wrong."""
+    """`chosen_correct`: the chosen answer must be correct. `contrast`: the rejected one must be wrong as well."""
     engine: EngineSettings = EngineSettings()
-    """Who answers."""
+    """What answers the requests, and how it is asked."""
     generation: Generation = Generation()
-    """How responses are drawn."""
+    """How responses are generated."""
     translation: Translation = Translation()
     """How texts are translated."""
     filters: Filters = Filters()
-    """What a pair must pass."""
+    """What a pair must pass to be kept."""
     output_dir: str = Field(default="runs/lidr", min_length=1, json_schema_extra=HOW)
-    """The run's directory, relative to the working directory."""
+    """Directory of the run, relative to the working directory."""
     store: str | None = Field(default=None, json_schema_extra=HOW)
-    """The file of all completions. Null: `completions.sqlite` in `output_dir`."""
+    """File of all completions. Null: `completions.sqlite` in `output_dir`."""
     dataset_name: str = Field(default="lidr", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Name of the dataset in `data/dataset_info.json`."""
     train: Train = Train()
-    """What becomes of the dataset."""
+    """How the dataset is trained on."""
     eval: Eval = Eval()
     """What `lidr eval` measures."""
 
@@ -123,45 +143,48 @@ class Config(Section):
             raise ValueError(f"train.method: sft_baseline means method: alignment; method is {data['method']!r}")
         return {**data, "method": "alignment", "train": {**train, "method": "full"}}
 
-    @model_validator(mode="after")
-    def _coherent(self) -> "Config":
-        problems = []
-        if self.method not in METHODS:
-            near = difflib.get_close_matches(self.method, METHODS, 1, 0.4)
-            meant = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(METHODS)}"
-            problems.append(f"method: {self.method!r} is no method{meant}")
-        elif self.stage == "sft" and self.answer_filter == "contrast":
-            problems.append(
-                f"answer_filter: contrast compares two answers, and {self.method} has one: set chosen_correct"
-            )
-        if self.dominant_language in self.languages:
-            problems.append(f"languages: {self.dominant_language} is the dominant language; list the others only")
-        repeated = sorted({code for code in self.languages if self.languages.count(code) > 1})
-        if repeated:
-            problems.append(f"languages: {', '.join(repeated)} stands there twice")
-        if "{language}" not in self.prompts:
-            problems.append("prompts: needs {language} in its path, as prompts/{language}.jsonl")
-        if self.answer_filter != "none" and self.task != "math":
-            problems.append("answer_filter: needs task: math")
-        if self.prompt_template is not None and "{prompt}" not in self.prompt_template:
-            problems.append("prompt_template: lacks {prompt}")
+    @field_validator("languages")
+    @classmethod
+    def _others(cls, codes: list[str], beside: ValidationInfo) -> list[str]:
+        problems = [f"{code} is listed more than once" for code in dict.fromkeys(codes) if codes.count(code) > 1]
+        if (dominant := beside.data.get("dominant_language")) in codes:
+            problems.append(f"{dominant} is the dominant language; list only the others")
         if problems:
             raise ValueError("\n".join(problems))
-        return self
+        return codes
+
+    @field_validator("method")
+    @classmethod
+    def _known_method(cls, method: str) -> str:
+        if method not in METHODS:
+            near = difflib.get_close_matches(method, METHODS, 1, 0.4)
+            meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(METHODS)}"
+            raise ValueError(f"unknown method {method!r}; {meant}")
+        return method
+
+    @field_validator("answer_filter")
+    @classmethod
+    def _answers(cls, wanted: str, beside: ValidationInfo) -> str:
+        method = beside.data.get("method")
+        if wanted != "none" and beside.data.get("task") == "instruction":
+            raise ValueError("needs task: math")
+        if wanted == "contrast" and method in METHODS and METHODS[method].stage == "sft":
+            raise ValueError(f"contrast compares two answers, and {method} has one: set chosen_correct")
+        return wanted
 
     def model_post_init(self, context: Any) -> None:
-        """Takes the folder from the validation's context, where the reader of a file puts it."""
+        """Takes the folder from the context of the validation, where the reader of a file puts it."""
         if context:
             self._folder = context["folder"]
 
     @property
     def folder(self) -> Path:
-        """Where relative paths of prompts start from."""
+        """Where relative paths of input start from."""
         return self._folder
 
     @property
     def stage(self) -> Literal["dpo", "sft"]:
-        """LLaMA-Factory's stage for what the method makes."""
+        """LLaMA-Factory's stage for the rows that the method makes."""
         return METHODS[self.method].stage
 
     @property
@@ -170,5 +193,5 @@ class Config(Section):
         return [self.dominant_language, *self.languages]
 
     def prompt_path(self, language: str) -> Path:
-        """Where the prompts of a language are."""
+        """Path of the prompts of a language."""
         return self.folder / self.prompts.replace("{language}", language)

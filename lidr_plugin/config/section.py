@@ -1,19 +1,22 @@
-"""What all sections of the configuration share."""
+"""What all sections of the configuration share, and the walk over their keys."""
 
-from collections.abc import Iterator
-from typing import Annotated, Any
+from collections.abc import Iterator, Set
+from typing import Annotated, Any, NamedTuple, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 from pydantic.config import JsonDict
+from pydantic.fields import FieldInfo
 
 HOW: JsonDict = {"changes_results": False}
-"""Marks a key that says how the work is done and not what comes of it: `Field(json_schema_extra=HOW)`."""
+"""Marks a key that says how the work is done, not what comes of it: `Field(json_schema_extra=HOW)`."""
 
 
 class Section(BaseModel):
-    """What all sections share: frozen, no unknown keys, a docstring under each key."""
+    """A section: frozen, no unknown keys, a docstring under each key. JSON, to which it is written, has no infinity."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, strict=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, strict=True, allow_inf_nan=False
+    )
 
 
 def _as_float(value: Any) -> Any:
@@ -21,20 +24,45 @@ def _as_float(value: Any) -> Any:
 
 
 Number = Annotated[float, BeforeValidator(_as_float)]
-"""A number that YAML may write without a point."""
+"""A number that may be written without a decimal point."""
+
+
+class Key(NamedTuple):
+    """A key of the configuration, by its dotted name."""
+
+    name: str
+    field: FieldInfo
+    section: type[BaseModel] | None
+    """The section that is its value, whether always there or optional."""
+
+    @property
+    def changes_results(self) -> bool:
+        """Whether two runs that differ in this key alone may have different results."""
+        return self.field.json_schema_extra != HOW
+
+
+def keys(model: type[BaseModel], prefix: str = "") -> Iterator[Key]:
+    """Every key of a section and of the sections inside it, optional ones included, in the order of their definition."""
+    for name, field in model.model_fields.items():
+        kinds = [field.annotation, *get_args(field.annotation)]
+        section = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+        yield Key(prefix + name, field, section)
+        if section is not None:
+            yield from keys(section, f"{prefix}{name}.")
 
 
 def results_of(section: BaseModel, prefix: str = "") -> dict[str, Any]:
     """The keys that change results, by their dotted names, with JSON values; what is marked `HOW` is left out."""
-    return dict(_flat(section.model_dump(mode="json"), section, prefix))
+    how = {prefix + key.name for key in keys(type(section)) if not key.changes_results}
+    return dict(_flat(section.model_dump(mode="json"), how, prefix))
 
 
-def _flat(values: dict[str, Any], section: Any, prefix: str) -> Iterator[tuple[str, Any]]:
-    fields = type(section).model_fields if isinstance(section, BaseModel) else {}
+def _flat(values: dict[str, Any], without: Set[str], prefix: str) -> Iterator[tuple[str, Any]]:
     for key, value in values.items():
-        if key in fields and fields[key].json_schema_extra == HOW:
+        name = prefix + key
+        if name in without:
             continue
         if isinstance(value, dict) and value:
-            yield from _flat(value, getattr(section, key, None), f"{prefix}{key}.")
+            yield from _flat(value, without, f"{name}.")
         else:
-            yield f"{prefix}{key}", value
+            yield name, value

@@ -1,4 +1,4 @@
-"""The section of training."""
+"""The section `train`."""
 
 import difflib
 from typing import Any, Literal
@@ -16,32 +16,32 @@ _NOT_HERE = {
     "adapter-free base as the reference; set model_name_or_path to the merged model",
     "create_new_adapter": "a round starts from merged weights; there is no adapter to add one to",
 }
-"""LLaMA-Factory's keys that have another place, or none."""
+"""LLaMA-Factory's keys that are set elsewhere, or not at all."""
 
 
 class Train(BaseModel):
-    """What becomes of the dataset. Any key that is not here goes to LLaMA-Factory as it is."""
+    """How the dataset is trained on. Any other key is passed to LLaMA-Factory unchanged."""
 
     model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True, strict=True)
 
     method: Literal["full", "lora", "qlora"] = "lora"
     """How it is trained: `full`, `lora` or `qlora`. (`sft_baseline` is short for `method: alignment` with `full`.)"""
     global_batch_size: int | None = Field(default=None, ge=1)
-    """Rows a step, over all GPUs. Null: the paper's, 16 (instruction), 64 (math) or 128 (SFT rows)."""
+    """Rows per step, over all GPUs. Null: the paper's 16 (instruction), 64 (math) or 128 (SFT rows)."""
     drop_over_cutoff: bool = False
-    """Leaves out pairs longer than `cutoff_len` tokens, which LLaMA-Factory would cut; they are listed beside the dataset."""
+    """Leaves out rows longer than `cutoff_len` tokens, which LLaMA-Factory would cut off; they are listed beside the dataset."""
     allow_template_mismatch: bool = False
-    """Trains although LLaMA-Factory's template and the model's chat template give different tokens."""
+    """Trains even if LLaMA-Factory's template and the model's chat template give different tokens."""
     merge_dtype: Literal["bfloat16", "float32"] = "bfloat16"
-    """Type of the weights in `model/`. Small updates round away in bfloat16; `lidr train` says how much."""
+    """Type of the weights in `model/`. bfloat16 rounds small updates away; `lidr train` says how much."""
     python: str | None = Field(default=None, json_schema_extra=HOW)
-    """Interpreter that has LLaMA-Factory. Null: that of `lidr env create train`."""
+    """Python interpreter that has LLaMA-Factory. Null: that of `lidr env create train`."""
     env: dict[str, str | int] = Field(default={}, json_schema_extra=HOW)
-    """Environment of `llamafactory-cli`, as `{NNODES: 2, NODE_RANK: 0, MASTER_ADDR: 10.0.0.1}`."""
+    """Environment variables of `llamafactory-cli`, such as `{NNODES: 2, NODE_RANK: 0, MASTER_ADDR: 10.0.0.1}`."""
 
     @property
     def llamafactory(self) -> dict[str, Any]:
-        """The keys that are not lidr's; null takes a recipe's key away."""
+        """The keys that are not lidr's; null removes a key of the recipe."""
         return dict(self.model_extra or {})
 
     @model_validator(mode="after")

@@ -6,10 +6,10 @@ from itertools import islice
 from typing import NamedTuple
 
 from lidr_plugin import files
-from lidr_plugin.completions.budget import ask
+from lidr_plugin.completions.answers import ask
 from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.engines.base import backend_of
-from lidr_plugin.completions.models import model_of
+from lidr_plugin.completions.models import Purpose, model_of
 from lidr_plugin.completions.requests import Chat
 from lidr_plugin.completions.store import Store
 from lidr_plugin.config.schema import Config
@@ -169,6 +169,6 @@ def _names_of(config: Config, run: RunDirectory) -> dict[str, str]:
 def _model(config: Config, label: str, name: str) -> Model:
     """Whoever answers under a label; `engine.weights` and `engine.model` name one model, not several."""
     engine = config.engine.model_copy(update={"weights": None, "model": name})
-    key, longest = f"eval.models: {label}", config.eval.max_tokens
+    purpose = Purpose(f"eval.models: {label}", config.eval.max_tokens)
     # An answer that is missing would change the numbers: no request may fail.
-    return model_of(config, engine, name, config.model_revision, key, longest, "vllm.log")._replace(max_failures=0)
+    return model_of(config, engine, name, config.model_revision, purpose)._replace(max_failures=0)

@@ -1,7 +1,7 @@
 """Shares, means and estimates with their intervals."""
 
 import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias, TypeVar
 
@@ -82,7 +82,7 @@ def grouped(items: Iterable[tuple[K, V | None]]) -> dict[K, list[V]]:
     return found
 
 
-def percent(share: Share | Mapping[str, float]) -> str:
-    """A share, or its `json`, in percent with its interval: `93.3 (79-98)`."""
-    x = share.json() if isinstance(share, Share) else share
-    return f"{100 * float(x['share']):.1f} ({100 * float(x['low']):.0f}-{100 * float(x['high']):.0f})"
+def percent(share: Share) -> str:
+    """In percent with its interval: `93.3 (79-98)`."""
+    low, high = share.interval
+    return f"{100 * share.share:.1f} ({100 * low:.0f}-{100 * high:.0f})"

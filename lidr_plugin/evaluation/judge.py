@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from lidr_plugin.completions.budget import Budget, ask
-from lidr_plugin.completions.models import other_model
+from lidr_plugin.completions.answers import ask
+from lidr_plugin.completions.budget import Budget
+from lidr_plugin.completions.models import Purpose, other_model
 from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
 from lidr_plugin.completions.store import Store
 from lidr_plugin.config.schema import Config
@@ -100,7 +101,8 @@ class JudgeModel:
         assert config.eval.judge is not None
         wanted = config.eval.judge
         # A verdict that failed must not count as one that could not be read: no request may fail.
-        self._model = other_model(config, wanted, "eval.judge", wanted.max_tokens, "judge.log")._replace(max_failures=0)
+        purpose = Purpose("eval.judge", wanted.max_tokens, "judge.log", _TOP_LOGPROBS)
+        self._model = other_model(config, wanted, purpose)._replace(max_failures=0)
         # Greedy and without a penalty: the likeliest letter is wanted; the seed only has to be the same each time.
         greedy = {"temperature": 0.0, "top_p": 1.0, "repetition_penalty": 1.0}
         self._sampling = Sampling(max_tokens=wanted.max_tokens, seed=42, thinking=False, **greedy)

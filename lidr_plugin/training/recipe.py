@@ -8,8 +8,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-import yaml
-
 from lidr_plugin import files
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
@@ -65,7 +63,10 @@ class Composed(NamedTuple):
 @cache
 def layers() -> Mapping[str, Any]:
     """The content of `recipes/layers.yaml`."""
-    loaded: Mapping[str, Any] = yaml.safe_load((resources.files("lidr_recipes") / "layers.yaml").read_text())
+    from ruamel.yaml import YAML
+
+    text = (resources.files("lidr_recipes") / "layers.yaml").read_text()
+    loaded: Mapping[str, Any] = YAML(typ="safe", pure=True).load(text)
     return loaded
 
 
@@ -173,7 +174,6 @@ _LOSS = ": DPO with beta 0.1 plus the chosen text's length-normalised NLL with w
 
 def render(settings: Mapping[str, Any], config: Config, launch: Launch, *, pairs: int, path: Path) -> str:
     """The file's text, with a head that says what it is and how to run it."""
-    body = yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True, width=120)
     each = int(settings["per_device_train_batch_size"]) * int(settings["gradient_accumulation_steps"])
     forced = "deepspeed" in settings and launch.gpus < 2 and not launch.ray
     words = dict(launch.env)
@@ -190,7 +190,7 @@ def render(settings: Mapping[str, Any], config: Config, launch: Launch, *, pairs
         es="" if launch.world == 1 else "es",
         machine="" if launch.gpus else "; no GPU was found, so use_cpu is on",
     )
-    return head + body
+    return head + files.yaml_of(settings)
 
 
 class Recipe(NamedTuple):
