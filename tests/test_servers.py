@@ -10,7 +10,7 @@ import pytest
 
 from lidr_plugin.completions.engines.servers import Vllm, arguments
 from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
-from lidr_plugin.config.engine import Engine
+from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.errors import EngineError, RequestError, RunError
 from tests.support import vllm_server
 
@@ -18,7 +18,7 @@ REQUEST = Chat("w", (Message("user", "hello"),), Sampling(0.0, 1.0, 100, 1.1, 42
 
 
 def vllm(folder: Path, behave: str, *, startup_timeout: float = 60) -> Vllm:
-    config = Engine(
+    config = EngineSettings(
         backend="vllm",
         python=vllm_server.interpreter(folder),
         args={"behave": behave},
