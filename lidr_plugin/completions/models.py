@@ -39,6 +39,8 @@ def _model(
     config: Config, settings: EngineSettings, name: str, revision: str, key: str, max_tokens: int, log: str
 ) -> Model:
     log_file: Path = RunDirectory.of(config.output_dir, config.store).path / log
+    # First, for a model that is not there is wrong input, whatever is installed.
+    identity = weights_of(settings, name, revision, key=key)
     engine = build_engine(
         settings,
         model=name,
@@ -47,4 +49,4 @@ def _model(
         log=log_file,
         max_tokens=max_tokens,
     )
-    return Model(engine, settings.concurrency, settings.max_failures, weights_of(settings, name, revision, key=key))
+    return Model(engine, settings.concurrency, settings.max_failures, identity)
