@@ -22,17 +22,18 @@ def train(
 
     Interrupted or killed, the same command goes on from the last checkpoint. A finished training is not repeated.
     """
+    import lidr_plugin
     from lidr_plugin.config.file import load
-    from lidr_plugin.training import train as library
+    from lidr_plugin.training.train import dry_run as check
 
     def say(line: str) -> None:
         typer.echo(line, err=True)
 
     settings = load(config, overrides or [])
     if dry_run:
-        typer.echo(library.dry_run(settings, say), nl=False)
+        typer.echo(check(settings, say), nl=False)
         return
-    done = library.train(settings, restart=restart, say=say)
+    done = lidr_plugin.train(settings, restart=restart, say=say)
     if done.state is None:
         typer.echo("trained as a further node; the first one keeps the result")
         return

@@ -11,9 +11,8 @@ from lidr_plugin.files import write_json
 from lidr_plugin.run_directory import RunDirectory
 from tests.conftest import Lidr, prompts, write_config, write_prompts
 from tests.support.browser import measured
+from tests.support.evaluation import Scripted, write_mgsm
 from tests.support.server import FakeServer, running
-from tests.test_eval import write_mgsm
-from tests.test_judge import Scripted
 
 HOSTILE = "<script>document.title = 'broken'</script>"
 

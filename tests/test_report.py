@@ -5,12 +5,12 @@ import re
 from pathlib import Path
 
 import pytest
+from lidr_plugin.pages.report import write_report
 
 from lidr_plugin.completions.progress import Meter
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.counts import Counts
 from lidr_plugin.methods.base import Drop, Outcome, Preference, Reason, Text
-from lidr_plugin.pages.report import write_report
 from lidr_plugin.prompts.prompt import PromptText
 from lidr_plugin.run_directory import RunDirectory
 from tests.support.browser import measured
