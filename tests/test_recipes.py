@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 
 from lidr_plugin.doctor import conflict
 from lidr_plugin.errors import InputError
-from lidr_plugin.training.batch import possible, split
 from lidr_plugin.training.llamafactory_cli import cause_of, sweep_checkpoints
 from lidr_plugin.training.memory import estimate, shape_of
 from lidr_plugin.training.plan import parse_gpus
-from lidr_plugin.training.processes import read_launch
+from lidr_plugin.training.processes import possible, read_launch, split
 from lidr_plugin.training.recipe import compose, layers, propose_template
 from recipes.generate import recipes
 from tests.conftest import Lidr, prompts, write_config, write_prompts
