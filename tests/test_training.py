@@ -12,6 +12,7 @@ from lidr_plugin.machine.environments import llamafactory_names, python_of
 from tests.conftest import Lidr, rows_of
 from tests.support.child import PATIENCE, killed, started, until
 from tests.support.trained import (
+    CHECKPOINT,
     QUICK,
     ROOT,
     SMALL,
@@ -24,7 +25,6 @@ from tests.support.trained import (
     state,
     train,
 )
-from tests.test_real import CHECKPOINT
 
 pytestmark = pytest.mark.train
 TWO_RANKS = {"FORCE_TORCHRUN": 1, "NPROC_PER_NODE": 2, "DS_ACCELERATOR": "cpu"}

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from lidr_plugin.machine.environments import home
 from tests.conftest import Lidr, prompts, write_config, write_prompts
 from tests.support.child import PATIENCE
 from tests.support.server import FakeServer, running
@@ -21,6 +22,9 @@ QUICK = {
     "TOKENIZERS_PARALLELISM": "false",
 }
 """The environment of a training of a tiny model: one thread each, for the tests run side by side."""
+
+CHECKPOINT = Path(os.environ.get("LIDR_TEST_MODEL") or home() / "test-model")
+"""A real chat model of 0.6B parameters, where there is one."""
 
 SMALL: dict[str, Any] = {"cutoff_len": 512, "preprocessing_num_workers": 1, "plot_loss": False}
 
