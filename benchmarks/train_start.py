@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lidr_plugin.config.file import load
 from lidr_plugin.run_directory import RunDirectory
-from lidr_plugin.training.environment import environment, interpreter
+from lidr_plugin.training.llamafactory_cli import environment, interpreter
 
 
 def first_step(command: list[str], run: RunDirectory, env: dict[str, str]) -> float:

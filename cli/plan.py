@@ -37,7 +37,7 @@ def plan(
         parts = (memory.weights, states, memory.reference, memory.activations, memory.logits, memory.total)
         batch = row.settings["per_device_train_batch_size"], row.settings["gradient_accumulation_steps"], row.processes
         table.add_row(
-            f"{row.method.removesuffix('_baseline')} {row.sharding.removeprefix('zero3_')}".strip(),
+            f"{row.method} {row.sharding.removeprefix('zero3_')}".strip(),
             *(f"{size / 2**30:.1f}" for size in parts),
             {True: "yes", False: "no", None: "?"}[row.fits],
             "x".join(map(str, batch)),
@@ -51,7 +51,7 @@ def plan(
     hours = [f"{row.method} {row.sharding} {row.hours:.1f} h".replace("  ", " ") for row in found.rows if row.hours]
     if hours:
         typer.echo(f"time, by arithmetic at 30 % of the GPU's speed: {', '.join(hours)}")
-    if not found.pairs:
+    if not found.dataset.rows:
         typer.echo("steps and time are told when the dataset is built")
 
 

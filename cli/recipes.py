@@ -8,7 +8,7 @@ import typer
 
 def ls() -> None:
     """List the shipped LLaMA-Factory recipes."""
-    from lidr_plugin.training.shipped import shipped
+    from lidr_plugin.training.recipe import shipped
 
     for recipe in shipped():
         typer.echo(f"{recipe.name:44} {recipe.about}")
@@ -21,9 +21,9 @@ def cp(
     ] = Path(),
 ) -> None:
     """Copy a recipe, and the DeepSpeed file that it names."""
-    from lidr_plugin.training.shipped import copy
+    from lidr_plugin.training.recipe import copy_shipped
 
-    for path in copy(name, target):
+    for path in copy_shipped(name, target):
         typer.echo(str(path))
 
 

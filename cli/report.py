@@ -1,4 +1,4 @@
-"""`lidr report`: one page over a run and its rounds."""
+"""`lidr report`: the page of a run and its rounds, rendered again."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,13 +9,13 @@ import typer
 def report(
     run_dir: Annotated[Path, typer.Argument(help="The output_dir of a run, or of `lidr iterate`.")],
 ) -> None:
-    """One self-contained page of a run: models by language, head-to-head, pairs, training curves, answers side by side.
+    """Render a run's page again: report.html, report.md and report.json, from whatever the run has.
 
-    Also as Markdown and JSON. It shows what is there: after build-pairs the pairs, after train the curves, after eval the rest.
+    After build-pairs it shows the pairs, after train the curves too, after eval the results; each of them renders it itself.
     """
-    from lidr_plugin.pages import write_overview
+    import lidr_plugin
 
-    for path in write_overview(run_dir):
+    for path in lidr_plugin.report(run_dir):
         typer.echo(path)
 
 

@@ -22,29 +22,31 @@ def train(
 
     Interrupted or killed, the same command goes on from the last checkpoint. A finished training is not repeated.
     """
+    import lidr_plugin
     from lidr_plugin.config.file import load
-    from lidr_plugin.training import train as library
+    from lidr_plugin.training.train import dry_run as check
 
     def say(line: str) -> None:
         typer.echo(line, err=True)
 
     settings = load(config, overrides or [])
     if dry_run:
-        typer.echo(library.rehearse(settings, say), nl=False)
+        typer.echo(check(settings, say), nl=False)
         return
-    done = library.train(settings, restart=restart, say=say)
-    if not done.state:
+    done = lidr_plugin.train(settings, restart=restart, say=say)
+    if done.state is None:
         typer.echo("trained as a further node; the first one keeps the result")
         return
-    result, merged = done.state["result"], done.state["merge"]
     if done.repeated:
         typer.echo("trained before with these settings; nothing to do (--restart trains anew)")
-    loss = "" if result.get("train_loss") is None else f"mean loss {result['train_loss']:.4f}, "
-    typer.echo(f"trained  {loss}{result.get('train_runtime', 0):.0f} s; {done.run.train_log}")
-    typer.echo(
-        f"verified {merged['modules']} modules; training moved the log-probabilities by {merged['shift']:.3g}, "
-        f"saving lost {merged['lost']:.1%} of that"
-    )
+    if result := done.state.result:
+        loss = "" if result.train_loss is None else f"mean loss {result.train_loss:.4f}, "
+        typer.echo(f"trained  {loss}{result.train_runtime:.0f} s; {done.run.train_log}")
+    if proof := done.state.merge:
+        typer.echo(
+            f"verified {proof.modules} modules; training moved the log-probabilities by {proof.shift:.3g}, "
+            f"saving lost {proof.lost:.1%} of that"
+        )
     typer.echo(f"model    {done.run.model}")
 
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from lidr_plugin.dataset.build import Built
     from lidr_plugin.dataset.dryrun import DryRun
     from lidr_plugin.errors import EngineError, InputError, Interrupted, LidrError, RequestError, RunError, StoreError
-    from lidr_plugin.evaluation.evaluate import Evaluated
-    from lidr_plugin.evaluation.probe import Probed
+    from lidr_plugin.evaluation.benchmarks.base import Benchmark
+    from lidr_plugin.evaluation.results import Probe, Results
     from lidr_plugin.methods.base import Ask, Drop, Method, Outcome, Preference, Reason, Sft, Text
     from lidr_plugin.methods.filters import Filter, filters_of
     from lidr_plugin.prompts.prompt import Prompt, PromptText
@@ -140,8 +140,9 @@ def build_pairs(
     from lidr_plugin.completions.progress import Meter
     from lidr_plugin.completions.store import Store
     from lidr_plugin.dataset.build import Built, build
+    from lidr_plugin.dataset.counts import write_report
     from lidr_plugin.dataset.prepare import Prepared
-    from lidr_plugin.pages.report import write_report
+    from lidr_plugin.pages import write_page
     from lidr_plugin.training.recipe import recipe_for, write_recipe
 
     with Prepared(config, method=method, filters=filters, engine=engine) as ready:
@@ -154,7 +155,9 @@ def build_pairs(
             with Store(run.store) as store:
                 counts = build(ready, store, meter)
             write_recipe(config, run, ready.stage, rows=sum(counts.pairs.values()))
-            return Built(run, write_report(run, config, counts, meter))
+            report = write_report(run, config, counts, meter, ready.method.reasons)
+            write_page(run)
+            return Built(run, report)
 
 
 def dry_run(config: Config, *, method: Method | None = None) -> DryRun:
@@ -172,7 +175,7 @@ def dry_run(config: Config, *, method: Method | None = None) -> DryRun:
         return rehearse(ready)
 
 
-def probe(config: Config, *, sample: int = 64) -> Probed:
+def probe(config: Config, *, sample: int = 64) -> Probe:
     """Measures the imbalance on a sample of the prompts, before anything is trained.
 
     Raises:
@@ -195,9 +198,13 @@ def train(config: Config, *, restart: bool = False, say: Callable[[str], None] =
         InputError: something is wrong with the configuration, the dataset or the template.
         RunError: the training or the merge failed.
     """
+    from lidr_plugin.pages import write_page
     from lidr_plugin.training.train import train as run
 
-    return run(config, restart=restart, say=say)
+    trained = run(config, restart=restart, say=say)
+    if trained.state:  # a further node leaves the page to the first
+        write_page(trained.run)
+    return trained
 
 
 def plan(config: Config, *, gpus: str | None = None) -> Plan:
@@ -215,16 +222,23 @@ def plan(config: Config, *, gpus: str | None = None) -> Plan:
     return estimate(config, parse_gpus(gpus) if gpus else None)
 
 
-def evaluate(config: Config) -> Evaluated:
+def evaluate(config: Config, *, benchmarks: Sequence[Benchmark] | None = None) -> Results:
     """Measures one model or several side by side on what the section `eval` names.
+
+    Args:
+        benchmarks: in place of those that the configuration names.
 
     Raises:
         InputError: nothing is to be measured, or a file or a model is not there.
         RunError: a request failed for good; what was answered is kept.
     """
     from lidr_plugin.evaluation.evaluate import evaluate as measure
+    from lidr_plugin.pages import write_page
+    from lidr_plugin.run_directory import RunDirectory
 
-    return measure(config)
+    results = measure(config, benchmarks=benchmarks)
+    write_page(RunDirectory.of(config.output_dir, config.store))
+    return results
 
 
 def iterate(
@@ -250,11 +264,13 @@ def iterate(
 
 
 def report(run_dir: str | Path) -> list[Path]:
-    """Renders the page of a run again, from its files; returns what was written.
+    """Renders the page of a run, or of the rounds in it, again from its files; returns what was written.
 
     Raises:
-        InputError: there is no run.
+        InputError: there is no run, or a file of it is damaged.
+        RunError: the page cannot be written.
     """
-    from lidr_plugin.pages import write_overview
+    from lidr_plugin.pages import write_page
+    from lidr_plugin.run_directory import RunDirectory
 
-    return list(write_overview(Path(run_dir)))
+    return write_page(RunDirectory(Path(run_dir)))

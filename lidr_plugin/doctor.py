@@ -25,10 +25,11 @@ from lidr_plugin.machine.environments import llamafactory_names
 from lidr_plugin.machine.gpus import has_gpu
 from lidr_plugin.machine.hub import is_path
 from lidr_plugin.run_directory import RunDirectory
-from lidr_plugin.training.checks import Verdict
-from lidr_plugin.training.environment import Script, check_job, interpreter
+from lidr_plugin.training.checks import check_template
+from lidr_plugin.training.llamafactory_cli import interpreter
 from lidr_plugin.training.plan import architecture
-from lidr_plugin.training.recipe import launch_of, propose_template, train_settings
+from lidr_plugin.training.processes import launch_of
+from lidr_plugin.training.recipe import propose_template, train_settings
 from lidr_plugin.training.train import quantised
 
 _PROMPTS = 16
@@ -139,7 +140,7 @@ def _training(config: Config, rows: list[dict[str, str]]) -> Iterator[Finding]:
     """What training would meet: the split of the batch, a quantised base, the template's tokens, the rows' lengths."""
     run = RunDirectory(Path(config.output_dir).expanduser())
     try:
-        model, _ = architecture(config.model_name_or_path, config.model_revision)
+        model = architecture(config.model_name_or_path, config.model_revision)
     except InputError as error:
         model = {}
         yield Finding("wrong" if is_path(config.model_name_or_path) else "note", "weights", error.message, error.hint)
@@ -148,7 +149,7 @@ def _training(config: Config, rows: list[dict[str, str]]) -> Iterator[Finding]:
         yield Finding("wrong", "weights", found, "name the unquantised model; train.method=qlora quantises it itself")
     try:
         launch = launch_of(config)
-        settings = train_settings(config, run, launch, dataset=config.dataset_name, stage=stage_on_disk(config, run))
+        settings = train_settings(config, run, launch, stage=stage_on_disk(config, run))
         python = interpreter(config)
     except InputError as error:
         yield Finding("note", "training", error.message, error.hint)
@@ -156,17 +157,17 @@ def _training(config: Config, rows: list[dict[str, str]]) -> Iterator[Finding]:
     batch = settings["per_device_train_batch_size"], settings["gradient_accumulation_steps"], launch.world
     yield Finding("ok", "batch", "{} x {} accumulated x {} processes".format(*batch))
     try:
-        script = Script(python, "check", check_job(config, run, settings, rows), launch.env)
-        verdict = Verdict(script.result(), settings)
+        parity = check_template(settings, python, launch.env, rows=rows)
     except RunError as error:
         yield Finding("note", "template parity", error.message, "it is compared when the model's tokenizer can be read")
         return
-    if problem := verdict.problem:
+    if problem := parity.problem:
         yield Finding("wrong", "template parity", problem.message, problem.hint)
     else:
-        yield Finding("ok", "template parity", verdict.agreement)
-    if length := verdict.length(dropped=config.train.drop_over_cutoff):
-        yield Finding("note" if verdict.over else "ok", "lengths", length)
+        yield Finding("ok", "template parity", parity.agreement)
+    if lengths := parity.lengths:
+        words = lengths.words(dropped=config.train.drop_over_cutoff)
+        yield Finding("note" if lengths.over else "ok", "lengths", words)
 
 
 def _rows(ready: Prepared) -> list[dict[str, str]]:

@@ -60,6 +60,11 @@ class RunDirectory:
         return self.path / "report.html"
 
     @property
+    def report_md(self) -> Path:
+        """Its tables, for a README."""
+        return self.path / "report.md"
+
+    @property
     def train_yaml(self) -> Path:
         """A complete recipe for `llamafactory-cli train`."""
         return self.path / "train.yaml"
@@ -106,10 +111,6 @@ class RunDirectory:
     def eval_results(self) -> Path:
         """What `lidr eval` measured."""
         return self.path / "eval" / "results.json"
-
-    def overview(self, kind: str) -> Path:
-        """The page over the whole run, as `html`, `md` or `json`."""
-        return self.path / f"overview.{kind}"
 
     def of_node(self, rank: int) -> tuple[Path, Path]:
         """Recipe and log of a training's further node, which may share this directory with the first."""

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lidr_plugin.files import yaml_of
-from lidr_plugin.training.batch import split
 from lidr_plugin.training.memory import estimate, shape_of
+from lidr_plugin.training.processes import split
 from lidr_plugin.training.recipe import Settings, Stage, compose, layers
 
 ROOT = Path(__file__).parent
@@ -54,7 +54,7 @@ def recipe(family: str, task: str, method: str, number: int) -> tuple[str, str]:
         **composed.settings,
     }
     preferred = settings.pop("per_device_train_batch_size")
-    ways = split(composed.global_batch, hardware.gpus, per_device=None, accumulation=None, preferred=preferred)
+    ways = split(composed.global_batch, hardware.gpus, preferred=preferred)
     settings |= {"per_device_train_batch_size": ways.per_device, "gradient_accumulation_steps": ways.accumulation}
     zero = settings.get("deepspeed", "")
     if zero:

@@ -12,6 +12,10 @@ import yaml
 
 from lidr_plugin.machine.environments import python_of
 from tests.support.child import LIDR, PATIENCE
+from tests.support.inside import in_process
+
+# No test asks the real Hub. Those that ask one of their own do it in a child: huggingface_hub reads its settings once.
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 LANGUAGES = ("en", "de", "es", "fr")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -100,14 +104,28 @@ Lidr = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def lidr(tmp_path: Path) -> Lidr:
-    """Runs the command in a child process, in the test's folder."""
+def lidr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lidr:
+    """Runs the command in this process, in the test's folder: what it prints, and its exit status."""
+    monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Any:
-        command = [*LIDR, *map(str, arguments)]
-        merged = {**os.environ, "HF_HUB_OFFLINE": "1", **(env or {})}
+        with monkeypatch.context() as patched:
+            for name, value in (env or {}).items():
+                patched.setenv(name, value)
+            return in_process(*map(str, arguments))
+
+    return run
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Lidr:
+    """Runs the command as users do, as a process of its own, in the test's folder."""
+
+    def run(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Any:
+        words = [*LIDR, *map(str, arguments)]
+        merged = {**os.environ, **(env or {})}
         return subprocess.run(
-            command, capture_output=True, text=True, cwd=tmp_path, timeout=PATIENCE, check=False, env=merged
+            words, capture_output=True, text=True, cwd=tmp_path, timeout=PATIENCE, check=False, env=merged
         )
 
     return run

@@ -9,6 +9,7 @@ import orjson
 from lidr_plugin.config.file import load
 from lidr_plugin.dataset.llamafactory import merge_entry, read_info
 from lidr_plugin.files import dump_line
+from lidr_plugin.methods.base import Preference
 from lidr_plugin.run_directory import RunDirectory
 
 EXPERIMENT = Path(__file__).resolve().parents[1] / "examples/experiment"
@@ -27,8 +28,8 @@ def test_the_control_swaps_about_half_of_the_pairs_and_keeps_every_text(tmp_path
     ]
     source.data.mkdir(parents=True)
     source.dataset("lidr").write_bytes(b"".join(map(dump_line, rows)))
-    merge_entry(source.dataset_info, "lidr", system=False)
-    merge_entry(source.dataset_info, "heldout", system=False)
+    merge_entry(source.dataset_info, "lidr", Preference, system=False)
+    merge_entry(source.dataset_info, "heldout", Preference, system=False)
     source.dataset("heldout").write_bytes(dump_line(rows[0]))
     command = [sys.executable, str(EXPERIMENT / "swapped.py"), str(source.path), str(target.path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

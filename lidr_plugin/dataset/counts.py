@@ -1,13 +1,19 @@
-"""Counts candidates, pairs and reasons as they come, and keeps what the report shows; its memory does not grow."""
+"""Counts candidates, pairs and reasons as they come, and keeps what the page shows; its memory does not grow."""
 
 import hashlib
 import heapq
 import math
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lidr_plugin import __version__, files
+from lidr_plugin.completions.progress import Meter
+from lidr_plugin.config.schema import Config
+from lidr_plugin.dataset.rows import row_json
 from lidr_plugin.methods.base import Outcome, Preference, Row
+from lidr_plugin.run_directory import RunDirectory
 
 _SAMPLE = 12
 _LENGTH_BINS = 24
@@ -23,15 +29,23 @@ def bin_edge(number: int) -> int:
     return round(16 * 2 ** (number / 3))
 
 
+def _bins() -> defaultdict[str, list[int]]:
+    return defaultdict(lambda: [0] * _LENGTH_BINS)
+
+
 @dataclass
 class Counts:
-    """What a run came to, by language."""
+    """What a run came to, by language.
+
+    Attributes:
+        lengths: for each text of a row by its name (`chosen`, `rejected` or `output`), the rows of a language in each bin.
+    """
 
     prompts: int = 0
     candidates: Counter[str] = field(default_factory=Counter)
     pairs: Counter[str] = field(default_factory=Counter)
     rejected: dict[str, Counter[str]] = field(default_factory=dict)
-    lengths: dict[str, list[list[int]]] = field(default_factory=dict)
+    lengths: defaultdict[str, defaultdict[str, list[int]]] = field(default_factory=lambda: defaultdict(_bins))
     _sample: dict[str, list[tuple[int, int, Row]]] = field(default_factory=dict)
 
     def add(self, outcome: Outcome) -> None:
@@ -41,10 +55,11 @@ class Counts:
             language = row.language
             self.candidates[language] += 1
             self.pairs[language] += 1
-            chosen, rejected = self.lengths.setdefault(language, [[0] * _LENGTH_BINS, [0] * _LENGTH_BINS])
-            chosen[length_bin(len(row.target.text))] += 1
             if isinstance(row, Preference):
-                rejected[length_bin(len(row.rejected.text))] += 1
+                self.lengths["chosen"][language][length_bin(len(row.chosen.text))] += 1
+                self.lengths["rejected"][language][length_bin(len(row.rejected.text))] += 1
+            else:
+                self.lengths["output"][language][length_bin(len(row.output.text))] += 1
             self._keep(row, outcome.position)
         for drop in outcome.drops:
             language = drop.row.language
@@ -84,3 +99,28 @@ class Counts:
                 for reason, counter in sorted(self.rejected.items())
             },
         }
+
+
+def write_report(
+    run: RunDirectory, config: Config, counts: Counts, meter: Meter, reasons: Mapping[str, str]
+) -> dict[str, Any]:
+    """Writes `report.json` and returns its content: the counts (contract, section 4), then what the page shows beside them.
+
+    Args:
+        reasons: each in words, in the order in which the page shows them.
+    """
+    report = {
+        **counts.counts(config.codes),
+        "completions": {"generated": meter.generated, "reused": meter.reused, "failed": meter.failed},
+        "tokens": {"prompt": meter.prompt_tokens, "completion": meter.completion_tokens},
+        "seconds": round(meter.seconds, 3),
+        "tokens_per_second": round(meter.tokens_per_second, 3),
+        "model_name_or_path": config.model_name_or_path,
+        "lidr": __version__,
+        "reasons": {str(reason): words for reason, words in reasons.items()},
+        "lengths": {"bins": [bin_edge(number) for number in range(_LENGTH_BINS)], "texts": counts.lengths},
+        "timeline": {"bin_seconds": meter.bin_seconds, "tokens": meter.timeline},
+        "samples": {code: [row_json(row, None) for row in counts.sample(code)] for code in config.codes},
+    }
+    files.write_json(run.report_json, report)
+    return report

@@ -60,8 +60,7 @@ async def _check_servers(models: dict[str, Model]) -> None:
 
     for model in models.values():
         if isinstance(model.engine, OpenAI):
-            async with model.engine:
-                pass
+            await model.engine.check()
 
 
 def _asked(ready: Prepared) -> Iterator[Chat]:

@@ -1,27 +1,26 @@
-"""The page over a whole run and its rounds: `overview.html` for people, `.md` for a README, `.json` for programs."""
+"""The page of a run, whatever there is of it: `report.html` for people, `.md` for a README, `.json` for programs."""
 
 from pathlib import Path
 
 from lidr_plugin import files
 from lidr_plugin.errors import RunError
-from lidr_plugin.pages.collect import collect
-from lidr_plugin.pages.render import markdown, page
+from lidr_plugin.pages import render
+from lidr_plugin.pages.collect import collect, load
 from lidr_plugin.run_directory import RunDirectory
 
 
-def write_overview(directory: Path) -> list[Path]:
-    """Collects what the run's stages left, writes the three files beside it and returns their paths.
+def write_page(run: RunDirectory) -> list[Path]:
+    """Renders the page from the run's files, after any stage and as often as wanted; returns the three paths.
 
     Raises:
-        InputError: nothing in the directory is a run's, or a file of it cannot be read.
+        InputError: nothing in the directory is a run's, or a file of it is damaged.
         RunError: the files cannot be written.
     """
-    run = RunDirectory(directory)
-    found = collect(run)
+    page = collect(run)
     try:
-        files.write_text(run.overview("html"), page(found))
-        files.write_text(run.overview("md"), markdown(found))
-        files.write_json(run.overview("json"), found)
+        files.write_text(run.report_html, render.html(page))
+        files.write_text(run.report_md, render.markdown(page))
+        files.write_json(run.report_json, render.json_of(page, load(run.report_json, dict) or {}))
     except OSError as error:
-        raise RunError(f"{error.filename or directory}: {error.strerror}", "free some space and start again") from None
-    return [run.overview(kind) for kind in ("html", "md", "json")]
+        raise RunError(f"{error.filename or run.path}: {error.strerror}", "free some space and start again") from None
+    return [run.report_html, run.report_md, run.report_json]

@@ -1,176 +1,174 @@
-"""The overview as a page (one file, nothing loaded from elsewhere) and as Markdown."""
+"""The page as HTML (one file, nothing loaded from elsewhere), as Markdown and as JSON."""
 
-from collections.abc import Iterator, Sequence
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import jinja2
 
-from lidr_plugin import languages
-from lidr_plugin.evaluation.intervals import percent
-from lidr_plugin.pages.report import REASONS, bar
+from lidr_plugin import __version__, languages
+from lidr_plugin.pages.records import COUNTS, Build, Mark, Page, Share, Training
 
-WIDTH, HEIGHT = 320, 120
-_SHARES = {
-    "mgsm": {"accuracy": "MGSM", "accuracy_in_language": "MGSM in its language", "off_target": "MGSM off target"},
-    "prompts": {
-        "response_level": "right language",
-        "line_level": "in every line",
-        "degenerate": "endless repetition",
-        "cut": "cut",
-    },
+T = TypeVar("T")
+_HEADS = {
+    "mgsm": "MGSM",
+    "prompts": "Held-out prompts",
+    "accuracy_in_language": "accuracy in its language",
+    "off_target": "off target",
+    "response_level": "right language",
+    "line_level": "in every line",
+    "degenerate": "endless repetition",
+    "repeated": "repeated 4-grams",
 }
-"""The shares that are shown, by benchmark, with their heads."""
+_PLOTTED = ("accuracy_in_language", "off_target", "response_level")
 _CURVES = {"loss": "loss", "margin": "reward margin", "accuracy": "reward accuracy"}
+_BIDI = "[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+"""What could turn a line of Markdown around; in HTML every foreign text has a box of its own."""
 
 
-def page(found: dict[str, Any]) -> str:
-    """The HTML page."""
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string((resources.files("lidr_plugin.pages") / "overview.html").read_text())
-    codes = _codes(found)
-    return template.render(
-        found=found,
-        codes=codes,
-        names={code: languages.name_of(code) for code in codes},
-        direction={code: "rtl" if languages.base(code) in languages.RIGHT_TO_LEFT else "ltr" for code in codes},
-        benches=_benches(found),
-        dots=_dots(found, codes),
-        tasks=_tasks(found),
-        bars=[(x["round"], {code: bar(x["build"], code) for code in x["build"]["candidates"]}) for x in _built(found)],
-        reasons=[(reason.value, text, f"r{n}") for n, (reason, text) in enumerate(REASONS.items())],
-        curves=[(x["round"], list(_plots(x["training"]))) for x in found["rounds"] if x["training"]],
-        percent=percent,
-        width=WIDTH,
-        height=HEIGHT,
-    )
+class Curve(NamedTuple):
+    """One kind of number over a training's steps, of its batches and of held-out rows; `low` and `high` bound the plot."""
+
+    name: str
+    title: str
+    batches: Sequence[tuple[int, float]]
+    held_out: Sequence[tuple[int, float]]
+    low: float
+    high: float
+    steps: int
 
 
-def _built(found: dict[str, Any]) -> list[dict[str, Any]]:
-    return [x for x in found["rounds"] if x["build"]]
+def html(page: Page) -> str:
+    """The page for people."""
+    return _rendered("page.html", page, autoescape=True)
 
 
-def _codes(found: dict[str, Any]) -> list[str]:
-    """Every language of the run, in the order in which the stages name them."""
-    named = [code for x in _built(found) for code in x["build"]["candidates"]]
-    named += [code for model in found["models"].values() for bench in _SHARES for code in model.get(bench, {})]
-    named += [sample["language"] for sample in found["samples"]]
-    return list(dict.fromkeys(named))
+def markdown(page: Page) -> str:
+    """The tables of the page, for a README."""
+    return _rendered("page.md", page, autoescape=False)
 
 
-def _benches(found: dict[str, Any]) -> list[tuple[str, dict[str, str]]]:
-    return [(name, heads) for name, heads in _SHARES.items() if any(name in x for x in found["models"].values())]
-
-
-def _tasks(found: dict[str, Any]) -> list[tuple[str, str, list[dict[str, float | None] | None]]]:
-    """lm-eval's tasks: task, metric, and each model's value and standard error."""
-    results = [model.get("lm_eval", {}) for model in found["models"].values()]
-    names = dict.fromkeys((task, metric) for one in results for task, metrics in one.items() for metric in metrics)
-    return [(task, metric, [one.get(task, {}).get(metric) for one in results]) for task, metric in names]
-
-
-def _dots(found: dict[str, Any], codes: Sequence[str]) -> list[tuple[str, list[tuple[str, list[tuple[str, Any]]]]]]:
-    """For the plots: what is shown, then by language the models' shares."""
-    wanted = [("mgsm", "accuracy_in_language"), ("mgsm", "off_target"), ("prompts", "response_level")]
-    plots = []
-    for bench, name in wanted:
-        rows = [
-            (code, [(label, x[bench][code][name]) for label, x in found["models"].items() if code in x.get(bench, {})])
-            for code in codes
-        ]
-        if any(shares for _, shares in rows):
-            plots.append((_SHARES[bench][name], [(code, shares) for code, shares in rows if shares]))
-    return plots
-
-
-def _plots(training: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """A plot a curve: the steps of the training as a line, held-out evaluations as points."""
-    last = max((x["step"] for x in [*training["curve"], *training["held_out"]]), default=0)
-    for name, title in _CURVES.items():
-        lines = {kind: [(x["step"], x[name]) for x in training[kind] if name in x] for kind in ("curve", "held_out")}
-        values = [value for points in lines.values() for _, value in points]
-        if not values or not last:
-            continue
-        low, high = (0.0, 1.0) if name == "accuracy" else (min(*values, 0.0), max(values))
-        span = (high - low) or 1.0
-
-        def place(points: list[tuple[int, float]], low: float = low, span: float = span) -> list[tuple[float, float]]:
-            return [
-                (round(step / last * WIDTH, 1), round(HEIGHT - (value - low) / span * (HEIGHT - 12), 1))
-                for step, value in points
-            ]
-
-        yield {
-            "title": title,
-            "line": " ".join(f"{x},{y}" for x, y in place(lines["curve"])),
-            "points": place(lines["held_out"]),
-            "low": f"{low:.3g}",
-            "high": f"{high:.3g}",
-            "steps": last,
-            "last": f"{lines['curve'][-1][1]:.3g}" if lines["curve"] else "",
-            "held_out": f"{lines['held_out'][-1][1]:.3g}" if lines["held_out"] else "",
-        }
-
-
-def _with_error(value: dict[str, float | None] | None) -> str:
-    if value is None:
-        return ""
-    return f"{100 * (value['value'] or 0):.1f} ± {100 * (value['stderr'] or 0):.1f}"
-
-
-def _repeated(result: dict[str, Any]) -> list[str]:
-    return ["{:.1f} ± {:.1f}".format(*(100 * x for x in result["repeated"]))] if "repeated" in result else []
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [" | ".join(row) for row in [heads, ["---"] * len(heads), *rows]]
-    return "\n".join(f"| {line} |" for line in lines)
-
-
-def markdown(found: dict[str, Any]) -> str:
-    """The tables of the page."""
-    parts = [f"# {found['run']}"]
-    for bench, heads in _benches(found):
-        extra = ["repeated 4-grams"] if bench == "prompts" else []
-        rows = [
-            [code, label, *(percent(result[name]) for name in heads), *_repeated(result)]
-            for code in _codes(found)
-            for label, model in found["models"].items()
-            if (result := model.get(bench, {}).get(code))
-        ]
-        parts += [f"## {bench}: percent, with 95 % intervals", _table(["", "model", *heads.values(), *extra], rows)]
-    if tasks := _tasks(found):
-        rows = [[task, metric, *(_with_error(value) for value in values)] for task, metric, values in tasks]
-        parts += ["## lm-eval: percent, with standard errors", _table(["task", "metric", *found["models"]], rows)]
-    for versus in found["head_to_head"]:
-        names = ("win", "tie", "lose", "consistent", "first_position")
-        rows = [
-            [code, label, *(percent(result[name]) for name in names), f"{100 * result['win_rate']:.1f}"]
-            for label, by_language in versus["results"].items()
-            for code, result in by_language.items()
-        ]
-        columns = ["", "model", "win", "tie", "lose", "orders agree", "for the first placed", "win rate"]
-        parts += [f"## Against {versus['against']}, judged by {versus['judge']} in both orders", _table(columns, rows)]
-        parts += [f"Warning: {versus['warning']}."] if versus["warning"] else []
-    for x in _built(found):
-        build = x["build"]
-        codes = list(build["candidates"])
-        rows = [["pairs", *(str(build["pairs"][code]) for code in codes)]]
-        rows += [[name, *(str(counts.get(code, 0)) for code in codes)] for name, counts in build["rejected"].items()]
-        parts += [f"## Round {x['round']}: pairs", _table(["candidates", *codes], rows)]
-    for x in found["rounds"]:
-        if x["training"]:
-            parts += [f"## Round {x['round']}: training", _training_table(x["training"])]
-    return "\n\n".join(parts) + "\n"
-
-
-def _training_table(training: dict[str, Any]) -> str:
-    lines = [("steps", training["curve"][:1] + training["curve"][-1:]), ("held out", training["held_out"])]
-    rows = [
-        [f"{kind} {x['step']}", *(f"{x[name]:.3f}" if name in x else "" for name in _CURVES)]
-        for kind, points in lines
-        for x in points
+def json_of(page: Page, before: Mapping[str, Any]) -> dict[str, Any]:
+    """The page for programs: at its top the counts as the build wrote them, or the sums of those of the rounds."""
+    counts = {name: getattr(page.total, name) for name in COUNTS} if page.in_rounds and page.total else before
+    rounds = [
+        replace(x, build=replace(x.build, samples={}) if x.build and page.in_rounds else None) for x in page.rounds
     ]
-    return _table(["step", *_CURVES.values()], rows)
+    return {
+        **counts,
+        "run": page.name,
+        "lidr": __version__,
+        "rounds": rounds,
+        "models": page.models,
+        "head_to_head": page.head_to_head,
+        "answers": page.answers,
+        "notes": page.notes,
+    }
+
+
+def _rendered(name: str, page: Page, *, autoescape: bool) -> str:
+    environment = jinja2.Environment(
+        autoescape=autoescape, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {
+        "head": _head,
+        "inert": _inert,
+        "language": _language,
+        "pick": _pick,
+        "plain": _plain,
+        "three": _three,
+    }
+    environment.globals |= {"curves": _curves, "flat": _flat, "heads": _heads, "row": _row, "rows": _rows}
+    template = environment.from_string((resources.files("lidr_plugin.pages") / name).read_text(encoding="utf-8"))
+    builds, models = [x.build for x in page.rounds if x.build], page.models.values()
+    words = {reason: text for x in builds for reason, text in x.reasons.items()}
+    dropped = dict.fromkeys(reason for x in builds for reason in x.rejected)
+    benches: dict[str, dict[str, None]] = {}
+    for bench, marks in [item for model in models for item in model.marks.items()]:
+        benches.setdefault(bench, {}).update(dict.fromkeys(name for found in marks.values() for name in found))
+    named = [code for x in builds for code in x.candidates]
+    named += [code for model in models for marks in model.marks.values() for code in marks]
+    tasks = dict.fromkeys((task, x) for model in models for task, found in model.tasks.items() for x in found)
+    return template.render(
+        page=page,
+        version=__version__,
+        codes=list(dict.fromkeys([*named, *(x.language for x in page.answers)])),
+        right_to_left=languages.RIGHT_TO_LEFT,
+        reasons={reason: words.get(reason, "") for reason in [*words, *dropped] if reason in dropped},
+        benches=benches,
+        plotted=_PLOTTED,
+        tasks={x: [model.tasks.get(x[0], {}).get(x[1]) for model in models] for x in tasks},
+    )
+
+
+def _plain(mark: Mark | None) -> str:
+    """A number and how sure it is, in percent: `93.3 (79-98)` or `10.4 ± 6.8`; a number that is no share as it is."""
+    match mark:
+        case Share():
+            return f"{100 * mark.share:.1f} ({100 * mark.low:.0f}-{100 * mark.high:.0f})"
+        case (value, spread):
+            return f"{100 * value:.1f} ± {100 * (spread or 0):.1f}"
+    return "" if mark is None else f"{mark:,.0f}"
+
+
+def _pick(found: Mapping[str, T], names: Iterable[str], default: T | None = None) -> list[T | None]:
+    return [found.get(name, default) for name in names]
+
+
+def _three(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _head(name: str) -> str:
+    return _HEADS.get(name, name)
+
+
+def _language(code: str) -> str:
+    """A language's name; of an unknown one the code."""
+    return languages.name_of(code) if languages.is_known(code) else code
+
+
+def _rows(build: Build) -> str:
+    """What the rows are called."""
+    return "rows" if build.lengths and "output" in build.lengths.texts else "pairs"
+
+
+def _inert(text: str) -> str:
+    """Foreign text within a line of Markdown, where it can neither end the line nor be anything but text."""
+    return re.sub(r"([\\`*<>\[\]|&])", r"\\\1", " ".join(re.sub(_BIDI, "", text).split()))
+
+
+def _row(*cells: str | int | Mark | None) -> str:
+    texts = [str(cell) if isinstance(cell, int) else cell if isinstance(cell, str) else _plain(cell) for cell in cells]
+    return f"| {' | '.join(map(_inert, texts))} |"
+
+
+def _heads(*cells: str) -> str:
+    return f"{_row(*cells)}\n|{'---|' * len(cells)}"
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Settings by their dotted names."""
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        elif value is not None:
+            yield prefix + key, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _curves(training: Training) -> Iterator[Curve]:
+    """What is no finite number has no place on a curve."""
+    steps = max((point.step for point in [*training.curve, *training.held_out]), default=0)
+    for name, title in _CURVES.items():
+        batches, held_out = (
+            [(x.step, y) for x in points if (y := getattr(x, name)) is not None and math.isfinite(y)]
+            for points in (training.curve, training.held_out)
+        )
+        values = [y for _, y in [*batches, *held_out]]
+        if values and steps:
+            low, high = (0.0, 1.0) if name == "accuracy" else (min(*values, 0.0), max(values))
+            yield Curve(name, title, batches, held_out, low, high if high > low else low + 1, steps)

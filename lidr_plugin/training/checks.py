@@ -1,77 +1,170 @@
-"""What the check in the train environment found, in words: template parity and lengths."""
+"""lidr's scripts in the train environment (`inside/`), and in words what they found: template, lengths, merged model."""
 
-from collections.abc import Iterator
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
-from lidr_plugin.errors import InputError
+from pydantic import BaseModel
+
+from lidr_plugin.dataset.views import rows_of
+from lidr_plugin.errors import InputError, RunError
+from lidr_plugin.machine.children import guarded
+from lidr_plugin.run_directory import RunDirectory
+from lidr_plugin.training import inside
+from lidr_plugin.training.llamafactory_cli import environment
 from lidr_plugin.training.recipe import Settings
+from lidr_plugin.training.state import MergeProof
+
+_SAMPLE = 64
+"""Rows whose tokens are compared: what differs in one nearly always differs in all, and a thousand would take seconds."""
+_PROBES = 4
+_PROBE_TOKENS = 64
+"""Rows, and tokens of each, on which a merged model is compared: enough to tell models apart, and quick on a CPU."""
 
 
-class Verdict:
-    """The answer of `intrain/check.py` about a recipe's settings."""
+class Mismatch(BaseModel, frozen=True):
+    """The first difference, in a row's `prompt` or `answer`, with the tokens around it."""
 
-    def __init__(self, found: dict[str, Any], settings: Settings) -> None:
-        self._found = found
-        self._settings = settings
-        self.over: list[int] = (found["lengths"] or {}).get("over", [])
+    row: str
+    part: str
+    position: int
+    template: list[str]
+    chat_template: list[str]
+
+
+class Fix(BaseModel, frozen=True):
+    """A template that agrees, with the system prompt that it needs for that; None: its own."""
+
+    template: str
+    default_system: str | None
+
+
+class Lengths(BaseModel, frozen=True):
+    """Tokens of the rows; `over` has the places of those that are longer than `cutoff_len`."""
+
+    rows: int
+    longest: int
+    p99: int
+    cutoff_len: int
+    over: list[int]
+
+    def words(self, *, dropped: bool) -> str:
+        """What the user should know, and the `cutoff_len` that would cut no row."""
+        text = f"tokens: longest row {self.longest:,}, 99 % have at most {self.p99:,}; cutoff_len {self.cutoff_len:,}"
+        if not self.over:
+            return text
+        enough = -(-self.longest // 64) * 64  # in multiples of 64, which suit a GPU
+        fate = "dropped, and listed beside the dataset" if dropped else "cut (train.drop_over_cutoff=true drops them)"
+        return f"{text}: {len(self.over):,} of {self.rows:,} rows are {fate}; train.cutoff_len={enough} keeps all whole"
+
+
+class Parity(BaseModel, frozen=True):
+    """How LLaMA-Factory's template agrees with the model's chat template in so many rows, and the lengths of a dataset's.
+
+    `at_the_ends` rows differ by white space around a text, which the chat template takes away; that is no mismatch.
+    """
+
+    template: str
+    checked: int
+    at_the_ends: int
+    mismatch: Mismatch | None
+    fixes: list[Fix]
+    lengths: Lengths | None
 
     @property
     def problem(self) -> InputError | None:
         """The mismatch, in tokens, with its fix; None if the templates agree."""
-        wrong = self._found["mismatch"]
+        wrong = self.mismatch
         if wrong is None:
             return None
         message = (
-            f"template {self._settings['template']}: what LLaMA-Factory trains on is not what the model is asked "
-            f"(row {wrong['row'] or 'one'}, {wrong['part']}, token {wrong['position']}):\n"
-            f"  LLaMA-Factory  {_shown(wrong['template'])}\n"
-            f"  chat template  {_shown(wrong['chat_template'])}"
+            f"template {self.template}: what LLaMA-Factory trains on is not what the model is asked "
+            f"(row {wrong.row or 'one'}, {wrong.part}, token {wrong.position}):\n"
+            f"  LLaMA-Factory  {_shown(wrong.template)}\n"
+            f"  chat template  {_shown(wrong.chat_template)}"
         )
-        return InputError(message, self._fix())
+        return InputError(message, f"{self._fix()}; train.allow_template_mismatch=true trains nevertheless")
 
     def _fix(self) -> str:
-        fixes = self._found["fixes"]
-        accept = "train.allow_template_mismatch=true trains nevertheless"
-        if not fixes:
-            return f"no template of LLaMA-Factory agrees with this model's; {accept}"
-        best = fixes[0]
-        changes = []
-        if best["template"] != self._settings["template"]:
-            changes.append(f"template: {best['template']}")
-        if best["default_system"] is not None:
-            changes.append(f"train: {{default_system: {best['default_system']!r}}}")
-        others = ", ".join(fix["template"] for fix in fixes[1:4])
+        if not self.fixes:
+            return "no template of LLaMA-Factory agrees with this model's"
+        best = self.fixes[0]
+        changes = [f"template: {best.template}"] if best.template != self.template else []
+        if best.default_system is not None:
+            changes.append(f"train: {{default_system: {best.default_system!r}}}")
+        others = ", ".join(fix.template for fix in self.fixes[1:4])
         also = f" (templates that agree too: {others})" if others and changes else ""
-        return f"set {' and '.join(changes) or 'the same system prompt'}{also}; {accept}"
+        return f"set {' and '.join(changes) or 'the same system prompt'}{also}"
 
     @property
     def agreement(self) -> str:
-        """How many rows agree."""
-        ends = self._found["at_the_ends"]
-        aside = f"; {ends} have white space around a text, which the chat template takes away" if ends else ""
-        return f"{self._settings['template']} agrees with the chat template in {self._found['checked']} rows{aside}"
-
-    def lines(self, *, dropped: bool) -> Iterator[str]:
-        """What the user should know before training."""
-        yield f"template: {self.agreement}" if self._found["mismatch"] is None else "template: mismatch accepted"
-        if length := self.length(dropped=dropped):
-            yield length
-
-    def length(self, *, dropped: bool) -> str:
-        """Tokens a row, and the cutoff_len that would cut none; empty without a dataset."""
-        lengths = self._found["lengths"]
-        if not lengths:
-            return ""
-        limit = self._settings.get("cutoff_len", 2048)
-        text = f"tokens: longest row {lengths['longest']:,}, 99 % have at most {lengths['p99']:,}; cutoff_len {limit:,}"
-        if not self.over:
-            return text
-        proposed = -(-lengths["longest"] // 64) * 64
-        fate = (
-            "dropped, and listed beside the dataset" if dropped else "cut (train.drop_over_cutoff=true leaves them out)"
+        """In how many rows they agree."""
+        aside = f"; {self.at_the_ends} have white space around a text, which the chat template takes away"
+        return (
+            f"{self.template} agrees with the chat template in {self.checked} rows{aside if self.at_the_ends else ''}"
         )
-        return f"{text}: {len(self.over):,} of {lengths['rows']:,} rows are {fate}; train.cutoff_len={proposed} keeps all whole"
 
 
-def _shown(tokens: list[str]) -> str:
+def _shown(tokens: Sequence[str]) -> str:
     return " ".join(repr(token)[1:-1].replace(" ", "·") or "∅" for token in tokens) or "(nothing more)"
+
+
+def check_template(
+    settings: Settings, python: Path, env: Mapping[str, str], *, rows: Sequence[Mapping[str, str]] = ()
+) -> Parity:
+    """Compares LLaMA-Factory's template with the model's chat template, on the dataset if there is one.
+
+    Args:
+        rows: what to compare as long as there is none: prompts with an answer made up.
+
+    Raises:
+        RunError: the model's tokenizer cannot be read.
+    """
+    job = {"settings": settings, "rows": rows, "sample": _SAMPLE}
+    return Parity.model_validate_json(_answer("check", job, python, env))
+
+
+def merge(settings: Settings, run: RunDirectory, python: Path, *, dtype: str) -> MergeProof:
+    """Saves the trained model, its adapter merged, in `unproved(run)`, and compares it with what was trained.
+
+    Raises:
+        RunError: a model cannot be read or written.
+    """
+    rows = islice(rows_of(run, settings["dataset"]), _PROBES)
+    texts = [f"{row['instruction']}\n{row['chosen'] if 'chosen' in row else row['output']}" for row in rows]
+    target = str(unproved(run).absolute())
+    job = {"settings": settings, "target": target, "dtype": dtype, "probes": texts, "probe_tokens": _PROBE_TOKENS}
+    return MergeProof.model_validate_json(_answer("merge", job, python, {}))
+
+
+def unproved(run: RunDirectory) -> Path:
+    """Where a merged model lies until it is proved."""
+    return run.model.with_name(".model.unproved")
+
+
+def _answer(script: str, job: Mapping[str, Any], python: Path, env: Mapping[str, str]) -> str:
+    """The JSON with which a script of `inside/` answers its job."""
+    file = Path(inside.__file__).with_name(f"{script}.py")
+    process = subprocess.Popen(
+        guarded([str(python), str(file)]),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # Without GPUs: the machine's memory has room for what it trains, and a training beside this one is left alone.
+        env={**environment(python, env), "CUDA_VISIBLE_DEVICES": ""},
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        output, said = process.communicate(json.dumps(job))
+    finally:
+        process.terminate()
+        process.wait()
+    for line in reversed(output.splitlines()):
+        if line.startswith("LIDR "):
+            return line.removeprefix("LIDR ")
+    end = "\n".join(f"  {line}" for line in said.splitlines()[-12:])
+    raise RunError(f"lidr's {script} in the train environment failed:\n{end}", "`lidr doctor` checks it")

@@ -1,20 +1,57 @@
-"""Runs `llamafactory-cli train` and watches it: live numbers, a log, and the likely cause when it fails."""
+"""`llamafactory-cli train` as a child process: where it is, how it is started and watched, why it failed."""
 
+import importlib.util
 import json
+import math
 import os
 import re
 import shutil
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lidr_plugin.completions.progress import Steps
-from lidr_plugin.errors import RunError
+from lidr_plugin.config.schema import Config
+from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.machine.children import guarded
+from lidr_plugin.machine.environments import python_of
 from lidr_plugin.run_directory import RunDirectory
-from lidr_plugin.training.environment import environment
+
+
+def interpreter(config: Config) -> Path:
+    """The Python that has LLaMA-Factory: the one named, that of `lidr env create train`, or this one.
+
+    Raises:
+        InputError: there is none.
+    """
+    if config.train.python:
+        path = Path(config.train.python).expanduser()
+        if not (path.parent / "llamafactory-cli").exists():
+            raise InputError(
+                f"train.python: {path}: no llamafactory-cli beside it", "name the python of an environment that has it"
+            )
+        return path
+    if found := python_of("train"):
+        return found
+    if importlib.util.find_spec("llamafactory"):
+        return Path(sys.executable)
+    raise InputError("LLaMA-Factory is not installed", "`lidr env create train`, or set train.python")
+
+
+def environment(python: Path, env: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a child there: its `bin` comes first, so that LLaMA-Factory finds its own torchrun."""
+    path = os.pathsep.join((str(python.parent), os.environ.get("PATH", "")))
+    return {**os.environ, **env, "PATH": path, "PYTHONUNBUFFERED": "1"}
+
+
+_PAUSE = 0.1
+"""Seconds between two looks at a training: short beside a step, long beside the look."""
+_END = 200_000
+"""Bytes of a log's end that are searched for a cause: some thousand lines, though a progress bar may fill most of them."""
 
 
 class Cause(NamedTuple):
@@ -25,71 +62,21 @@ class Cause(NamedTuple):
     fix: str
 
 
-CAUSES = (
-    Cause(
-        r"out of memory|OutOfMemoryError|bad_alloc|DefaultCPUAllocator|Cannot allocate memory|SIGKILL|exitcode: -9",
-        "out of memory",
-        "lower cutoff_len, set train.per_device_train_batch_size=1, or take a smaller method (qlora, zero3_offload); "
-        "`lidr plan CONFIG` says what fits",
-    ),
-    Cause(
-        r"No space left on device|Disk quota exceeded|No usable temporary",
-        "the disk is full",
-        "free some space; the last checkpoint is kept, and the same command goes on from there",
-    ),
-    Cause(
-        r"Template .* does not exist|Cannot find valid samples|check `data/README.md`|chat_template",
-        "the template does not suit the data",
-        "`lidr doctor CONFIG` compares the template with the model's and proposes one",
-    ),
-    Cause(
-        r"couldn't connect|Connection error|OfflineModeIsEnabled|LocalEntryNotFound|is not a local folder|401 Client",
-        "the model or its tokenizer cannot be read",
-        "is model_name_or_path right, the Hub reachable, the model's licence accepted (HF_TOKEN)?",
-    ),
-    Cause(
-        r"keys are not used by the HfArgumentParser|arguments are not used|Invalid value|invalid choice",
-        "LLaMA-Factory does not take one of the settings",
-        "see the line above; settings come from train: in the configuration",
-    ),
-    Cause(
-        r"Address already in use|EADDRINUSE|NCCL|DistNetworkError|rendezvous",
-        "the processes did not find each other",
-        "set MASTER_ADDR and MASTER_PORT in train.env; on several nodes also NNODES and NODE_RANK",
-    ),
-    Cause(
-        r"CUDA driver version|no kernel image|libcudart|undefined symbol|torchaudio",
-        "the environment does not suit this machine",
-        "`lidr doctor` compares the versions; `lidr env create train` makes the one that works",
-    ),
-)
+@cache
+def causes() -> Sequence[Cause]:
+    """The content of `causes.yaml`; lack of memory comes first."""
+    from ruamel.yaml import YAML
+
+    return [Cause(**item) for item in YAML(typ="safe", pure=True).load(Path(__file__).with_name("causes.yaml"))]
 
 
 def cause_of(log: str, status: int) -> Cause | None:
     """The likeliest cause of a failure, by the last line that tells one; a process killed from outside lacked memory."""
-    lines = list(reversed(log.splitlines()[-400:]))
-    for line in lines:
-        for cause in CAUSES:
+    for line in reversed(log.splitlines()[-400:]):
+        for cause in causes():
             if re.search(cause.pattern, line):
                 return cause
-    return CAUSES[0] if status in (137, -9) else None
-
-
-class _NewLines:
-    """Lines that LLaMA-Factory adds to `trainer_log.jsonl`, those of an earlier run left out."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._at = path.stat().st_size if path.exists() else 0
-
-    def read(self) -> list[dict[str, Any]]:
-        if not self._path.exists():
-            return []
-        with self._path.open("rb") as file:
-            file.seek(self._at)
-            whole, _, _ = file.read().rpartition(b"\n")
-        self._at += len(whole) + 1 if whole else 0
-        return [json.loads(line) for line in whole.splitlines() if line.strip()]
+    return causes()[0] if status in (137, -9) else None
 
 
 def sweep_checkpoints(folder: Path) -> str | None:
@@ -111,25 +98,41 @@ def sweep_checkpoints(folder: Path) -> str | None:
     return max(whole, key=lambda path: int(path.name.rpartition("-")[2])).name
 
 
-def fit(
-    run: RunDirectory, files: tuple[Path, Path], python: Path, env: Mapping[str, str], watch: Callable[[], None]
-) -> dict[str, Any]:
-    """Trains to the end, and returns what LLaMA-Factory measured: nothing on a further node.
+class _StepLog:
+    """`trainer_log.jsonl`, to which LLaMA-Factory adds a line a step; what an earlier call left there is passed over."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._at = path.stat().st_size if path.exists() else 0
+
+    def new_lines(self) -> list[dict[str, Any]]:
+        if not self._path.exists():
+            return []
+        with self._path.open("rb") as file:
+            file.seek(self._at)
+            whole, _, _ = file.read().rpartition(b"\n")
+        self._at += len(whole) + 1 if whole else 0
+        return [json.loads(line) for line in whole.splitlines() if line.strip()]
+
+
+def run_training(
+    run: RunDirectory, recipe: Path, log_file: Path, *, python: Path, env: Mapping[str, str]
+) -> float | None:
+    """Runs `llamafactory-cli train` to its end and returns the last loss that it logged.
 
     Args:
-        files: the recipe, in the run's directory, and the log.
+        recipe: in the run's directory.
+        log_file: what it says is added there.
         python: the interpreter beside `llamafactory-cli`.
         env: additions to the environment.
-        watch: called some times a second; what it raises ends the training.
 
     Raises:
         RunError: it failed; with the end of its log and the likely cause.
     """
     # A bare file name, for LLaMA-Factory splits the command line that it gives to torchrun at spaces.
-    recipe, log_file = files
     command = [str(python.parent / "llamafactory-cli"), "train", recipe.name]
-    news = _NewLines(run.checkpoint / "trainer_log.jsonl")
-    last: dict[str, Any] = {}
+    steps_log = _StepLog(run.checkpoint / "trainer_log.jsonl")
+    loss: float | None = None
     with log_file.open("ab") as log, Steps() as steps:
         start = log.tell()
         log.write(f"\n$ cd {run.path.absolute()} && {' '.join(command)}\n".encode())
@@ -144,39 +147,33 @@ def fit(
             start_new_session=True,
         )
         try:
-            while process.poll() is None:
-                watch()
-                for line in news.read():
+            ended = False
+            while not ended:
+                ended = process.poll() is not None  # asked before the lines are read, so that the last are not missed
+                for line in steps_log.new_lines():
+                    loss = line.get("loss", loss)
                     if "loss" in line or "eval_loss" in line:
-                        last = line if "loss" in line else last
                         steps.update(line)
-                time.sleep(0.1)
+                time.sleep(0 if ended else _PAUSE)
         finally:
             process.terminate()
             process.wait()
     if process.returncode:
-        raise _failure(run, log_file, _said(log_file, start), process.returncode)
-    if last.get("loss") != last.get("loss"):
+        raise _failure(run, log_file, start, process.returncode)
+    if loss is not None and math.isnan(loss):
         raise RunError(f"the loss is not a number; {log_file} has the course", "lower train.learning_rate")
-    if recipe != run.train_yaml:
-        return {}
-    return {**json.loads((run.checkpoint / "all_results.json").read_bytes()), "last_loss": last.get("loss")}
+    return loss
 
 
-def _said(path: Path, start: int) -> str:
-    """The log from `start`, progress bars left out."""
-    with path.open("rb") as file:
-        file.seek(max(start, os.path.getsize(path) - 200_000))
+def _failure(run: RunDirectory, log_file: Path, start: int, status: int) -> RunError:
+    with log_file.open("rb") as file:
+        file.seek(max(start, os.path.getsize(log_file) - _END))
         text = file.read().decode(errors="replace")
-    lines = (line.rpartition("\r")[2] for line in text.splitlines())
-    return "\n".join(line for line in lines if not re.search(r"\d+%\|", line))
-
-
-def _failure(run: RunDirectory, log: Path, said: str, status: int) -> RunError:
-    end = "\n".join(f"  {line}" for line in said.splitlines()[-20:])
-    cause = cause_of(said, status)
+    lines = [line for line in text.splitlines() if not re.search(r"\d+%\|", line)]  # progress bars left out
+    end = "\n".join(f"  {line}" for line in lines[-20:])
+    cause = cause_of("\n".join(lines), status)
     why = f" (likely: {cause.what})" if cause else ""
     hint = f"{cause.fix}\n" if cause else ""
-    kept = sorted(run.checkpoint.glob("checkpoint-*")) if run.checkpoint.exists() else []
+    kept = any(run.checkpoint.glob("checkpoint-*"))
     again = "the same command goes on from the last checkpoint" if kept else "the whole log may say more"
-    return RunError(f"llamafactory-cli ended with status {status}{why}. The end of {log}:\n{end}", hint + again)
+    return RunError(f"llamafactory-cli ended with status {status}{why}. The end of {log_file}:\n{end}", hint + again)

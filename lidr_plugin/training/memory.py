@@ -47,8 +47,8 @@ class Shape:
         return self.layers * rank * sum(a + b for a, b in self.linears)
 
 
-def shape_of(config: Mapping[str, Any], where: str) -> Shape:
-    """The shape in a `config.json`.
+def shape_of(config: Mapping[str, Any], model: str) -> Shape:
+    """The shape that a model's `config.json` tells.
 
     Raises:
         InputError: a number is missing, or it is a mixture of experts, for which this arithmetic does not hold.
@@ -57,7 +57,10 @@ def shape_of(config: Mapping[str, Any], where: str) -> Shape:
     missing = [key for key in _NEEDED if not isinstance(config.get(key), int)]
     if missing or any("expert" in key for key in config):
         what = f"lacks {', '.join(missing)}" if missing else "is a mixture of experts"
-        raise InputError(f"{where}: {what}; lidr plan knows dense decoders only", "measure it: a run with max_steps: 2")
+        raise InputError(
+            f"{model}: its config.json {what}; lidr plan knows dense decoders only",
+            "measure it: a run with max_steps: 2",
+        )
     heads = config["num_attention_heads"]
     width = config.get("head_dim") or config["hidden_size"] // heads
     return Shape(
@@ -72,7 +75,7 @@ def shape_of(config: Mapping[str, Any], where: str) -> Shape:
 
 
 class Memory(NamedTuple):
-    """Bytes on each GPU. `activations` and `logits` are not at their highest together with all gradients: see `total`."""
+    """Bytes on each GPU. `logits` and all of `gradients` are not there at once, unless gradients are accumulated."""
 
     weights: int
     gradients: int
@@ -85,48 +88,45 @@ class Memory(NamedTuple):
     @property
     def total(self) -> int:
         """The peak of a step that is not the first."""
-        held = self.weights + self.optimizer + self.reference
         at_the_loss = self.logits + (self.gradients if self.accumulating else 0)
-        return held + self.activations + max(at_the_loss, self.gradients)
+        return self.weights + self.optimizer + self.reference + self.activations + max(at_the_loss, self.gradients)
 
 
 def estimate(shape: Shape, settings: Mapping[str, Any], *, world: int, zero: str = "", weight_bytes: int = 2) -> Memory:
-    """Peak memory of a training with LLaMA-Factory's settings.
+    """Peak memory of a training with LLaMA-Factory's settings, every row of `cutoff_len` tokens.
 
     LLaMA-Factory trains in float32 what it trains (under DeepSpeed: bf16 with a float32 copy in the optimizer), loads the
     reference and a LoRA's base as the checkpoint has them, and recomputes each block's activations. DPO runs chosen and
     rejected as one batch, in float32 from the logits on.
 
     Args:
-        settings: `train.yaml`; `cutoff_len` is the length of every row.
         world: processes that share what ZeRO shards.
         zero: `zero2`, `zero3`, `zero3_offload`, or empty.
         weight_bytes: bytes of a weight in the checkpoint.
     """
-    lora = settings["finetuning_type"] == "lora"
-    dpo = settings["stage"] == "dpo"
-    rows = settings["per_device_train_batch_size"] * (2 if dpo else 1)
-    length = int(settings["cutoff_len"])
+    lora, dpo = settings["finetuning_type"] == "lora", settings["stage"] == "dpo"
+    rows, length = settings["per_device_train_batch_size"] * (2 if dpo else 1), int(settings["cutoff_len"])
     tokens = rows * length
-    stream = 2 if lora or zero else 4  # bytes of a hidden state: that of the weights that the embedding has
-    stream = max(stream, weight_bytes)
+    stream = max(2 if lora or zero else 4, weight_bytes)  # bytes of a hidden state: those of the embedding's weights
+    # A block while it is recomputed: about 30 bytes for each hidden unit of a token, and 14 for each inner one.
     block = tokens * (30 * shape.hidden + 14 * shape.intermediate)
-    activations = shape.layers * tokens * shape.hidden * stream + 2 * rows * length * length
     # Policy: float32 logits and their log-softmax; beside them the reference's bf16 logits, float32 logits, log-softmax.
     logits = tokens * shape.vocabulary * (18 if dpo else 14)
-    parts = _states(shape, settings, world=world, zero=zero, weight_bytes=weight_bytes)
-    accumulating = settings["gradient_accumulation_steps"] > 1
-    return Memory(*parts, activations=activations, logits=max(logits, block), accumulating=accumulating)
+    return Memory(
+        *_states(shape, settings, world=world, zero=zero, weight_bytes=weight_bytes),
+        activations=shape.layers * tokens * shape.hidden * stream + 2 * rows * length * length,
+        logits=max(logits, block),
+        accumulating=settings["gradient_accumulation_steps"] > 1,
+    )
 
 
 def _states(
     shape: Shape, settings: Mapping[str, Any], *, world: int, zero: str, weight_bytes: int
 ) -> tuple[int, int, int, int]:
-    """Weights, gradients, optimizer states and reference."""
+    """Weights, gradients, optimizer states (Adam: two numbers a weight, and a float32 copy of bf16 weights), reference."""
     n = shape.parameters
     if settings["finetuning_type"] == "lora":
-        adapter = shape.adapter(settings.get("lora_rank", 8))
-        weights = weight_bytes * n
+        adapter, weights = shape.adapter(settings.get("lora_rank", 8)), weight_bytes * n
         if settings.get("quantization_bit"):
             # 4 bits a weight, and with double quantisation 0.127 bits of constants (arXiv 2305.14314, section 3).
             weights = int(shape.block_parameters * (4 + 0.127) / 8) + weight_bytes * (n - shape.block_parameters)

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,10 +12,9 @@ from lidr_plugin.errors import InputError
 from lidr_plugin.machine import hub
 from lidr_plugin.machine.gpus import Gpu, gpus
 from lidr_plugin.run_directory import RunDirectory
-from lidr_plugin.training.batch import split
 from lidr_plugin.training.memory import Memory, Shape, estimate, shape_of
-from lidr_plugin.training.processes import Launch
-from lidr_plugin.training.recipe import METHODS, Settings, compose, layers
+from lidr_plugin.training.processes import split
+from lidr_plugin.training.recipe import Settings, Stage, compose, layers
 
 CONTEXT = 700 << 20
 """Bytes that the driver, cuBLAS and NCCL take beside torch's own."""
@@ -24,11 +22,13 @@ _FLOPS = {"B200": 2250, "H200": 989, "H100": 989, "A100": 312, "L40": 181, "4090
 _FLOPS |= {"5090": 210, "3090": 71, "A10": 125, "T4": 65, "V100": 125}
 """Dense bf16 (or fp16) TFLOP/s by a part of the GPU's name, from the makers' data sheets."""
 _UTILISATION = 0.3
+"""Share of it that trainings of this kind reach, cautiously: published ones have 0.3 to 0.5."""
 _CHARACTERS_A_TOKEN = 3.5
+"""Between English (4 and more) and languages that tokenizers cut finely."""
 
 
 class Row(NamedTuple):
-    """One method on the given GPUs."""
+    """One method on the given GPUs; `fits` is None where none is known, `hours` where their speed is not."""
 
     method: str
     sharding: str
@@ -41,12 +41,20 @@ class Row(NamedTuple):
     disk: int
 
 
+class Dataset(NamedTuple):
+    """Its rows, and the tokens of all of them; 0 while it is not built."""
+
+    stage: Stage
+    rows: int
+    tokens: int
+
+
 class Plan(NamedTuple):
-    """What the table shows."""
+    """What each way of training needs for a dataset on these GPUs."""
 
     shape: Shape
     gpus: list[Gpu]
-    pairs: int
+    dataset: Dataset
     rows: list[Row]
 
 
@@ -62,30 +70,24 @@ def parse_gpus(text: str) -> list[Gpu]:
     return [Gpu("", int(float(match[2]) * (1 << 30)))] * int(match[1])
 
 
-def architecture(model: str, revision: str) -> tuple[Mapping[str, Any], str]:
-    """The model's `config.json` and where it was found: a directory, the Hub's cache, the recipes, or the Hub.
+def architecture(model: str, revision: str) -> Mapping[str, Any]:
+    """The model's `config.json`: of a directory, the recipes, the Hub's cache, or the Hub.
 
     Raises:
         InputError: it is nowhere, or no JSON object.
     """
     path = Path(model).expanduser() / "config.json"
-    if path.is_file():
-        return _json(path), str(path)
-    if hub.is_path(model):
-        raise InputError(
-            f"model_name_or_path: {model}: no directory with a config.json",
-            "name a directory; its config.json is enough, no weights are needed",
-        )
-    if (cached := hub.cached(model, "config.json", revision=revision)) is not None:
-        return _json(cached), str(cached)
-    for layer in layers()["models"].values():
-        if layer["model_name_or_path"] == model:
-            return layer["ARCHITECTURE"], "the recipes"
-    fetched = hub.download(model, "config.json", key="model_name_or_path", revision=revision)
-    return _json(fetched), str(fetched)
-
-
-def _json(path: Path) -> Mapping[str, Any]:
+    if not path.is_file():
+        if hub.is_path(model):
+            raise InputError(
+                f"model_name_or_path: {model}: no directory with a config.json",
+                "name a directory; its config.json is enough, no weights are needed",
+            )
+        for layer in layers()["models"].values():
+            if layer["model_name_or_path"] == model:
+                known: Mapping[str, Any] = layer["ARCHITECTURE"]
+                return known
+        path = hub.download(model, "config.json", key="model_name_or_path", revision=revision)
     try:
         found = json.loads(path.read_bytes())
     except ValueError as error:
@@ -96,65 +98,50 @@ def _json(path: Path) -> Mapping[str, Any]:
 
 
 def plan(config: Config, given: list[Gpu] | None) -> Plan:
-    """Every method on the given GPUs, or on those of this machine.
+    """Every way of training on the given GPUs, or on those of this machine.
 
     Raises:
-        InputError: the model's shape cannot be told, or there is no GPU and none was given.
+        InputError: the model's shape cannot be told.
     """
-    found, where = architecture(config.model_name_or_path, config.model_revision)
-    shape = shape_of(found, where)
+    model = config.model_name_or_path
+    shape = shape_of(architecture(model, config.model_revision), model)
     cards = given or gpus()
-    pairs, longest = _dataset(config)
-    rows = [
-        row
-        for method in METHODS
-        for zero in (("", "zero2", "zero3", "zero3_offload") if method == "full" else ("",))
-        if (row := _row(config, shape, cards, pairs, longest, method, zero))
-    ]
-    return Plan(shape, cards, pairs, rows)
+    ways = [("full", zero) for zero in ("", "zero2", "zero3", "zero3_offload")] + [("lora", ""), ("qlora", "")]
+    if len(cards) < 2:  # nothing to shard over
+        ways = [way for way in ways if way[1] not in ("zero2", "zero3")]
+    dataset = _dataset(config)
+    return Plan(shape, cards, dataset, [_row(config, shape, cards, dataset, *way) for way in ways])
 
 
-def _dataset(config: Config) -> tuple[int, int]:
-    """Pairs, and the mean tokens of a row by its characters; of a dataset that is not built yet, nothing is known."""
+def _dataset(config: Config) -> Dataset:
     run = RunDirectory(Path(config.output_dir).expanduser())
-    if not run.dataset(config.dataset_name).exists():
-        return 0, 0
-    texts = [
-        (len(row["instruction"]) * 2 + len(row["chosen"]) + len(row["rejected"]))
-        if "chosen" in row
-        else len(row["instruction"]) + len(row["output"])
-        for row in rows_of(run, config.dataset_name)
-    ]
-    return len(texts), int(sum(texts) / max(len(texts), 1) / _CHARACTERS_A_TOKEN)
+    stage, rows, characters = stage_on_disk(config, run), 0, 0
+    if run.dataset(config.dataset_name).exists():
+        for row in rows_of(run, config.dataset_name):
+            answers = [row[key] for key in ("chosen", "rejected", "output") if key in row]
+            characters += sum(len(row["instruction"]) + len(answer) for answer in answers)
+            rows += 1
+    return Dataset(stage, rows, int(characters / _CHARACTERS_A_TOKEN))
 
 
-def _row(config: Config, shape: Shape, cards: list[Gpu], pairs: int, tokens: int, method: str, zero: str) -> Row | None:
-    composed = compose(stage_on_disk(config, RunDirectory(Path(config.output_dir).expanduser())), method, config.task)
+def _row(config: Config, shape: Shape, cards: list[Gpu], dataset: Dataset, method: str, zero: str) -> Row:
+    composed = compose(dataset.stage, method, config.task)
     own = config.train.llamafactory if method == config.train.method else {}
     settings = {**composed.settings, **{key: value for key, value in own.items() if value is not None}}
-    world = max(len(cards), 1)
-    launch = Launch(env={}, gpus=len(cards), nodes=1, rank=0, per_node=world, ray=False, forced=False)
-    if zero in ("zero2", "zero3") and world == 1:
-        return None
     batch = config.train.global_batch_size or composed.global_batch
-    while batch % launch.world:
-        launch = replace(launch, per_node=launch.per_node - 1)
-    ways = split(
-        batch, launch.world, per_device=None, accumulation=None, preferred=settings["per_device_train_batch_size"]
-    )
-    settings |= {"per_device_train_batch_size": ways.per_device, "gradient_accumulation_steps": ways.accumulation}
-    memory = estimate(shape, settings, world=launch.world, zero=zero)
-    least = min((card.memory for card in cards), default=0)
-    steps = int(-(-pairs // batch) * settings["num_train_epochs"])
+    world = max(n for n in range(1, max(len(cards), 1) + 1) if batch % n == 0)
+    each = split(batch, world, preferred=settings["per_device_train_batch_size"])
+    settings |= {"per_device_train_batch_size": each.per_device, "gradient_accumulation_steps": each.accumulation}
+    memory = estimate(shape, settings, world=world, zero=zero)
     return Row(
         method=method,
         sharding=zero,
         settings=settings,
         memory=memory,
-        fits=memory.total + CONTEXT <= least if cards else None,
-        processes=launch.world,
-        steps=steps,
-        hours=_hours(shape, settings, cards, pairs * tokens, launch.world),
+        fits=memory.total + CONTEXT <= min(card.memory for card in cards) if cards else None,
+        processes=world,
+        steps=int(-(-dataset.rows // batch) * settings["num_train_epochs"]),
+        hours=_hours(shape, settings, cards, dataset.tokens, world),
         disk=disk_needed(shape, settings),
     )
 

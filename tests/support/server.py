@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from lidr_plugin.completions.engines.capabilities import TRIAL
 from tests.support import model
 from tests.support.child import PATIENCE
 
@@ -22,7 +23,8 @@ class FakeServer:
     """Answers chat requests with `model.answer`.
 
     Attributes:
-        asked: bodies of all chat requests, in order of arrival.
+        asked: bodies of all chat requests, in order of arrival, without the trial requests.
+        trials: the trial requests, by which a client finds out what the server takes; they meet no fault.
         answered: the user turns of those that got a whole answer.
         script: for a request's body the choice of its answer, or None: `model.answer` has it.
         refuses: a field of the request that is answered with 400.
@@ -49,6 +51,7 @@ class FakeServer:
         self.script: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda _: None
         self.refuses = ""
         self.asked: list[dict[str, Any]] = []
+        self.trials: list[dict[str, Any]] = []
         self.answered: list[str] = []
         self.in_flight = 0
         self.most_in_flight = 0
@@ -84,6 +87,10 @@ class FakeServer:
         if path.endswith("/log"):
             return self._send(writer, 200, {"asked": self.asked, "answered": self.answered})
         request = json.loads(body)
+        if request["messages"][0]["content"] == TRIAL:
+            self.trials.append(request)
+            refused = self._refusal(request)
+            return self._send(writer, 400 if refused else 200, {"error": {"message": refused}} if refused else {})
         self.asked.append(request)
         text = json.dumps(request["messages"], ensure_ascii=False)
         tries = self._tries[text] = self._tries.get(text, 0) + 1
@@ -112,10 +119,8 @@ class FakeServer:
                 writer.transport.abort()
                 return False
             await asyncio.sleep(30)
-        if not self.takes_prefill and request["messages"][-1]["role"] == "assistant":
-            return self._send(writer, 400, {"error": {"message": "the last message must be the user's"}})
-        if self.refuses and self.refuses in request:
-            return self._send(writer, 400, {"error": {"message": f"{self.refuses} is not supported"}})
+        if refused := self._refusal(request):
+            return self._send(writer, 400, {"error": {"message": refused}})
         scripted = self.script(request)
         if scripted is not None:
             usage = {"prompt_tokens": len(text.split()), "completion_tokens": 1}
@@ -131,6 +136,11 @@ class FakeServer:
         await writer.drain()
         self.answered.append(text)
         return True
+
+    def _refusal(self, request: dict[str, Any]) -> str:
+        if not self.takes_prefill and request["messages"][-1]["role"] == "assistant":
+            return "the last message must be the user's"
+        return f"{self.refuses} is not supported" if self.refuses and self.refuses in request else ""
 
     @staticmethod
     def _send(writer: asyncio.StreamWriter, status: int, value: Any, headers: str = "") -> bool:

@@ -55,12 +55,14 @@ def build_engine(
     log: Path,
     revision: str = "main",
     trust_remote_code: bool = False,
+    top_logprobs: int = 0,
 ) -> Engine:
     """The engine for `config`, not opened yet.
 
     Args:
         max_tokens: new tokens of the longest answer that will be asked for.
         log: where a server that lidr starts writes.
+        top_logprobs: the most that a request will ask for.
     """
     backend = backend_of(config)
     if backend == "openai":
@@ -73,13 +75,24 @@ def build_engine(
             timeout=config.timeout,
             max_retries=config.max_retries,
             max_tokens=max_tokens,
+            top_logprobs=top_logprobs,
         )
     if backend == "vllm":
         from lidr_plugin.completions.engines.servers import Vllm
 
         return Vllm(
-            config, model=model, revision=revision, trust_remote_code=trust_remote_code, log=log, max_tokens=max_tokens
+            config,
+            model=model,
+            revision=revision,
+            trust_remote_code=trust_remote_code,
+            log=log,
+            max_tokens=max_tokens,
+            top_logprobs=top_logprobs,
         )
+    return _in_process(config, model, revision, trust_remote_code)
+
+
+def _in_process(config: EngineSettings, model: str, revision: str, trust_remote_code: bool) -> Engine:
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("transformers") is None:
         raise EngineError(
             "engine.backend: transformers is not installed in this environment",

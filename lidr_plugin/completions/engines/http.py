@@ -1,10 +1,12 @@
-"""One OpenAI-compatible server over HTTP: a single try of a request, and whether another may help."""
+"""One OpenAI-compatible server over HTTP: a try of a request, and when another may help."""
 
+import asyncio
 import email.utils
 import os
+import random
 import time
-from collections.abc import Mapping
-from typing import Any, Self
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -13,11 +15,16 @@ import orjson
 
 from lidr_plugin.errors import EngineError
 
+_Result = TypeVar("_Result")
+
 _MODELS_SECONDS = 30.0
 """A list of models is there at once; a server that takes longer is not well."""
 
 _KEEP_SECONDS = 4.0
 """How long an idle connection is kept: uvicorn, under vLLM and most others, closes its end after 5 seconds."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 60.0
+"""Seconds between tries, doubled each time: a connection is back at once, a server that starts again in a minute."""
 
 _LONGEST_RETRY_AFTER = 600.0
 """Seconds: a server that wants a longer pause than this is asked again all the same."""
@@ -44,7 +51,7 @@ class Server:
     """A server's connections, inside of `async with`. How many requests it has at once is for the caller to bound.
 
     Args:
-        url: its address, up to and with `/v1`; a name and a password in it are sent in place of the key.
+        url: its address, up to and with `/v1`.
         key_env: the environment variable with the key, which is sent as a bearer token; none is sent if it is unset.
         timeout: seconds for one try, from the connection to the last byte.
     """
@@ -52,22 +59,19 @@ class Server:
     def __init__(self, url: str, *, key_env: str, timeout: float) -> None:
         self.url = url.rstrip("/")
         self.busy = 0
-        self.takes_prefill: bool | None = None
-        self.takes_template_kwargs: bool | None = None
-        self.gives_logprobs = True
-        self._key_env = key_env
+        self.key_env = key_env
         self._timeout = timeout
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         """Raises `EngineError` if the address or the key cannot be one; no connection is made yet."""
-        key = os.environ.get(self._key_env, "").strip()
+        key = os.environ.get(self.key_env, "").strip()
         if not (key.isascii() and key.isprintable()):
-            raise EngineError(f"{self._key_env} is no key: it has characters that a header cannot have")
+            raise EngineError(f"{self.key_env} is no key: it has characters that a header cannot have")
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"Authorization": f"Bearer {key}"} if key and "@" not in self.url else {},
+            headers={"Authorization": f"Bearer {key}"} if key else {},
             json_serialize_bytes=orjson.dumps,
             proxy=_proxy_for(self.url),
             timeout=aiohttp.ClientTimeout(self._timeout, sock_connect=min(_MODELS_SECONDS, self._timeout)),
@@ -96,7 +100,7 @@ class Server:
         except Refused as error:
             hint = "does the address end in /v1?"
             if error.status in (401, 403):
-                hint = f"export the key as {self._key_env}"
+                hint = f"export the key as {self.key_env}"
             raise EngineError(f"{self.url}/models answered {error.status}", hint) from None
         except (aiohttp.ClientError, OSError, UnicodeError) as error:  # UnicodeError: a host name that cannot be
             raise EngineError(
@@ -144,9 +148,29 @@ def _proxy_for(url: str) -> str | None:
         parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise EngineError(f"{url!r} is no address of a server", "engine.base_url is like http://127.0.0.1:8000/v1")
+    if parts.username:
+        raise EngineError(
+            "engine.base_url: a name and a password do not belong in an address", "see engine.api_key_env"
+        )
     if parts.hostname in ("127.0.0.1", "::1", "localhost") or proxy_bypass(parts.hostname):
         return None
     return getproxies().get(parts.scheme) or getproxies().get("all")
+
+
+async def retried(send: Callable[[], Awaitable[_Result]], retries: int) -> _Result:
+    """Sends again, after a pause, what failed in passing; the last failure says how many tries there were."""
+    for attempt in range(retries + 1):
+        try:
+            return await send()
+        except Passing as error:
+            if attempt == retries:
+                raise Passing(f"{error} ({'1 try' if attempt == 0 else f'{attempt + 1} tries'})") from None
+            pause = error.wait
+        if pause is None:
+            # At random, so that those that failed together do not come back together.
+            pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(attempt, 8)) * random.uniform(0.5, 1.0)
+        await asyncio.sleep(pause)
+    raise AssertionError("unreachable")
 
 
 def retry_after(value: str | None) -> float | None:

@@ -60,7 +60,15 @@ class Vllm:
     """
 
     def __init__(
-        self, config: EngineSettings, *, model: str, revision: str, trust_remote_code: bool, log: Path, max_tokens: int
+        self,
+        config: EngineSettings,
+        *,
+        model: str,
+        revision: str,
+        trust_remote_code: bool,
+        log: Path,
+        max_tokens: int,
+        top_logprobs: int = 0,
     ) -> None:
         self._config = config
         self._model = model
@@ -68,6 +76,7 @@ class Vllm:
         self._trust = trust_remote_code
         self._log = log
         self._max_tokens = max_tokens
+        self._top_logprobs = top_logprobs
         self._process: asyncio.subprocess.Process | None = None
         self._client: OpenAI | None = None
         self._begun = contextlib.AsyncExitStack()
@@ -105,6 +114,7 @@ class Vllm:
             timeout=self._config.timeout,
             max_retries=self._config.max_retries,
             max_tokens=self._max_tokens,
+            top_logprobs=self._top_logprobs,
         )
         async with contextlib.AsyncExitStack() as begun:  # a start that fails, or that Ctrl-C stops, leaves no server
             begun.push_async_callback(self._stop)

@@ -1,7 +1,8 @@
 """Makes `model/` from what training left, and proves that it is what was trained.
 
-Reads a job as JSON from its standard input and prints a line `LIDR <json>`. Logits are computed with 16-bit weights and
-32-bit arithmetic, so what differs between two models is their weights and not the order of the additions.
+Reads a job as JSON from its standard input and prints a line `LIDR <json>`, with the fields of `state.MergeProof`. Logits are
+computed with the weights as they are saved and 32-bit arithmetic: what differs between two models is their weights and not
+the order of the additions.
 """
 
 import json
@@ -20,18 +21,14 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 BESIDE_WEIGHTS = ("*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken", "*.py")
 
 
-class Broken(Exception):
-    """The result is not what was trained."""
-
-
-def folder_of(job: dict[str, Any]) -> Path:
+def folder_of(settings: dict[str, Any]) -> Path:
     """The base model's directory, from the Hub's cache if need be."""
-    base = Path(job["base"])
-    return base if base.is_dir() else Path(snapshot_download(job["base"], revision=job["revision"]))
+    name = settings["model_name_or_path"]
+    return Path(name) if Path(name).is_dir() else Path(snapshot_download(name, revision=settings["model_revision"]))
 
 
-def load(folder: Path, dtype: torch.dtype | str, job: dict[str, Any]) -> Any:
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, trust_remote_code=job["trust_remote_code"])
+def load(folder: Path, dtype: torch.dtype | str, *, trust: bool) -> Any:
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, trust_remote_code=trust)
     model.eval()
     for module in model.modules():
         if type(module) is torch.nn.Linear:
@@ -63,11 +60,8 @@ def divergence(p: torch.Tensor, q: torch.Tensor) -> float:
 
 
 def agreement(base: torch.Tensor, trained: torch.Tensor, saved: torch.Tensor) -> dict[str, float]:
-    """How far training moved the model, and how far the saved model is from the trained one.
-
-    `lost` is the second over the first, by the root of the mean squared difference of the log-probabilities.
-    """
-    shift, error = (trained - base).pow(2).mean().sqrt().item(), (saved - trained).pow(2).mean().sqrt().item()
+    """How far training moved the model, and how far the saved model is from the trained one."""
+    shift, error = ((one - other).pow(2).mean().sqrt().item() for one, other in ((trained, base), (saved, trained)))
     return {
         "shift": shift,
         "error": error,
@@ -78,11 +72,7 @@ def agreement(base: torch.Tensor, trained: torch.Tensor, saved: torch.Tensor) ->
 
 
 def merge(model: Any) -> dict[str, Any]:
-    """Merges a PeftModel's adapter into its base, layer by layer.
-
-    Returns the target modules' count, those whose adapter is zero, those whose weights did not change, and the mean share
-    of changed weights and of the update that rounding kept (the projection of the change on the update).
-    """
+    """Merges a PeftModel's adapter into its base, layer by layer, and looks at what that does to the weights."""
     zero, unchanged, changed, kept = [], [], [], []
     layers = [(name, layer) for name, layer in model.named_modules() if isinstance(layer, LoraLayer)]
     for name, layer in layers:
@@ -122,62 +112,56 @@ def copy_tokenizer(source: Path, target: Path) -> None:
                 shutil.copyfile(file, target / file.name)
 
 
-def same_tokenizer(source: Path, target: Path, job: dict[str, Any], probes: list[str]) -> bool:
-    old, new = (AutoTokenizer.from_pretrained(x, trust_remote_code=job["trust_remote_code"]) for x in (source, target))
-    alike = [old.encode(text) == new.encode(text) for text in probes]
-    return old.chat_template == new.chat_template and len(old) == len(new) and all(alike)
+def same_tokenizer(source: Path, target: Path, texts: list[str], *, trust: bool) -> bool:
+    old, new = (AutoTokenizer.from_pretrained(folder, trust_remote_code=trust) for folder in (source, target))
+    alike = all(old.encode(text) == new.encode(text) for text in texts)
+    return old.chat_template == new.chat_template and len(old) == len(new) and alike
 
 
-def refuse(found: dict[str, Any], job: dict[str, Any]) -> None:
-    """What must not become the next round's model.
-
-    Raises:
-        Broken: with the reason.
-    """
-    if not found["modules"]:
-        raise Broken("the adapter has no LoRA modules")
-    if len(found["zero"]) == found["modules"]:
-        raise Broken("the adapter is zero: training changed nothing (too few steps, or a learning rate of 0)")
-    if found["unchanged"] and (job["adapter"] or len(found["unchanged"]) == found["modules"]):
-        names = ", ".join(found["unchanged"][:3])
-        raise Broken(f"{len(found['unchanged'])} of {found['modules']} modules have the base's weights: {names}")
-    if not found["lost"] < 2.0:
-        raise Broken(
+def fault(found: dict[str, Any], *, adapter: bool) -> str:
+    """Why this must not become the next round's model; empty if it may."""
+    modules, unchanged = found["modules"], found["unchanged"]
+    if not modules:
+        return "the adapter has no LoRA modules"
+    if len(found["zero"]) == modules:
+        return "the adapter is zero: training changed nothing (too few steps, or a learning rate of 0)"
+    if unchanged and (adapter or len(unchanged) == modules):
+        return f"{len(unchanged)} of {modules} modules have the base's weights: {', '.join(unchanged[:3])}"
+    if not found["lost"] < 2.0:  # a saved base would have lost 1; and nan is no proof either
+        return (
             f"the saved model is farther from the trained one ({found['error']:.2g}) than the base is "
             f"({found['shift']:.2g}): the update is lost, or the adapter belongs to another base"
         )
+    return ""
 
 
 def main() -> None:
     job = json.load(sys.stdin)
-    source, target, checkpoint = folder_of(job), Path(job["target"]), Path(job["checkpoint"])
-    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=job["trust_remote_code"])
+    settings, target, dtype = job["settings"], Path(job["target"]), getattr(torch, job["dtype"])
+    source, checkpoint, trust = folder_of(settings), settings["output_dir"], settings["trust_remote_code"]
+    adapter = settings["finetuning_type"] == "lora"
+    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=trust)
     probes = [tokenizer.encode(text)[: job["probe_tokens"]] for text in job["probes"]]
-    dtype = getattr(torch, job["dtype"])
-    base = load(source, dtype, job)
+    base = load(source, dtype, trust=trust)
     before = logits(base, probes)
-    if job["adapter"]:
+    if adapter:
         model = PeftModel.from_pretrained(base, checkpoint)
         trained = logits(model, probes)
         found = merge(model)
         result = model.merge_and_unload()
     else:
-        result = load(checkpoint, "auto", job)
+        result = load(checkpoint, "auto", trust=trust)
         trained = logits(result, probes)
         found = differing(base, result)
         result = result.to(dtype)
     shutil.rmtree(target, ignore_errors=True)
     result.save_pretrained(target, max_shard_size="5GB")
     copy_tokenizer(source, target)
-    del base, result
-    found |= agreement(before, trained, logits(load(target, dtype, job), probes))
-    found["broken"] = ""
-    try:
-        refuse(found, job)
-        if not same_tokenizer(source, target, job, job["probes"]):
-            raise Broken("the tokenizer or the chat template did not come along")
-    except Broken as error:
-        found["broken"] = str(error)
+    del base, result  # their memory is needed for the saved model
+    found |= agreement(before, trained, logits(load(target, dtype, trust=trust), probes))
+    found["broken"] = fault(found, adapter=adapter)
+    if not found["broken"] and not same_tokenizer(source, target, job["probes"], trust=trust):
+        found["broken"] = "the tokenizer or the chat template did not come along"
     print("LIDR " + json.dumps(found))
 
 

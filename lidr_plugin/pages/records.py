@@ -1,0 +1,162 @@
+"""What the page shows of a run. Dataclasses, because pydantic reads them from JSON and orjson writes them as they are."""
+
+from dataclasses import dataclass, field
+
+COUNTS = "prompts candidates pairs rejected completions tokens seconds tokens_per_second model_name_or_path".split()
+"""Of a build: the counts (contract, section 4), and whose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """The least length of each bin in characters; by text (`chosen`, …) and language the rows in each bin."""
+
+    bins: list[int]
+    texts: dict[str, dict[str, list[int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Completion tokens by time, in bins of so many seconds."""
+
+    bin_seconds: float
+    tokens: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A row of the dataset: a pair, or a prompt with its one output."""
+
+    id: str
+    instruction: str
+    input: str = ""
+    chosen: str | None = None
+    chosen_source: str = ""
+    rejected: str | None = None
+    rejected_source: str = ""
+    output: str | None = None
+    output_source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A build's `report.json`: the counts (contract, section 4), then what lidr 0.1 did not write."""
+
+    prompts: int
+    candidates: dict[str, int]
+    pairs: dict[str, int]
+    rejected: dict[str, dict[str, int]]
+    completions: dict[str, int]
+    tokens: dict[str, int]
+    seconds: float
+    tokens_per_second: float
+    model_name_or_path: str = ""
+    reasons: dict[str, str] = field(default_factory=dict)
+    lengths: Lengths | None = None
+    timeline: Timeline | None = None
+    samples: dict[str, list[Sample]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Hits of a total, with the 95 % interval."""
+
+    hits: int
+    total: int
+    share: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Signal(Share):
+    """The reward signal of a probe: by a `judge`, or by what is `visible` without one."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A step of a training; None where its stage has no such number."""
+
+    step: int
+    loss: float
+    accuracy: float | None
+    margin: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A training's state and course; `merge` is what proving the merged model found."""
+
+    status: str
+    stage: str
+    finetuning_type: str
+    model_name_or_path: str
+    dataset: str
+    curve: list[Point]
+    held_out: list[Point]
+    merge: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What a round has; a run without rounds is its only one. The manifest: what the results depend on, as others name it."""
+
+    round: int
+    build: Build | None
+    signal: Signal | None
+    training: Training | None
+    manifest: dict[str, object]
+
+
+Mark = Share | tuple[float, float | None] | float
+"""A share, a mean with what it may be off by, or another number."""
+Marks = dict[str, dict[str, Mark]]
+"""By language and name; of lm-eval by task and metric."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that was measured, by benchmark. Path and weights are None where its answers came from a file."""
+
+    path: str | None
+    weights: str | None
+    marks: dict[str, Marks]
+    tasks: Marks
+
+
+@dataclass(frozen=True, slots=True)
+class HeadToHead:
+    """A judge's verdicts on the models' answers against those of one of them, by model."""
+
+    judge: str
+    against: str
+    cost: float
+    complete: bool
+    warning: str | None
+    pairs: int
+    results: dict[str, Marks]
+    round: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """A held-out prompt and what each model answered, by its label."""
+
+    language: str
+    instruction: str
+    answers: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """All of a run; `notes` say whose results these are where they are not those of the rows shown."""
+
+    name: str
+    in_rounds: bool
+    total: Build | None
+    rounds: list[Round]
+    models: dict[str, Model]
+    head_to_head: list[HeadToHead]
+    answers: list[Answers]
+    notes: list[str]

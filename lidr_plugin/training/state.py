@@ -1,0 +1,77 @@
+"""`train.json`: how far the training of a run has come, with which settings, and what came of it."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ValidationError
+
+from lidr_plugin import files
+from lidr_plugin.errors import InputError
+from lidr_plugin.run_directory import RunDirectory
+
+
+class TrainResult(BaseModel, frozen=True, extra="allow"):
+    """LLaMA-Factory's `all_results.json`, all keys of it kept: mean loss and seconds; and the last loss that it logged."""
+
+    train_loss: float | None = None
+    train_runtime: float = 0.0
+    last_loss: float | None = None
+
+
+class MergeProof(BaseModel, frozen=True):
+    """What `inside/merge.py` measured on the model that it saved, by the log-probabilities after the tokens of some rows.
+
+    Attributes:
+        modules: how many modules have an adapter; in full training how many tensors the model has.
+        zero: those whose adapter is zero.
+        unchanged: those that are as in the base.
+        shift: root mean square difference between the base and the trained model.
+        error: the same between the trained and the saved model.
+        lost: `error` over `shift`: the share of the update that saving lost.
+        weights_changed: share of a module's weights that merging changed, on average.
+        update_kept: projection of a module's change on its update, on average; 1 where rounding lost nothing.
+        broken: why this must not become the next round's model; empty if it may.
+    """
+
+    modules: int
+    zero: list[str]
+    unchanged: list[str]
+    shift: float
+    error: float
+    lost: float
+    kl_base_to_trained: float
+    kl_saved_to_trained: float
+    weights_changed: float | None = None
+    update_kept: float | None = None
+    broken: str = ""
+
+
+class TrainingState(BaseModel, frozen=True):
+    """The content of `train.json`; `training` is all that decides what is learnt, mostly under LLaMA-Factory's names."""
+
+    status: Literal["begun", "trained", "done"]
+    training: dict[str, Any]
+    result: TrainResult | None = None
+    merge: MergeProof | None = None
+
+
+def read_state(run: RunDirectory) -> TrainingState | None:
+    """The state of a run's training; None if none was begun.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    try:
+        return TrainingState.model_validate_json(run.train_json.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        where = "".join(f"{part}: " for part in error.errors()[0]["loc"])
+        raise InputError(
+            f"{run.train_json}: damaged: {where}{error.errors()[0]['msg']}",
+            "put it back from a copy, or begin anew: lidr train --restart (removes checkpoint/ and model/)",
+        ) from None
+
+
+def write_state(run: RunDirectory, state: TrainingState) -> None:
+    """Replaces `train.json`."""
+    files.write_json(run.train_json, state.model_dump(exclude_none=True))
