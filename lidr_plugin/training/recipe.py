@@ -7,9 +7,10 @@ from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from lidr_plugin import files
+from lidr_plugin.config.methods import Stage
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
 from lidr_plugin.run_directory import RunDirectory
@@ -18,8 +19,6 @@ from lidr_plugin.training.processes import Launch, launch_of, split
 METHODS = ("full", "lora", "qlora")
 Settings: TypeAlias = dict[str, Any]
 """The content of a `train.yaml`, under LLaMA-Factory's names."""
-Stage: TypeAlias = Literal["dpo", "sft"]
-"""What LLaMA-Factory does with the rows: pairs are preferred, SFT rows imitated."""
 
 
 class Composed(NamedTuple):
