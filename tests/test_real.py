@@ -1,18 +1,15 @@
 """The real thing, on the CPU: LLaMA-Factory's loader, the transformers engine, a vLLM server with a real checkpoint."""
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from lidr_plugin.machine.environments import home, python_of
+from lidr_plugin.machine.environments import python_of
 from tests.conftest import Lidr, prompts, rows_of, write_config, write_prompts
 from tests.support.server import FakeServer, running
-from tests.support.trained import in_train
-
-CHECKPOINT = Path(os.environ.get("LIDR_TEST_MODEL") or home() / "test-model")
+from tests.support.trained import CHECKPOINT, in_train
 
 
 def assert_loads(python: Path, model: Path, run: Path, name: str, system: str = "") -> None:
