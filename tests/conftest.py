@@ -14,6 +14,9 @@ from lidr_plugin.machine.environments import python_of
 from tests.support.child import LIDR, PATIENCE
 from tests.support.inside import in_process
 
+# No test asks the real Hub. Those that ask one of their own do it in a child: huggingface_hub reads its settings once.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
 LANGUAGES = ("en", "de", "es", "fr")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -1,4 +1,4 @@
-"""A corpus of malformed configurations and prompt files: exit status 2, a message that names the place, no file written."""
+"""A corpus of malformed configurations and prompt files: an `InputError` that names the place, and no file written."""
 
 import json
 from collections.abc import Callable
@@ -8,6 +8,8 @@ from typing import NamedTuple
 import pytest
 import yaml
 
+from lidr_plugin import build_pairs, load
+from lidr_plugin.errors import InputError
 from tests.conftest import Lidr, prompts, settings, write_prompts
 
 
@@ -15,7 +17,7 @@ class Case(NamedTuple):
     """How to spoil a good run, and what the message must hold."""
 
     name: str
-    spoil: Callable[[Path], None]
+    spoil: Callable[[Path], object]
     says: tuple[str, ...]
     overrides: tuple[str, ...] = ()
 
@@ -58,13 +60,45 @@ def nothing(_: Path) -> None:
 ROW = '{"id": "%s", "instruction": "text"}\n'
 GOOD = "".join(ROW % i for i in range(3))
 
+BOMB = (
+    "model_name_or_path: [&a0 x" + "".join(f", &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)) + "]\n"
+)
+"""Twelve levels, each with ten times the one before: a million million values in one line."""
+
 CASES = [
     Case("empty file", text(""), ("model_name_or_path", "missing")),
-    Case("a list", text("- a\n- b\n"), ("lidr.yaml:1", "list")),
-    Case("plain text", text("hello"), ("lidr.yaml:1", "str")),
+    Case("comments alone", text("# nothing yet\n"), ("model_name_or_path", "missing")),
+    Case("a list", text("- a\n- b\n"), ("lidr.yaml:1", "found a list")),
+    Case("plain text", text("hello"), ("lidr.yaml:1", "found 'hello'")),
     Case("broken yaml", text("a: b\nc: [1, 2\n"), ("lidr.yaml:", "not valid YAML")),
-    Case("a tab", text("engine:\n\tconcurrency: 3\n"), ("lidr.yaml:2", "not valid YAML")),
-    Case("latin-1", text(b"dataset_name: caf\xe9\n"), ("lidr.yaml:1", "UTF-8")),
+    Case("a tab", text("engine:\n\tconcurrency: 3\n"), ("lidr.yaml:2", "not valid YAML", "a tab; indent with spaces")),
+    Case(
+        "a path in braces",
+        text("eval: {prompts: p/{language}.jsonl}\n"),
+        ("lidr.yaml:1", "{language} in it needs quotes"),
+    ),
+    Case("two documents", text("a: 1\n---\nb: 2\n"), ("lidr.yaml:2", "not valid YAML")),
+    Case("latin-1", text(b"task: math\ndataset_name: caf\xe9\n"), ("lidr.yaml:2", "not UTF-8")),
+    Case("utf-16", text("task: math\n".encode("utf-16")), ("lidr.yaml:1", "not UTF-8")),
+    Case("a control character", text("task: math\ntemplate: a\x00b\n"), ("lidr.yaml:2", "control character '\\x00'")),
+    Case("a newer YAML", text("%YAML 1.3\n---\ntask: math\n"), ("lidr.yaml:1", "not valid YAML", "version")),
+    Case("an alias of nothing", text("task: *math\n"), ("lidr.yaml:1", "undefined alias 'math'")),
+    Case("an alias bomb", text(BOMB), ("lidr.yaml:1", "more than 10,000 values")),
+    Case(
+        "an alias that contains itself",
+        text("languages: &all [*all]\n"),
+        ("lidr.yaml:1", "an alias that contains itself"),
+    ),
+    Case("hundreds of brackets", text("languages: " + "[" * 600 + "]" * 600), ("lidr.yaml:1", "nested too deeply")),
+    Case("a Python object", line("template: !!python/name:os.system"), ("template", "tag", "python/name:os.system")),
+    Case("a tag of ones own", line("engine: !mine {concurrency: 3}"), ("engine", "tag !mine")),
+    Case("a tag that does not fit", line("max_prompts: !!int ten"), ("max_prompts", "'ten' is not a valid int")),
+    Case("a list as a key", line("? [a, b]\n: c"), ("lidr.yaml:", "a key must be text")),
+    Case("a number as a key", line("5: x"), ("lidr.yaml:", ": 5: unknown key")),
+    Case("a merge key", line("<<: {task: math}"), ("lidr.yaml:", "<<: unknown key")),
+    Case("an endless number", line("engine: {timeout: .inf}"), ("engine.timeout", ".inf is out of range")),
+    Case("a number too large", line("generation: {seed: 99999999999999999999}"), ("generation.seed", "out of range")),
+    Case("half a character", line('template: "\\ud800"'), ("template", "half a surrogate pair")),
     Case("unknown key", line("langauges: [de]"), ("langauges", "did you mean languages", "lidr.yaml:")),
     Case("key in the wrong section", line("temperature: 0.5"), ("did you mean generation.temperature",)),
     Case(
@@ -72,14 +106,20 @@ CASES = [
         line("filters: {trunctated: true}"),
         ("filters.trunctated", "did you mean filters.truncated"),
     ),
-    Case("Norwegian unquoted", line("languages: [de, no]"), ("languages.1", '"no"')),
-    Case("dominant Norwegian unquoted", line("dominant_language: no"), ("dominant_language", '"no"')),
-    Case("unknown language", line("languages: [de, xq]"), ("languages.1", "xq")),
+    Case("true as a language", line("languages: [de, true]"), ("languages.1", "expected text, found True")),
+    Case(
+        "typo in an optional section",
+        line("eval: {judge: {modle: x, base_url: 'http://a/v1', model: y}}"),
+        ("eval.judge.modle", "did you mean eval.judge.model?"),
+    ),
+    Case("unknown language", line("languages: [de, xq]"), ("languages.1", "unknown language code 'xq'")),
     Case("no languages", line("languages: []"), ("languages",)),
     Case("languages as text", line("languages: de"), ("languages", "list")),
-    Case("dominant among the others", line("languages: [de, en]"), ("languages", "dominant")),
-    Case("language twice", line("languages: [de, de]"), ("languages", "twice")),
-    Case("key twice", line("task: math\ntask: instruction"), ("task", "twice")),
+    Case("dominant among the others", line("languages: [de, en]"), ("languages", "en is the dominant language")),
+    Case("language twice", line("languages: [de, de]"), ("languages", "de is listed more than once")),
+    Case("key twice", line("task: math\ntask: instruction"), ("task", "duplicate key (first at line ")),
+    Case("key twice in a section", line("engine:\n  timeout: 1\n  timeout: 2"), ("engine.timeout", "duplicate key")),
+    Case("method unknown", line("method: imbalence"), ("method", "did you mean imbalance?")),
     Case("prompts without language", line("prompts: prompts/en.jsonl"), ("prompts", "{language}")),
     Case("number as text", line("max_prompts: ten"), ("max_prompts", "whole number", "'ten'")),
     Case("number too small", line("max_prompts: 0"), ("max_prompts", "greater than or equal to 1")),
@@ -102,7 +142,11 @@ CASES = [
         ("no such directory",),
         ("model_name_or_path=/no/such/model",),
     ),
-    Case("language that cannot be identified", line("languages: [km]"), ("Khmer", "filters.off_target=false")),
+    Case(
+        "language that cannot be identified",
+        lambda folder: [prompt_file("km.jsonl", GOOD)(folder), line("languages: [km]")(folder)],
+        ("Khmer", "filters.off_target=false"),
+    ),
     Case("override without equals", nothing, ("command line: concurrency", "KEY=VALUE"), ("concurrency",)),
     Case(
         "override of unknown key",
@@ -161,18 +205,29 @@ def snapshot(folder: Path) -> set[str]:
     return {str(path) for path in folder.rglob("*")}
 
 
+def refused(folder: Path, *overrides: str) -> str:
+    """What `lidr build-pairs lidr.yaml` says before it ends with status 2; it must have written nothing."""
+    before = snapshot(folder)
+    with pytest.raises(InputError) as caught:
+        build_pairs(load("lidr.yaml", *overrides))
+    assert snapshot(folder) == before
+    assert caught.value.exit_status == 2
+    return f"{caught.value.message}\n{caught.value.hint}"
+
+
+@pytest.fixture(autouse=True)
+def _in_the_runs_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_bad_input_names_the_place_and_writes_nothing(case: Case, tmp_path: Path, lidr: Lidr) -> None:
+def test_bad_input_names_the_place_and_writes_nothing(case: Case, tmp_path: Path) -> None:
     write_prompts(tmp_path, prompts(3))
     (tmp_path / "lidr.yaml").write_text(yaml.safe_dump(settings(tmp_path)))
     case.spoil(tmp_path)
-    before = snapshot(tmp_path)
-    done = lidr("build-pairs", "lidr.yaml", *case.overrides)
-    assert done.returncode == 2, done.stderr
+    said = refused(tmp_path, *case.overrides)
     for part in case.says:
-        assert part in done.stderr
-    assert "Traceback" not in done.stderr
-    assert snapshot(tmp_path) == before
+        assert part in said
 
 
 FILES = [
@@ -188,39 +243,34 @@ FILES = [
 
 
 @pytest.mark.parametrize(("suffix", "content", "says"), FILES)
-def test_bad_files_of_other_formats(
-    suffix: str, content: str, says: tuple[str, ...], tmp_path: Path, lidr: Lidr
-) -> None:
+def test_bad_files_of_other_formats(suffix: str, content: str, says: tuple[str, ...], tmp_path: Path) -> None:
     for code in ("en", "de", "es", "fr"):
         (tmp_path / f"{code}.{suffix}").write_text(content)
     values = settings(tmp_path, prompts="{language}." + suffix)
     (tmp_path / "lidr.yaml").write_text(json.dumps(values))
-    before = snapshot(tmp_path)
-    done = lidr("build-pairs", "lidr.yaml")
-    assert done.returncode == 2, done.stderr
+    said = refused(tmp_path)
     for part in (f"en.{suffix}", *says):
-        assert part in done.stderr
-    assert snapshot(tmp_path) == before
+        assert part in said
 
 
-def test_a_broken_dataset_info_is_not_overwritten(tmp_path: Path, lidr: Lidr) -> None:
+def test_a_broken_dataset_info_is_not_overwritten(tmp_path: Path) -> None:
     write_prompts(tmp_path, prompts(3))
     (tmp_path / "lidr.yaml").write_text(yaml.safe_dump(settings(tmp_path)))
     info = tmp_path / "run/data/dataset_info.json"
     info.parent.mkdir(parents=True)
     info.write_text("{oops")
-    done = lidr("build-pairs", "lidr.yaml")
-    assert done.returncode == 2
-    assert "dataset_info.json" in done.stderr
+    assert "dataset_info.json" in refused(tmp_path)
     assert info.read_text() == "{oops"
 
 
 def test_all_errors_of_a_file_come_at_once(tmp_path: Path, lidr: Lidr) -> None:
-    (tmp_path / "lidr.yaml").write_text("model_name_or_path: 3\nlanguages: [no]\nfoo: 1\nengine: {timeout: soon}\n")
+    (tmp_path / "lidr.yaml").write_text("model_name_or_path: 3\nlanguages: [xx]\nfoo: 1\nengine: {timeout: soon}\n")
     done = lidr("build-pairs", "lidr.yaml", "x=1")
     assert done.returncode == 2
     for part in ("lidr.yaml:1", "lidr.yaml:2", "lidr.yaml:3", "lidr.yaml:4", "command line: x=1", "prompts: missing"):
         assert part in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["lidr.yaml"]
 
 
 @pytest.mark.parametrize(

@@ -226,7 +226,7 @@ def test_a_judge_that_is_not_there_is_named_before_anything_is_asked(tmp_path: P
     assert not server.asked
 
 
-def test_mgsm_comes_from_the_hub_once(tmp_path: Path, lidr: Lidr) -> None:
+def test_mgsm_comes_from_the_hub_once(tmp_path: Path, command: Lidr) -> None:
     tables = {
         f"datasets/juletxara/mgsm/mgsm_{code}.tsv": f'[{code}] He said "two". And two?\t4\n[{code}] And 500 more?\t1,000\n'
         for code in ("en", "de")
@@ -240,11 +240,11 @@ def test_mgsm_comes_from_the_hub_once(tmp_path: Path, lidr: Lidr) -> None:
             engine__base_url=url,
             eval={"models": {"M0": "fake"}, "mgsm": "hub:juletxara/mgsm"},
         )
-        done = lidr("eval", config, env={**home, "HF_ENDPOINT": hub})
+        done = command("eval", config, env={**home, "HF_ENDPOINT": hub})
         assert done.returncode == 0, done.stderr
-        again = lidr("eval", config, env={**home, "HF_ENDPOINT": "http://127.0.0.1:9"})
+        again = command("eval", config, env={**home, "HF_ENDPOINT": "http://127.0.0.1:9"})
         assert again.stdout == done.stdout
-        other = lidr("eval", config, 'languages=["fr"]', env={**home, "HF_ENDPOINT": "http://127.0.0.1:9"})
+        other = command("eval", config, 'languages=["fr"]', env={**home, "HF_ENDPOINT": "http://127.0.0.1:9"})
     assert [item["expected"] for item in rows_of(tmp_path / "run/eval/M0.mgsm.de.jsonl")] == ["4", "1,000"]
     assert other.returncode == 2
     assert "mgsm_fr.tsv could not be loaded" in other.stderr

@@ -238,10 +238,10 @@ def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path, small: Path, li
         assert lidr("build-pairs", config).returncode == 0
 
 
-def test_no_room_for_temporary_files_is_said_with_the_way_out(tmp_path: Path, small: Path, lidr: Lidr) -> None:
+def test_no_room_for_temporary_files_is_said_with_the_way_out(tmp_path: Path, small: Path, command: Lidr) -> None:
     write_prompts(tmp_path, [{code: f"[{code}] {i} " + "boat " * 160 for code in ("en", "de")} for i in range(30_000)])
     fill(small / "more")
-    done = lidr("build-pairs", write_config(tmp_path, languages=["de"]), env={"SQLITE_TMPDIR": str(small)})
+    done = command("build-pairs", write_config(tmp_path, languages=["de"]), env={"SQLITE_TMPDIR": str(small)})
     assert done.returncode == 1
     assert "joined in a temporary file, and that failed: database or disk is full" in done.stderr
     assert "TMPDIR" in done.stderr

@@ -7,9 +7,15 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
+from lidr_plugin.config.file import load
+from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.evaluation import lm_eval
+from lidr_plugin.evaluation.evaluate import evaluate
+from lidr_plugin.evaluation.intervals import Estimate
+from lidr_plugin.evaluation.lm_eval import Harness
 from tests.conftest import Lidr, rows_of, write_config
 from tests.support.child import killed, started, until
+from tests.support.command import shown
 from tests.support.server import FakeServer, running
 
 
@@ -35,8 +41,9 @@ def test_a_family_is_run_in_the_languages_that_it_has() -> None:
 def test_the_families_tasks_are_those_of_the_real_harness(eval_python: Path) -> None:
     (package,) = eval_python.parents[1].glob("lib/python3*/site-packages/lm_eval/tasks")
     there = {path.stem for path in package.rglob("*.yaml")}
-    codes = sorted({*lm_eval._OKAPI, *lm_eval._BELEBELE})
-    wanted = lm_eval.tasks_of(["m_mmlu", "arc", "hellaswag", "truthfulqa", "belebele"], codes).names
+    assert set(lm_eval.FAMILIES) == {"m_mmlu", "arc", "hellaswag", "truthfulqa", "belebele"}
+    codes = sorted({code for family in lm_eval.FAMILIES.values() for code in family})
+    wanted = lm_eval.tasks_of(list(lm_eval.FAMILIES), codes).names
     assert len(wanted) > 150
     assert [name for name in wanted if name not in there] == []
 
@@ -98,17 +105,14 @@ def write_case(folder: Path, url: str) -> Path:
 
 
 @pytest.mark.eval
-def test_our_scorer_agrees_with_flexible_extract_but_for_what_is_listed(
-    tmp_path: Path, lidr: Lidr, eval_python: Path
-) -> None:
+def test_our_scorer_agrees_with_flexible_extract_but_for_what_is_listed(tmp_path: Path, eval_python: Path) -> None:
     server = FakeServer()
     server.script = answers
     with running(server) as url:
         config = write_case(tmp_path, url)
-        done = lidr("eval", config)
-        assert done.returncode == 0, done.stderr
+        done = shown("eval", config)
         asked = len(server.asked)
-        assert lidr("eval", config).stdout == done.stdout
+        assert shown("eval", config) == done
         assert len(server.asked) == asked, "neither is repeated"
     folder = tmp_path / "run/eval"
     for code in ("en", "de"):
@@ -127,30 +131,40 @@ def test_our_scorer_agrees_with_flexible_extract_but_for_what_is_listed(
     found = json.loads((folder / "results.json").read_text())["results"]["M0"]["lm_eval"]
     value = found["lidr_mgsm_en"]["exact_match (flexible-extract)"]["value"]
     assert value == pytest.approx(sum(x.theirs for x in CASES) / len(CASES))
-    assert "lidr_mgsm_en" in done.stdout
+    assert "lidr_mgsm_en" in done
 
 
-def test_what_the_harness_needs_is_said_before_anything_is_asked(tmp_path: Path, lidr: Lidr) -> None:
+def test_what_the_harness_needs_is_said_before_anything_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*overrides: str) -> str:
+        with pytest.raises(InputError) as caught:
+            evaluate(load(config, overrides))
+        assert caught.value.exit_status == 2
+        assert not (tmp_path / "run").exists()
+        return f"{caught.value.message}\n{caught.value.hint}"
+
+    monkeypatch.setenv("LIDR_HOME", str(tmp_path))
     config = write_config(tmp_path, languages=["de"], eval={"lm_eval": {"tasks": ["mgsm"], "python": "/none"}})
-    without = lidr("eval", config)
-    assert without.returncode == 2
-    assert "mgsm needs eval.mgsm" in without.stderr
-    none = lidr("eval", config, 'eval.lm_eval.tasks=["arc"]', 'languages=["ja"]', "dominant_language=sw")
-    assert none.returncode == 2
-    assert "arc: not in Swahili; arc: not in Japanese" in none.stderr
-    absent = lidr(
-        "eval", config, 'eval.lm_eval.tasks=["wikitext"]', "eval.lm_eval.python=null", env={"LIDR_HOME": str(tmp_path)}
-    )
-    assert absent.returncode == 2
-    assert "lidr env create eval" in absent.stderr
-    assert not (tmp_path / "run").exists()
+    assert "mgsm needs eval.mgsm" in refused()
+    none = refused('eval.lm_eval.tasks=["arc"]', 'languages=["ja"]', "dominant_language=sw")
+    assert "arc: not in Swahili; arc: not in Japanese" in none
+    assert "own: no such folder" in refused('eval.lm_eval.tasks=["wikitext"]', "eval.lm_eval.include_path=own")
+    absent = refused('eval.lm_eval.tasks=["wikitext"]', "eval.lm_eval.python=null")
+    assert "lidr env create eval" in absent
+
+
+def test_a_damaged_file_of_what_was_run_before_is_named(tmp_path: Path) -> None:
+    config = load(write_config(tmp_path, eval={"lm_eval": {"tasks": ["wikitext"], "python": "/none"}}), [])
+    (tmp_path / "M0.json").write_text('{"settings": {}, "results": 5}')
+    with pytest.raises(InputError, match=r"M0.json: damaged at results: .*") as caught:
+        Harness(config, tmp_path).run("M0", "fake", "fake")
+    assert "remove it" in caught.value.hint
 
 
 @pytest.mark.eval
 @pytest.mark.train
-def test_a_model_on_disk_is_measured_on_tasks_of_ones_own(
-    tmp_path: Path, lidr: Lidr, eval_python: Path, tiny: Path
-) -> None:
+def test_a_model_on_disk_is_measured_on_tasks_of_ones_own(tmp_path: Path, eval_python: Path, tiny: Path) -> None:
     rows = [{"question": f"{n} + 1 =", "right": n % 2} for n in range(8)]
     (tmp_path / "own").mkdir()
     (tmp_path / "own/data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -176,15 +190,13 @@ def test_a_model_on_disk_is_measured_on_tasks_of_ones_own(
     config = write_config(
         tmp_path, eval={"models": {"M0": str(tiny), "again": str(tiny)}, "lm_eval": wanted}, **changes
     )
-    only_german = 'eval.lm_eval.tasks=["own_choice_de"]'
-    done = lidr("eval", config, only_german)
-    assert done.returncode == 0, done.stderr
-    found = json.loads((tmp_path / "run/eval/results.json").read_text())["results"]
+    found = evaluate(load(config, ['eval.lm_eval.tasks=["own_choice_de"]'])).results
     assert found["M0"] == found["again"]
-    assert found["M0"]["lm_eval"]["own_choice_de"]["acc"]["value"] in {n / 8 for n in range(9)}
-    wrong = lidr("eval", config)
-    assert wrong.returncode == 1
-    assert "own_choice_en" in wrong.stderr
+    accuracy = found["M0"]["lm_eval"]["own_choice_de"]["acc"]
+    assert isinstance(accuracy, Estimate)
+    assert accuracy.value in {n / 8 for n in range(9)}
+    with pytest.raises(RunError, match="own_choice_en"):
+        evaluate(load(config, []))
 
 
 @pytest.mark.eval

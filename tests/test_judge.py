@@ -135,7 +135,7 @@ def test_the_judge_never_costs_more_than_its_cap_and_goes_on_with_a_higher_one(t
 
 def test_a_cap_without_prices_is_refused(tmp_path: Path) -> None:
     config = write_case(tmp_path, "http://127.0.0.1:9/v1", max_cost=5, prompt_price=0, completion_price=0)
-    with pytest.raises(InputError, match="max_cost needs prompt_price"):
+    with pytest.raises(InputError, match=r"eval\.judge\.max_cost: needs prompt_price"):
         load(config, [])
 
 

@@ -15,13 +15,13 @@ SMALL = (
 )
 
 
-def test_a_model_in_the_cache_is_planned_offline(tmp_path: Path, lidr: Lidr) -> None:
+def test_a_model_in_the_cache_is_planned_offline(tmp_path: Path, command: Lidr) -> None:
     cached(tmp_path / "hub", "ns/small", {"config.json": SMALL})
     config = write_config(tmp_path, model_name_or_path="ns/small")
-    done = lidr("plan", config, "--gpus", "1x24", env={"HF_HOME": str(tmp_path)})
+    done = command("plan", config, "--gpus", "1x24", env={"HF_HOME": str(tmp_path)})
     assert done.returncode == 0, done.stderr
     assert "0.23 billion parameters" in done.stdout
-    nowhere = lidr("plan", config, "--gpus", "1x24", env={"HF_HOME": str(tmp_path / "other")})
+    nowhere = command("plan", config, "--gpus", "1x24", env={"HF_HOME": str(tmp_path / "other")})
     assert nowhere.returncode == 2
     assert "ns/small: config.json could not be loaded: not in the cache, and HF_HUB_OFFLINE is set" in nowhere.stderr
 

@@ -265,30 +265,30 @@ def test_packages_that_do_not_go_together_are_recognised(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("where", ["directory", "cache"])
-def test_a_quantised_base_is_refused(where: str, built: dict[str, str], tmp_path: Path, lidr: Lidr) -> None:
+def test_a_quantised_base_is_refused(where: str, built: dict[str, str], tmp_path: Path, command: Lidr) -> None:
     quantised = '{"quantization_config": {"quant_method": "gptq"}}'
     (tmp_path / "model").mkdir()
     (tmp_path / "model/config.json").write_text(quantised)
     cached(tmp_path / "hub", "ns/model", {"config.json": quantised})
     config = write_config(tmp_path, model_name_or_path="model" if where == "directory" else "ns/model")
     env = {**built, "HF_HOME": str(tmp_path)}
-    done = lidr("train", config, env=env)
+    done = command("train", config, env=env)
     assert done.returncode == 2
     assert "quantised (gptq)" in done.stderr
     write_prompts(tmp_path, prompts(1))
-    assert "is quantised (gptq)" in " ".join(lidr("doctor", config, env=env).stdout.split())
+    assert "is quantised (gptq)" in " ".join(command("doctor", config, env=env).stdout.split())
 
 
 def test_checks_that_need_an_unknown_model_are_not_left_out_in_silence(
-    built: dict[str, str], tmp_path: Path, lidr: Lidr
+    built: dict[str, str], tmp_path: Path, command: Lidr
 ) -> None:
     config = write_config(tmp_path, model_name_or_path="ns/unknown")
     env = {**built, "HF_HOME": str(tmp_path)}
-    said = lidr("train", config, env=env).stderr
+    said = command("train", config, env=env).stderr
     assert "warning: whether it is quantised and fits on the disk is not known: model_name_or_path: ns/unknown" in said
     write_prompts(tmp_path, prompts(1))
-    shown = " ".join(lidr("doctor", config, env=env).stdout.split())
+    shown = " ".join(command("doctor", config, env=env).stdout.split())
     assert "model_name_or_path: ns/unknown: config.json could not be loaded" in shown
-    absent = lidr("train", config, "model_name_or_path=./nowhere", env=env)
+    absent = command("train", config, "model_name_or_path=./nowhere", env=env)
     assert absent.returncode == 2
     assert "no directory with a config.json" in absent.stderr

@@ -15,13 +15,13 @@ from lidr_plugin.training.checks import merge
 from lidr_plugin.training.recipe import recipe_for
 from tests.conftest import Lidr, rows_of
 from tests.support.child import PATIENCE, killed, started, until
-from tests.support.inside import in_process
 from tests.support.trained import (
     CHECKPOINT,
     LOUD,
     QUICK,
     ROOT,
     SMALL,
+    anywhere,
     build,
     environment,
     in_train,
@@ -45,8 +45,8 @@ def undisturbed(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that was trained with `LONG`, with its configuration."""
 
     def make(folder: Path) -> None:
-        config = build(folder, in_process, tiny)
-        (folder / "said").write_text(train(in_process, config, **LONG))
+        config = build(folder, anywhere, tiny)
+        (folder / "said").write_text(train(anywhere, config, **LONG))
 
     return once(tmp_path_factory, "undisturbed", make)
 
@@ -147,38 +147,59 @@ def assert_verified(run: Path, said: str, base: Path, *, steps: int, world: int)
     assert all(math.isfinite(loss) for loss in losses(run))
 
 
-def test_in_every_round_the_reference_is_the_model_that_the_round_starts_from_and_sft_trains_with_every_method(
-    train_python: Path, tiny: Path, tmp_path: Path, lidr: Lidr, monkeypatch: pytest.MonkeyPatch
+JOBS = [("imbalance", how, number) for how in ("full", "lora", "qlora") for number in (1, 2, 3)]
+JOBS += [("alignment", how, 1) for how in ("full", "lora", "qlora")]
+"""What is made, how it is trained, and the round."""
+EXACT = {**SMALL, **LOUD, "bf16": False, "cutoff_len": 2048, "disable_shuffling": True}
+
+
+@pytest.fixture(scope="module")
+def chains(train_python: Path, tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """The jobs, done in one process: to start LLaMA-Factory takes longer than to train a tiny model."""
+
+    def make(folder: Path) -> None:
+        files, model = [], tiny
+        for method in ("imbalance", "alignment"):
+            build(folder / method, anywhere, tiny, count=4, method=method)
+        count = len(rows_of(folder / "imbalance/run/data/demo.jsonl"))
+        for method, how, number in JOBS:
+            run = same_data(folder / method / "run", folder / f"{method} {how} {number}")
+            model = tiny if number == 1 else model
+            wanted = json.dumps({**EXACT, "method": how, "global_batch_size": count})
+            places = f"model_name_or_path={json.dumps(str(model))}", f"output_dir={json.dumps(str(run))}"
+            config = lidr_plugin.load(folder / method / "lidr.yaml", f"train={wanted}", *places)
+            (run / "train.yaml").write_text(recipe_for(config, RunDirectory(run), config.stage))
+            files.append(run / "train.yaml")
+            model = run / "model"
+            model.mkdir()  # the next round's recipe names it before it is made
+        (folder / "found.json").write_text(json.dumps(in_train(train_python, "chains", *files)))
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("CUDA_VISIBLE_DEVICES", "")
+        found: list[dict[str, Any]] = json.loads((once(tmp_path_factory, "chains", make) / "found.json").read_text())
+    return found
+
+
+@pytest.mark.parametrize("how", ["full", "lora", "qlora"])
+def test_in_every_round_the_reference_is_the_model_that_the_round_starts_from(
+    how: str, chains: list[dict[str, Any]]
 ) -> None:
-    """Nine trainings on pairs and three on SFT rows, in one process: to start LLaMA-Factory takes longer than a round."""
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    pairs, rows = (tmp_path / method for method in ("imbalance", "alignment"))
-    configs = [build(folder, lidr, tiny, count=4, method=folder.name) for folder in (pairs, rows)]
-    jobs = [("imbalance", how, number) for how in ("full", "lora", "qlora") for number in (1, 2, 3)]
-    jobs += [("alignment", how, 1) for how in ("full", "lora", "qlora")]
-    count = len(rows_of(pairs / "run/data/demo.jsonl"))
-    files, model = [], tiny
-    for method, how, number in jobs:
-        folder = tmp_path / method
-        model = tiny if number == 1 else model
-        run = same_data(folder / "run", folder / f"{how}{number}")
-        exact = {"method": how, "bf16": False, "cutoff_len": 2048, "disable_shuffling": True, "preprocessing_num_workers": 1}
-        wanted = {**SMALL, **LOUD, **exact, "global_batch_size": count}
-        given = [f"train={json.dumps(wanted)}", f"model_name_or_path={json.dumps(str(model))}"]
-        config = lidr_plugin.load(folder / "lidr.yaml", *given, f"output_dir={json.dumps(str(run))}")
-        (run / "train.yaml").write_text(recipe_for(config, RunDirectory(run), config.stage))
-        files.append(run / "train.yaml")
-        model = run / "model"
-        model.mkdir()  # the next round's recipe names it before it is made
-    found = in_train(train_python, "chains", *files)
-    for (method, how, number), seen in zip(jobs, found, strict=True):
-        what = f"{method}, {how}, round {number}"
-        if method == "imbalance":
-            assert seen["alone"] == pytest.approx(math.log(2), abs=2e-4), what
-            assert seen["losses"][0] == pytest.approx(math.log(2) + seen["nll"], abs=2e-3), what
-        assert seen["losses"][1] < seen["losses"][0], what
-        assert seen["proof"]["broken"] == "", what
-        assert seen["proof"]["lost"] < 0.01, what
+    rounds = [found for job, found in zip(JOBS, chains, strict=True) if job[:2] == ("imbalance", how)]
+    assert len(rounds) == 3
+    for number, found in enumerate(rounds, 1):
+        assert found["alone"] == pytest.approx(math.log(2), abs=2e-4), f"round {number}"
+        assert found["losses"][0] == pytest.approx(math.log(2) + found["nll"], abs=2e-3), f"round {number}"
+        assert found["losses"][1] < found["losses"][0]
+        assert found["rows_a_step"] == found["rows"]
+        assert found["proof"]["broken"] == ""
+
+
+@pytest.mark.parametrize("how", ["full", "lora", "qlora"])
+def test_rows_to_imitate_are_trained_with_every_method(how: str, chains: list[dict[str, Any]]) -> None:
+    found = chains[JOBS.index(("alignment", how, 1))]
+    assert found["losses"][1] < found["losses"][0]
+    assert found["proof"]["broken"] == ""
+    assert found["proof"]["lost"] < 0.01
 
 
 def test_a_killed_training_goes_on_from_its_checkpoint_and_a_finished_one_is_not_repeated(
@@ -285,9 +306,9 @@ def dry(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A recipe as `lidr train --dry-run` shows it."""
 
     def make(folder: Path) -> None:
-        config = build(folder, in_process, tiny)
+        config = build(folder, anywhere, tiny)
         wanted = ("train.cutoff_len=512", "train.preprocessing_num_workers=1")
-        shown = in_process("train", config, "--dry-run", *wanted, env=QUICK)
+        shown = anywhere("train", config, "--dry-run", *wanted, env=QUICK)
         assert shown.returncode == 0, shown.stderr
         assert not (folder / "run/train.json").exists()
         (folder / "recipe.yaml").write_text(shown.stdout)

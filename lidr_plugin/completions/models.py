@@ -53,6 +53,7 @@ def other_model(config: Config, settings: OtherModel, purpose: Purpose) -> Model
 
 def model_of(config: Config, settings: EngineSettings, name: str, revision: str, purpose: Purpose) -> Model:
     """Any model, by its Hub id, directory or served name."""
+    # First, for a model that is not there is wrong input, whatever is installed.
     identity = weights_of(settings, name, revision, key=purpose.key)
     log_file: Path = RunDirectory.of(config.output_dir, config.store).path / purpose.log
     engine = build_engine(

@@ -28,6 +28,11 @@ _KINDS = {
 }
 _JSON_ONLY = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """What a JSON string may contain as it is, and YAML refuses or takes for a line break."""
+_PLAINER = {
+    r"'\t'": "found a tab; indent with spaces",
+    "got '{'": "inside { }, a text with {language} in it needs quotes",
+}
+"""What the parser says, in plainer words."""
 
 
 class _InvalidYAML(Exception):
@@ -76,8 +81,7 @@ class Source:
         if not equals or not all(key):
             self.problems.append(f"{place}: write KEY=VALUE, as in engine.concurrency=64")
             return
-        for written in [written for written in self.places if written[: len(key)] == key]:
-            del self.places[written]
+        self.places = {known: at for known, at in self.places.items() if known[: len(key)] != key}
         try:
             value = self._read(text, key, lambda _: place)
         except _InvalidYAML as error:
@@ -110,16 +114,15 @@ class Source:
             return None if node is None else _Builder(self, reader, place).value(node, key)
         except MarkedYAMLError as error:
             mark, problem = error.problem_mark or error.context_mark, str(error.problem)
-            if repr("\t") in problem:
-                problem = "found a tab; indent with spaces"
-            raise _InvalidYAML(problem, mark.line + 1 if mark else 1) from None
+            plainer = next((words for sign, words in _PLAINER.items() if sign in problem), problem)
+            raise _InvalidYAML(plainer, mark.line + 1 if mark else 1) from None
         except ReaderError as error:
             line = text.count("\n", 0, error.position) + 1
             raise _InvalidYAML(f"the control character {text[error.position]!r}", line) from None
         except RecursionError:
             raise _InvalidYAML("nested too deeply, or an alias that contains itself", 1) from None
-        except AssertionError as error:  # ruamel.yaml refuses `%YAML 1.3` so
-            raise _InvalidYAML(str(error), 1) from None
+        except AssertionError:  # ruamel.yaml's way to refuse `%YAML 1.3`
+            raise _InvalidYAML("only versions 1.1 and 1.2 of YAML are supported", 1) from None
 
 
 class _Builder:

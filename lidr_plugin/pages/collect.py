@@ -49,7 +49,11 @@ def collect(top: RunDirectory) -> records.Page:
         models=models,
         head_to_head=[replace(x.head_to_head, round=number) for number, x in measured.items() if x.head_to_head],
         answers=list(_answers([runs[number] for number in measured], models)),
-        notes=[note for x in rounds for note in _notes(x, runs[x.round], measured.get(x.round))],
+        notes=[
+            f"Round {x.round}: {note}" if numbers else note
+            for x in rounds
+            for note in _notes(x, runs[x.round], measured.get(x.round))
+        ],
     )
 
 
@@ -155,9 +159,10 @@ def _answers(runs: Sequence[RunDirectory], models: Mapping[str, records.Model]) 
             if label in models and language in models[label].marks.get("prompts", {}):
                 for prompt, output in load(path, lambda x: [(row["instruction"], row["output"]) for row in x]) or ():
                     outputs.setdefault(language, {}).setdefault(prompt, {})[label] = output
-    for language, prompts in outputs.items():
+    for language in dict.fromkeys(code for model in models.values() for code in model.marks.get("prompts", {})):
+        prompts = list(outputs.get(language, {}).items())
         count = min(_ANSWERS, len(prompts))
-        for prompt, answers in [list(prompts.items())[number * len(prompts) // count] for number in range(count)]:
+        for prompt, answers in [prompts[number * len(prompts) // count] for number in range(count)]:
             yield records.Answers(language, prompt, {label: answers[label] for label in models if label in answers})
 
 

@@ -57,13 +57,21 @@ class Build:
 
 
 @dataclass(frozen=True, slots=True)
-class Signal:
-    """The reward signal of a probe, by a judge or by what is `visible` without one."""
+class Share:
+    """Hits of a total, with the 95 % interval."""
 
-    kind: str
+    hits: int
+    total: int
     share: float
     low: float
     high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Signal(Share):
+    """The reward signal of a probe: by a `judge`, or by what is `visible` without one."""
+
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +107,6 @@ class Round:
     signal: Signal | None
     training: Training | None
     manifest: dict[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """Hits of a total, with the 95 % interval."""
-
-    hits: int
-    total: int
-    share: float
-    low: float
-    high: float
 
 
 Mark = Share | tuple[float, float | None] | float

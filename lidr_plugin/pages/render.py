@@ -16,7 +16,7 @@ from lidr_plugin.pages.records import COUNTS, Build, Mark, Page, Share, Training
 T = TypeVar("T")
 _HEADS = {
     "mgsm": "MGSM",
-    "prompts": "held-out prompts",
+    "prompts": "Held-out prompts",
     "accuracy_in_language": "accuracy in its language",
     "off_target": "off target",
     "response_level": "right language",

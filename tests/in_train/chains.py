@@ -78,7 +78,9 @@ def main(*recipes: str) -> None:
             (alone,) = trained(settings, recipe.parent / "alone", pref_ftx=0.0, max_steps=1)
             pairs = {"alone": alone, "nll": nll(settings, rows)}
         losses = trained(settings, Path(settings["output_dir"]))
-        found.append({**pairs, "losses": losses, "proof": merged(settings, rows, recipe.parent / "model")})
+        proof = merged(settings, rows, recipe.parent / "model")
+        batch = settings["per_device_train_batch_size"] * settings["gradient_accumulation_steps"]
+        found.append({**pairs, "losses": losses, "proof": proof, "rows": len(rows), "rows_a_step": batch})
     print("FOUND " + json.dumps(found))
 
 

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,10 @@ import yaml
 from lidr_plugin.machine.environments import home
 from tests.conftest import Lidr, prompts, write_config, write_prompts
 from tests.support.child import PATIENCE
+from tests.support.inside import in_process
 from tests.support.server import FakeServer, running
 
 ROOT = Path(__file__).resolve().parents[2]
-CHECKPOINT = Path(os.environ.get("LIDR_TEST_MODEL") or home() / "test-model")
-"""A real instruct model."""
 QUICK = {
     "OMP_NUM_THREADS": "1",
     "CUDA_VISIBLE_DEVICES": "",
@@ -27,6 +26,9 @@ QUICK = {
     "TOKENIZERS_PARALLELISM": "false",
 }
 """The environment of a training of a tiny model: one thread each, for the tests run side by side."""
+
+CHECKPOINT = Path(os.environ.get("LIDR_TEST_MODEL") or home() / "test-model")
+"""A real chat model of 0.6B parameters, where there is one."""
 
 SMALL: dict[str, Any] = {"cutoff_len": 512, "preprocessing_num_workers": 1, "plot_loss": False}
 
@@ -49,6 +51,14 @@ def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], obje
             make(folder)
             made.touch()
     return folder
+
+
+def anywhere(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Any:
+    """As the fixture `lidr`, for fixtures that outlive a test."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in (env or {}).items():
+            patched.setenv(name, value)
+        return in_process(*map(str, arguments))
 
 
 def in_train(python: Path, script: str, *arguments: str | Path) -> Any:
