@@ -23,9 +23,8 @@ def build_pairs(
     Every completion is stored the moment it arrives. Interrupted or killed, the same command goes on from there.
     """
     import lidr_plugin
-    from lidr_plugin.config.file import load
 
-    settings = load(config, overrides or [])
+    settings = lidr_plugin.load(config, *(overrides or []))
     if dry_run:
         _show_dry_run(lidr_plugin.dry_run(settings))
     else:

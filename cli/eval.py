@@ -1,40 +1,30 @@
 """`lidr eval`: models side by side, on what they were not trained on."""
 
 import sys
+import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-
-from lidr_plugin.evaluation.intervals import percent
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-_COLUMNS = {
-    "mgsm": {
-        "accuracy": "accuracy",
-        "accuracy_in_language": "in its\nlanguage",
-        "off_target": "off\ntarget",
-        "cut": "cut",
-    },
-    "prompts": {
-        "response_level": "right\nlanguage",
-        "line_level": "in every\nline",
-        "degenerate": "endless\nrepetition",
-        "cut": "cut",
-        "repeated": "repeated\n4-grams",
-    },
-}
+    from lidr_plugin.evaluation.intervals import Value
+    from lidr_plugin.evaluation.judge import Verdicts
+
 _VERDICTS = {
     "win": "win",
     "tie": "tie",
     "lose": "lose",
-    "win_rate": "win\nrate",
-    "consistent": "orders\nagree",
-    "first_position": "for the\nfirst placed",
+    "win_rate": "win rate",
+    "consistent": "orders agree",
+    "first_position": "for the first placed",
 }
-"""The results that are shown, by their names in results.json, and their heads."""
+"""What is shown of a judge's verdicts, with the heads."""
+_HEAD = 12
+"""Characters in a line of a column's head: a share with its interval is hardly longer."""
 
 
 def evaluate(
@@ -51,64 +41,88 @@ def evaluate(
 
     import lidr_plugin
     from lidr_plugin.config.file import load
+    from lidr_plugin.evaluation.benchmarks import BENCHMARKS
+    from lidr_plugin.run_directory import RunDirectory
 
-    done = lidr_plugin.evaluate(load(config, overrides or []))
+    settings = load(config, overrides or [])
+    done = lidr_plugin.evaluate(settings)
     console = Console(width=None if sys.stdout.isatty() else 120)
-    for bench, columns in _COLUMNS.items():
-        rows = {label: found[bench] for label, found in done.results.items() if bench in found}
+    for benchmark in BENCHMARKS:
+        rows = {label: found[benchmark.name] for label, found in done.results.items() if benchmark.name in found}
         if rows:
-            console.print(_table(f"{bench}: percent, with 95 % intervals", columns, rows))
-    if versus := done.head_to_head:
-        title = f"against {versus['against']}, judged by {versus['judge']} in both orders: percent, with 95 % intervals"
-        console.print(_table(title, _VERDICTS, versus["results"]))
-        if versus["warning"]:
-            typer.echo(f"warning: {versus['warning']}")
-        if versus["cost"]:
-            typer.echo(f"the judge cost {versus['cost']:g}")
-        if not versus["complete"]:
+            console.print(_marks(benchmark.name, benchmark.heads, rows))
+    if contest := done.head_to_head:
+        console.print(
+            _verdicts(f"against {contest.against}, judged by {contest.judge} in both orders", contest.results)
+        )
+        if contest.warning:
+            typer.echo(f"warning: {contest.warning}")
+        if contest.cost:
+            typer.echo(f"the judge cost {contest.cost:g}")
+        if not contest.complete:
             typer.echo(
                 "eval.judge.max_cost was reached, and not every pair was judged; with a higher one the same command goes on"
             )
     if tasks := {label: found["lm_eval"] for label, found in done.results.items() if "lm_eval" in found}:
         console.print(_tasks(tasks))
-    for line in done.skipped:
-        typer.echo(f"lm-eval: {line}")
-    typer.echo(f"answers and results: {done.folder}")
+    for note in done.notes:
+        typer.echo(note)
+    typer.echo(f"answers and results: {RunDirectory.of(settings.output_dir, settings.store).eval_results.parent}")
 
 
-def _table(title: str, columns: dict[str, str], rows: dict[str, Any]) -> "Table":
-    """Rows by model and language; a share with its interval, another number as it is."""
+def _table(title: str, left: Sequence[str], right: Sequence[str]) -> "Table":
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for head in ("", "model", *columns.values()):
-        table.add_column(head, justify="left" if head in ("", "model") else "right")
-    for label, by_language in rows.items():
-        for code, result in by_language.items():
-            table.add_row(code, label, *(_cell(result[name]) for name in columns))
+    for head in left:
+        table.add_column(head)
+    for head in right:
+        table.add_column(textwrap.fill(head, _HEAD), justify="right")
     return table
 
 
-def _tasks(found: dict[str, Any]) -> "Table":
-    """lm-eval's metrics by task and model, in percent with their standard errors."""
-    from rich.table import Table
+def _marks(name: str, heads: Mapping[str, str], rows: Mapping[str, Mapping[str, Mapping[str, "Value"]]]) -> "Table":
+    table = _table(f"{name}: percent, with 95 % intervals", ["", "model"], list(heads.values()))
+    for label, by_language in rows.items():
+        for code, marks in by_language.items():
+            table.add_row(code, label, *(_cell(marks.get(mark)) for mark in heads))
+    return table
 
-    table = Table(title="lm-eval: percent, with standard errors", title_justify="left", box=None, pad_edge=False)
-    for head in ("task", "metric", *found):
-        table.add_column(head, justify="left" if head in ("task", "metric") else "right")
+
+def _cell(value: "Value | None") -> str:
+    """A share or a mean in percent with its interval, a count as it is; nothing where a mark could not be given."""
+    from lidr_plugin.evaluation.intervals import Mean, Share, percent
+
+    if isinstance(value, Share):
+        return percent(value)
+    if isinstance(value, Mean):
+        return f"{100 * value.value:.1f} ± {100 * value.half:.1f}"
+    return f"{value:.0f}" if isinstance(value, float) else ""
+
+
+def _verdicts(title: str, rows: Mapping[str, Mapping[str, "Verdicts"]]) -> "Table":
+    table = _table(f"{title}: percent, with 95 % intervals", ["", "model"], list(_VERDICTS.values()))
+    for label, by_language in rows.items():
+        for code, found in by_language.items():
+            cells = {name: _cell(getattr(found, name)) for name in _VERDICTS}
+            table.add_row(code, label, *{**cells, "win_rate": f"{100 * found.win_rate:.1f}"}.values())
+    return table
+
+
+def _tasks(found: Mapping[str, Mapping[str, Mapping[str, "Value"]]]) -> "Table":
+    """lm-eval's metrics by task and model."""
+    table = _table("lm-eval: percent, with standard errors", ["task", "metric"], list(found))
     for task, metrics in next(iter(found.values())).items():
         for metric in metrics:
-            values = (results[task][metric] for results in found.values())
-            table.add_row(task, metric, *(f"{100 * x['value']:.1f} ± {100 * (x['stderr'] or 0):.1f}" for x in values))
+            table.add_row(task, metric, *(_estimate(results[task][metric]) for results in found.values()))
     return table
 
 
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{100 * value:.1f}"
-    if isinstance(value, tuple):
-        return f"{100 * value[0]:.1f} ± {100 * value[1]:.1f}"
-    return percent(value)
+def _estimate(value: "Value") -> str:
+    from lidr_plugin.evaluation.intervals import Estimate
+
+    assert isinstance(value, Estimate)
+    return f"{100 * value.value:.1f} ± {100 * (value.stderr or 0):.1f}"
 
 
 def register(app: typer.Typer) -> None:

@@ -26,11 +26,10 @@ def iterate(
     Every stage is a process of its own. Interrupted or killed, the same command goes on; what is finished is not repeated.
     A model that repeats itself, does not end or leaves its language stops the loop before it makes data.
     """
-    from lidr_plugin import rounds as library
-    from lidr_plugin.config.file import load
+    import lidr_plugin
 
-    settings = load(config, overrides or [])
-    library.iterate(settings, until=until.value, only=number, say=lambda line: typer.echo(line, err=True))
+    settings = lidr_plugin.load(config, *(overrides or []))
+    lidr_plugin.iterate(settings, until=until.value, only=number, say=lambda line: typer.echo(line, err=True))
     typer.echo(f"rounds   {settings.output_dir}")
 
 

@@ -1,5 +1,6 @@
 """`lidr store`: looks after the completions of a run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -27,14 +28,36 @@ def export(
     run_dir: RunArgument,
     target: Annotated[Path, typer.Argument(metavar="FILE", help="JSONL, one completion a line.")],
 ) -> None:
-    """Write all completions with their requests as JSON lines, ordered by key."""
-    from lidr_plugin import files
-    from lidr_plugin.completions.store import Store, entry_json
+    """Write all completions with their requests as JSON lines, ordered by key; of a damaged store what can be read."""
+    from lidr_plugin.completions.store import Store
+    from lidr_plugin.completions.store import export as library
+    from lidr_plugin.errors import RunError, StoreError
     from lidr_plugin.run_directory import RunDirectory
 
-    with Store(RunDirectory(run_dir).store, read_only=True) as store, files.replacing(target) as file:
-        file.writelines(files.dump_line(entry_json(entry)) for entry in store.entries())
+    path = RunDirectory(run_dir).store
+    with Store(path, read_only=True) as store:
+        try:
+            done = library(store, target)
+        except OSError as error:
+            raise RunError(f"{error.filename or target}: {error.strerror}", "name another FILE") from None
+    if done.damaged:
+        lost = f"{len(done.lost):,} cannot be read (rows {_ranges(done.lost)})" if done.lost else "none is lost"
+        raise StoreError(
+            f"{path} is damaged: {done.written:,} completions could be read and are in {target}; {lost}",
+            f"move the store away, then: lidr store import {run_dir} {target}; what is missing is asked for again",
+        )
     typer.echo(f"wrote {target}")
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Ascending numbers, as `3-7, 9`; the first ten runs of them."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1][1:] = [number]
+        else:
+            runs.append([number])
+    return ", ".join("-".join(map(str, run)) for run in runs[:10]) + (", …" if len(runs) > 10 else "")
 
 
 def import_(

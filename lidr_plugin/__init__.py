@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from lidr_plugin.dataset.build import Built
     from lidr_plugin.dataset.dryrun import DryRun
     from lidr_plugin.errors import EngineError, InputError, Interrupted, LidrError, RequestError, RunError, StoreError
-    from lidr_plugin.evaluation.evaluate import Evaluated
-    from lidr_plugin.evaluation.probe import Probed
+    from lidr_plugin.evaluation.benchmarks.base import Benchmark
+    from lidr_plugin.evaluation.results import Probe, Results
     from lidr_plugin.methods.base import Ask, Drop, Method, Outcome, Preference, Reason, Sft, Text
     from lidr_plugin.methods.filters import Filter, filters_of
     from lidr_plugin.prompts.prompt import Prompt, PromptText
@@ -175,7 +175,7 @@ def dry_run(config: Config, *, method: Method | None = None) -> DryRun:
         return rehearse(ready)
 
 
-def probe(config: Config, *, sample: int = 64) -> Probed:
+def probe(config: Config, *, sample: int = 64) -> Probe:
     """Measures the imbalance on a sample of the prompts, before anything is trained.
 
     Raises:
@@ -222,8 +222,11 @@ def plan(config: Config, *, gpus: str | None = None) -> Plan:
     return estimate(config, parse_gpus(gpus) if gpus else None)
 
 
-def evaluate(config: Config) -> Evaluated:
+def evaluate(config: Config, *, benchmarks: Sequence[Benchmark] | None = None) -> Results:
     """Measures one model or several side by side on what the section `eval` names.
+
+    Args:
+        benchmarks: in place of those that the configuration names.
 
     Raises:
         InputError: nothing is to be measured, or a file or a model is not there.
@@ -233,9 +236,9 @@ def evaluate(config: Config) -> Evaluated:
     from lidr_plugin.pages import write_page
     from lidr_plugin.run_directory import RunDirectory
 
-    evaluated = measure(config)
+    results = measure(config, benchmarks=benchmarks)
     write_page(RunDirectory.of(config.output_dir, config.store))
-    return evaluated
+    return results
 
 
 def iterate(

@@ -13,6 +13,7 @@ from lidr_plugin.config.section import results_of
 from lidr_plugin.errors import InputError, Interrupted, RunError
 from lidr_plugin.evaluation import gate
 from lidr_plugin.evaluation.intervals import percent
+from lidr_plugin.evaluation.results import read_probe, read_results
 from lidr_plugin.machine.children import guarded
 from lidr_plugin.pages import write_page
 from lidr_plugin.run_directory import RunDirectory
@@ -167,28 +168,26 @@ def _run(top: RunDirectory, stage: Stage) -> None:
 
 def _unjudged(top: RunDirectory, number: int) -> bool:
     """Whether the cap on the judge's cost left pairs without a verdict."""
-    found = json.loads(top.round(number).eval_results.read_bytes()).get("head_to_head")
-    return bool(found) and not found["complete"]
+    found = read_results(top.round(number).eval_results).head_to_head
+    return found is not None and not found.complete
 
 
 def _saturation(top: RunDirectory, number: int, say: Callable[[str], None]) -> None:
     """Says when the round has little left to learn from; whether it is trained all the same is the user's choice."""
-    signal = json.loads(top.round(number).probe_json.read_bytes())["signal"]
-    if signal["kind"] == "judge":
+    signal = read_probe(top.round(number).probe_json).signal
+    if signal.kind == "judge":
         what = f"the judge prefers chosen in {percent(signal)} % of the pairs it decides"
     else:
         what = f"in {percent(signal)} % of the candidates the imbalance shows without a judge"
-    say(f"round {number}: reward signal: {what}; a round is worth it from {100 * signal['threshold']:.0f} % on")
-    if not signal["worth_it"]:
-        more = "" if signal["kind"] == "judge" else "; eval.judge would see what cannot be seen so"
+    say(f"round {number}: reward signal: {what}; a round is worth it from {100 * signal.threshold:.0f} % on")
+    if not signal.worth_it:
+        more = "" if signal.kind == "judge" else "; eval.judge would see what cannot be seen so"
         say(f"round {number}: the signal is used up: another round is not worth it (Ctrl-C stops here){more}")
 
 
 def _gate(top: RunDirectory, number: int) -> None:
     """Stops the loop before a broken model makes data."""
-    results = json.loads(top.round(number).eval_results.read_bytes())["results"]
-    before, after = results[f"M{number - 1}"], results[f"M{number}"]
-    if "prompts" in after and (found := gate.problems(before["prompts"], after["prompts"])):
+    if found := gate.problems_in(top.round(number).eval_results, f"M{number - 1}", f"M{number}"):
         listed = "\n".join(f"  {line}" for line in found)
         raise RunError(
             f"round {number}: its model is not fit to make data:\n{listed}",

@@ -57,8 +57,12 @@ def modules_of(folder: Path) -> dict[str, set[str]]:
         found[dotted] = set()
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("lidr_plugin"):
-                found[dotted] |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return {name: (imports & set(found)) - {name, "lidr_plugin"} for name, imports in found.items()}
+                found[dotted] |= {f"{node.module}.{alias.name}" for alias in node.names}
+    # A name that is no module is something in the module that it is imported from.
+    return {
+        name: {full if full in found else full.rpartition(".")[0] for full in imports} - {name, "lidr_plugin"}
+        for name, imports in found.items()
+    }
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:

@@ -26,7 +26,8 @@ def test_the_quickstart_is_byte_for_byte_that_of_version_0_1_and_nothing_is_aske
     assert (run / "rejected.jsonl").read_bytes() == (GOLDEN / "rejected.jsonl").read_bytes()
     expected = json.loads((GOLDEN / "report.json").read_bytes())
     assert {key: built.report[key] for key in expected} == expected
-    assert json.loads((run / "report.json").read_bytes()) == built.report
+    written = json.loads((run / "report.json").read_bytes())
+    assert {key: written[key] for key in expected} == expected
     assert built.report["completions"] == {"generated": 0, "reused": 320, "failed": 0}
 
 

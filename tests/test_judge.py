@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,13 @@ import pytest
 
 from lidr_plugin.completions.budget import Budget
 from lidr_plugin.completions.requests import Completion
+from lidr_plugin.config.file import load
+from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation import judge
-from lidr_plugin.evaluation.judge import Judged
-from tests.conftest import Lidr, prompts, rows_of, write_config, write_prompts
+from lidr_plugin.evaluation.judge import Contest, JudgeModel, Verdict, Verdicts
+from tests.conftest import prompts, rows_of, write_config, write_prompts
+from tests.support.command import shown
+from tests.support.evaluation import Scripted
 from tests.support.server import FakeServer, running
 
 
@@ -50,14 +53,21 @@ def test_a_grade_is_a_whole_number_up_to_ten(text: str, grade: int | None) -> No
     assert judge.grade(said(text)) == grade
 
 
-def test_braces_in_a_text_are_not_filled_in() -> None:
-    request = judge.verdict_request("Print {a}", "{b}", "{prompt}", weights="w", max_tokens=8, row="")
-    assert all(text in request.messages[0].content for text in ("Print {a}", "A]\n{b}\n", "B]\n{prompt}\n"))
+def judge_model(folder: Path) -> JudgeModel:
+    wanted = {"base_url": "http://127.0.0.1:9/v1", "model": "judge"}
+    return JudgeModel(load(write_config(folder, eval={"judge": wanted}), []))
+
+
+def test_braces_in_a_text_are_not_filled_in(tmp_path: Path) -> None:
+    contest = Contest("0", "en", "Print {a}", "{b}", "{prompt}")
+    first, second = (x.messages[0].content for x in judge_model(tmp_path).both_orders(contest))
+    assert all(text in first for text in ("Print {a}", "A]\n{b}\n", "B]\n{prompt}\n"))
+    assert all(text in second for text in ("Print {a}", "A]\n{prompt}\n", "B]\n{b}\n"))
 
 
 def test_only_what_holds_in_both_orders_is_won_or_lost() -> None:
-    items = [Judged("0", "A", "B"), Judged("1", "B", "A"), Judged("2", "A", "A"), Judged("3", "B", None)]
-    found = judge.outcome([*items, Judged("4", same=True)])
+    items = [Verdict("0", "A", "B"), Verdict("1", "B", "A"), Verdict("2", "A", "A"), Verdict("3", "B", None)]
+    found = Verdicts.of([*items, Verdict("4", same=True)])
     assert (found.win.hits, found.tie.hits, found.lose.hits, found.win.total) == (1, 3, 1, 5)
     assert found.win_rate == pytest.approx((1 + 3 / 2) / 5)
     assert (found.consistent.hits, found.consistent.total) == (2, 3)
@@ -66,32 +76,10 @@ def test_only_what_holds_in_both_orders_is_won_or_lost() -> None:
 
 
 def test_a_judge_that_goes_by_the_place_is_said_to_do_so() -> None:
-    placed, taste = [Judged(str(n), "A", "A") for n in range(20)], [Judged(str(n), "A", "B") for n in range(4)]
+    placed, taste = [Verdict(str(n), "A", "A") for n in range(20)], [Verdict(str(n), "A", "B") for n in range(4)]
     assert judge.warning([]) is None
     assert judge.warning([*placed[:4], *taste]) is None, "as often as a coin"
     assert "agree on 16.7 (7-36) % of the pairs" in (judge.warning([*placed, *taste]) or "")
-
-
-class Scripted:
-    """Two models and a judge that knows what it likes: of five prompts the new model's answer three times, the old one's
-    once, and once whatever stands first."""
-
-    def __init__(self, *, logprobs: bool) -> None:
-        self.logprobs = logprobs
-
-    def __call__(self, body: dict[str, Any]) -> dict[str, Any] | None:
-        user = body["messages"][-1]["content"]
-        number = int(re.findall(r"boat number (\d+)", user)[0])
-        if body["model"] != "judge":
-            return {"message": {"content": f"{body['model']} on boat number {number}"}}
-        new_first = user.index("new on boat") < user.index("old on boat")
-        likes_a = {0: new_first, 1: new_first, 2: new_first, 3: not new_first, 4: True}[number % 5]
-        letter, other = ("A", "B") if likes_a else ("B", "A")
-        if not self.logprobs:
-            return {"message": {"content": f"Answer {letter}"}}
-        tops = [{"token": letter, "logprob": -0.3}, {"token": other, "logprob": -1.5}]
-        # The text says the opposite, so that only who reads the log-probabilities gets it right.
-        return {"message": {"content": other}, "logprobs": {"content": [{"token": other, "top_logprobs": tops}]}}
 
 
 def write_case(folder: Path, url: str, **changes: Any) -> Path:
@@ -105,17 +93,15 @@ def write_case(folder: Path, url: str, **changes: Any) -> Path:
 
 
 @pytest.mark.parametrize("how", ["logprobs", "text", "refused"])
-def test_a_scripted_judge_gives_exactly_its_win_rates_and_its_bias_is_reported(
-    tmp_path: Path, lidr: Lidr, how: str
-) -> None:
+def test_a_scripted_judge_gives_exactly_its_win_rates_and_its_bias_is_reported(tmp_path: Path, how: str) -> None:
     server = FakeServer(served=["old", "new", "judge"])
     server.script = Scripted(logprobs=how == "logprobs")
     server.refuses = "logprobs" if how == "refused" else ""
     with running(server) as url:
-        done = lidr("eval", write_case(tmp_path, url))
-        assert done.returncode == 0, done.stderr
+        config = write_case(tmp_path, url)
+        done = shown("eval", config)
         asked = len(server.asked)
-        assert lidr("eval", tmp_path / "lidr.yaml").stdout == done.stdout
+        assert shown("eval", config) == done
         assert len(server.asked) == asked, "no verdict is asked for twice"
     found = json.loads((tmp_path / "run/eval/results.json").read_text())["head_to_head"]
     assert found["against"] == "M0"
@@ -127,36 +113,34 @@ def test_a_scripted_judge_gives_exactly_its_win_rates_and_its_bias_is_reported(
         assert result["win_rate"] == pytest.approx(0.7)
         assert (result["consistent"]["hits"], result["consistent"]["total"]) == (16, 20)
         assert (result["first_position"]["hits"], result["first_position"]["total"]) == (24, 40)
-    assert "first placed" in done.stdout
-    assert "60.0" in done.stdout
+    assert "first placed" in done
+    assert "60.0" in done
     items = rows_of(tmp_path / "run/eval/M1-M0.judged.de.jsonl")
     assert [item["outcome"] for item in items[:5]] == ["win", "win", "win", "lose", "tie"]
 
 
-def test_the_judge_never_costs_more_than_its_cap_and_goes_on_with_a_higher_one(tmp_path: Path, lidr: Lidr) -> None:
+def test_the_judge_never_costs_more_than_its_cap_and_goes_on_with_a_higher_one(tmp_path: Path) -> None:
     server = FakeServer(served=["old", "new", "judge"])
     server.script = Scripted(logprobs=True)
     with running(server) as url:
-        first = lidr("eval", write_case(tmp_path, url, max_cost=5))
-        assert first.returncode == 0, first.stderr
+        first = shown("eval", write_case(tmp_path, url, max_cost=5))
         found = json.loads((tmp_path / "run/eval/results.json").read_text())["head_to_head"]
         assert 2.5 < found["cost"] <= 5
         assert not found["complete"]
-        assert "max_cost was reached" in first.stdout
-        second = lidr("eval", write_case(tmp_path, url))
+        assert "max_cost was reached" in first
+        assert "max_cost was reached" not in shown("eval", write_case(tmp_path, url))
         verdicts = sum(body["model"] == "judge" for body in server.asked)
-    assert second.returncode == 0, second.stderr
     assert verdicts == 2 * 20 * 4, "none was asked for twice"
 
 
-def test_a_cap_without_prices_is_refused(tmp_path: Path, lidr: Lidr) -> None:
-    done = lidr("eval", write_case(tmp_path, "http://127.0.0.1:9/v1", max_cost=5, prompt_price=0, completion_price=0))
-    assert done.returncode == 2
-    assert "max_cost needs prompt_price" in done.stderr
+def test_a_cap_without_prices_is_refused(tmp_path: Path) -> None:
+    config = write_case(tmp_path, "http://127.0.0.1:9/v1", max_cost=5, prompt_price=0, completion_price=0)
+    with pytest.raises(InputError, match="max_cost needs prompt_price"):
+        load(config, [])
 
 
-def test_what_is_in_flight_counts_against_the_cap() -> None:
-    request = judge.verdict_request("p", "x", "y", weights="w", max_tokens=8, row="")
+def test_what_is_in_flight_counts_against_the_cap(tmp_path: Path) -> None:
+    request, _ = judge_model(tmp_path).both_orders(Contest("0", "en", "p", "x", "y"))
     most = len(request.messages[0].content) + 64 + 8
 
     async def spend() -> tuple[int, float]:

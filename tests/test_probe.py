@@ -9,8 +9,15 @@ from typing import Any
 import pytest
 from sacrebleu.metrics import CHRF
 
+from lidr_plugin.config.file import load
+from lidr_plugin.errors import InputError, RunError
+from lidr_plugin.evaluation.intervals import Share
+from lidr_plugin.evaluation.probe import probe
+from lidr_plugin.evaluation.results import read_probe
 from lidr_plugin.text.chrf import chrf
-from tests.conftest import Lidr, prompts, write_config, write_prompts
+from tests.conftest import prompts, write_config, write_prompts
+from tests.support.command import shown
+from tests.support.evaluation import AMHARIC
 from tests.support.model import prose
 from tests.support.server import FakeServer, running
 
@@ -63,18 +70,16 @@ def model(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("judged", [False, True])
-def test_a_known_imbalance_is_measured_exactly(tmp_path: Path, lidr: Lidr, judged: bool) -> None:
+def test_a_known_imbalance_is_measured_exactly(tmp_path: Path, judged: bool) -> None:
     write_prompts(tmp_path, prompts(20))
     server = FakeServer(served=["fake", "judge"])
     server.script = model
     with running(server) as url:
         extra = {"eval": {"judge": {"base_url": url, "model": "judge"}}} if judged else {}
         config = write_config(tmp_path, engine__base_url=url, **extra)
-        done = lidr("probe", config)
-        assert done.returncode == 0, done.stderr
+        done = shown("probe", config)
         asked = len(server.asked)
-        again = lidr("probe", config)
-        assert again.stdout == done.stdout
+        assert shown("probe", config) == done
         assert len(server.asked) == asked, "nothing is asked twice"
     found = json.loads((tmp_path / "run/probe.json").read_text())
     assert found["prompts"] == 20
@@ -94,14 +99,14 @@ def test_a_known_imbalance_is_measured_exactly(tmp_path: Path, lidr: Lidr, judge
             ("en", "de", "es", "fr"), 1.0
         )
         assert (signal["kind"], signal["share"], signal["worth_it"]) == ("judge", 1.0, True)
-        assert "dominant by the judge's grades: en" in done.stdout
+        assert "dominant by the judge's grades: en" in done
     else:
         # 120 candidates; in German 10 rejected texts are English, and so in English nothing is wrong with any.
         assert (signal["kind"], signal["hits"], signal["total"]) == ("visible", 10, 120)
-        assert "dominant by the share of sound answers: en, not clearly" in done.stdout
+        assert "dominant by the share of sound answers: en, not clearly" in done
 
 
-def test_a_judge_that_goes_by_the_place_decides_nothing(tmp_path: Path, lidr: Lidr) -> None:
+def test_a_judge_that_goes_by_the_place_decides_nothing(tmp_path: Path) -> None:
     def placed(body: dict[str, Any]) -> dict[str, Any]:
         user = body["messages"][0]["content"]
         return {"message": {"content": "A"}} if "Reply with one letter" in user else model(body)
@@ -111,44 +116,74 @@ def test_a_judge_that_goes_by_the_place_decides_nothing(tmp_path: Path, lidr: Li
     server.script = placed
     with running(server) as url:
         config = write_config(tmp_path, engine__base_url=url, eval={"judge": {"base_url": url, "model": "judge"}})
-        done = lidr("probe", config)
-    assert "warning: the orders agree on 0.0 (0-3) % of the pairs" in done.stdout
-    assert "dominant by the share of sound answers: en, not clearly" in done.stdout
+        done = shown("probe", config)
+    assert "warning: the orders agree on 0.0 (0-3) % of the pairs" in done
+    assert "dominant by the share of sound answers: en, not clearly" in done
     found = json.loads((tmp_path / "run/probe.json").read_text())
     assert found["responses"]["en"]["grade"][0] == 9.0
     assert (found["dominant"]["by"], found["signal"]["kind"]) == ("sound", "visible")
 
 
-def test_the_sample_is_spread_and_build_pairs_finds_its_answers(tmp_path: Path, lidr: Lidr) -> None:
+def test_the_sample_is_spread_and_build_pairs_finds_its_answers(tmp_path: Path) -> None:
     write_prompts(tmp_path, prompts(30))
     server = FakeServer()
     server.script = model
     with running(server) as url:
         config = write_config(tmp_path, engine__base_url=url, dominant_pairs="all")
-        assert lidr("probe", config, "--sample", "5").returncode == 0
+        shown("probe", config, "--sample", "5")
         responses = [body for body in server.asked if "into" not in body["messages"][0]["content"]]
         numbers = {int(re.findall(r"number (\d+)", body["messages"][0]["content"])[0]) for body in responses}
         assert numbers == {0, 6, 12, 18, 24}
-        done = lidr("build-pairs", config)
-        assert done.returncode == 0, done.stderr
+        shown("build-pairs", config)
     report = json.loads((tmp_path / "run/report.json").read_text())
     assert report["completions"]["reused"] == 5 * (4 + 3 + 3)
 
 
-def test_a_model_without_an_imbalance_is_said_to_have_none(tmp_path: Path, lidr: Lidr) -> None:
+def test_a_model_without_an_imbalance_is_said_to_have_none(tmp_path: Path) -> None:
     write_prompts(tmp_path, prompts(8, ("en", "es", "fr")))
     server = FakeServer()
     server.script = model
     with running(server) as url:
-        done = lidr("probe", write_config(tmp_path, engine__base_url=url, languages=["es", "fr"]))
-    assert "there is little to learn that can be seen" in done.stdout
+        done = shown("probe", write_config(tmp_path, engine__base_url=url, languages=["es", "fr"]))
+    assert "there is little to learn that can be seen" in done
     assert json.loads((tmp_path / "run/probe.json").read_text())["signal"]["worth_it"] is False
 
 
-def test_probe_refuses_bad_input_and_writes_nothing(tmp_path: Path, lidr: Lidr) -> None:
+def test_probe_refuses_bad_input_and_writes_nothing(tmp_path: Path) -> None:
     write_prompts(tmp_path, prompts(3))
-    assert lidr("probe", write_config(tmp_path, languages=["de", "pt"])).returncode == 2
+    with pytest.raises(InputError):
+        probe(load(write_config(tmp_path, languages=["de", "pt"]), []), sample=3)
+    judge = {"eval": {"judge": {"backend": "vllm", "model": str(tmp_path / "judge")}}}
+    with pytest.raises(InputError, match=r"eval\.judge: "):
+        probe(load(write_config(tmp_path, **judge), []), sample=3)
     assert not (tmp_path / "run").exists()
-    dead = lidr("probe", write_config(tmp_path))
-    assert dead.returncode == 1
-    assert "no server answers" in dead.stderr
+    with pytest.raises(RunError, match="no server answers"):
+        probe(load(write_config(tmp_path), []), sample=3)
+
+
+def test_a_sample_of_nothing_but_translation_prompts_is_refused(tmp_path: Path) -> None:
+    write_prompts(tmp_path, [{code: f"Translate '{code}' into Latin." for code in ("en", "de", "es", "fr")}] * 3)
+    with pytest.raises(InputError, match="every prompt of the sample asks for a translation"):
+        probe(load(write_config(tmp_path), []), sample=3)
+
+
+def test_a_language_that_cannot_be_identified_is_measured_as_far_as_it_can_be(tmp_path: Path) -> None:
+    def told(body: dict[str, Any]) -> dict[str, Any]:
+        user = body["messages"][0]["content"]
+        if "into Amharic." in user:
+            return {"message": {"content": f"{AMHARIC}\n</translated>"}}
+        return {"message": {"content": AMHARIC}} if user.startswith("[am]") else model(body)
+
+    write_prompts(tmp_path, prompts(4, ("en", "de", "am")))
+    server = FakeServer()
+    server.script = told
+    with running(server) as url:
+        languages = {"languages": ["de", "am"], "filters__off_target": False}
+        done = shown("probe", write_config(tmp_path, engine__base_url=url, **languages))
+    assert "Amharic (am) cannot be identified: whether answers are in the right language is not measured" in done
+    found = read_probe(tmp_path / "run/probe.json")
+    assert found.notes
+    assert found.responses["am"].off_target is None
+    assert found.responses["am"].sound == Share(4, 4)
+    assert found.responses["de"].off_target == Share(2, 4)
+    assert found.against_dominant["am"].usable_from == Share(4, 4)

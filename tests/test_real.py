@@ -54,6 +54,9 @@ def test_the_transformers_engine_gives_in_batches_what_it_gives_alone(train_pyth
     assert found["same"]
     assert found["differ"], "the prefill changes the answer"
     assert "/no/such/model" in found["refused"]
+    for first, again in found["sampled"].values():
+        assert len(set(first)) == len(first) == 4, "samples of one request are drawn apart"
+        assert again == first, "and the same batch is drawn the same"
 
 
 def vllm_processes() -> list[str]:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lidr_plugin.completions import progress
-from lidr_plugin.completions.budget import answers
+from lidr_plugin.completions.answers import answers
 from lidr_plugin.completions.client import Client, Missing, Model
 from lidr_plugin.completions.progress import Meter
 from lidr_plugin.completions.requests import Chat, Completion, Failure, Message, Sampling, request_json

@@ -1,13 +1,19 @@
 """The store and its keys."""
 
+import json
+import shutil
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling, key_of, request_json
-from lidr_plugin.completions.store import _MIGRATIONS, Entry, Store, entry_json, read_entries
+from lidr_plugin.completions.store import _MIGRATIONS, Entry, Store, entry_json, export, read_entries
 from lidr_plugin.errors import InputError, StoreError
 from tests.conftest import Lidr
 
@@ -111,5 +117,115 @@ def test_what_is_no_store_or_of_a_newer_lidr_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no completion store"):
         Store(tmp_path / "none.sqlite", read_only=True)
     (tmp_path / "bad.jsonl").write_text('{"a": 1}\n')
+    with pytest.raises(InputError, match=r"bad.jsonl:1"):
+        list(read_entries(tmp_path / "bad.jsonl"))
+
+
+def requests(count: int) -> list[Chat]:
+    """Different ones, each of several lines, as prompts are."""
+    return [REQUEST._replace(messages=(Message("user", f"Question {i}.\n" * 40),)) for i in range(count)]
+
+
+@pytest.fixture
+def several(tmp_path: Path) -> Path:
+    """A store of some hundred completions, some shorter than a page and some longer than several."""
+    path = tmp_path / "completions.sqlite"
+    with Store(path) as store:
+        for i, request in enumerate(requests(400)):
+            store.put_many([Entry(request_json(request), ANSWER._replace(text=f"Answer {i}. " * (10 + 200 * (i % 5))))])
+    return path
+
+
+def overwrite(path: Path, pages: Iterable[int], content: bytes) -> None:
+    """Fills pages of a database file, counted from 0."""
+    with path.open("r+b") as file:
+        for page in pages:
+            file.seek(4096 * page)
+            file.write((content * 4096)[:4096])
+
+
+DAMAGE = {
+    "zeros": ({"pages": range(40, 60), "content": b"\0"}, 250),
+    "garbage": ({"pages": range(100, 400, 7), "content": b"garbage \xff\xfe"}, 200),
+    "a page of another place": ({"pages": range(50, 90, 3), "content": bytes(range(256))}, 200),
+    "nearly everything": ({"pages": range(20, 10_000), "content": b"\x0d\0"}, 0),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_of_a_damaged_store_all_that_can_be_read_is_exported(
+    kind: str, several: Path, tmp_path: Path, lidr: Lidr
+) -> None:
+    with Store(several, read_only=True) as store:
+        whole = {entry.request: entry for entry in store.entries()}
+    damage, least = DAMAGE[kind]
+    pages = [page for page in damage["pages"] if page < several.stat().st_size // 4096]
+    overwrite(several, pages, damage["content"])
+    verified = lidr("store", "verify", tmp_path)
+    assert verified.returncode == 1
+    assert "lidr store export saves what can be read" in verified.stderr
+    done = lidr("store", "export", tmp_path, tmp_path / "out.jsonl")
+    assert done.returncode == 1
+    saved = list(read_entries(tmp_path / "out.jsonl"))
+    assert least <= len(saved) < len(whole)
+    assert all(entry.request in whole for entry in saved)
+    assert f"{len(saved)} completions could be read and are in {tmp_path / 'out.jsonl'}; " in done.stderr
+    if kind != "nearly everything":  # then nobody knows how many there were
+        assert f"{len(whole) - len(saved)} cannot be read (rows " in done.stderr
+    assert lidr("store", "import", tmp_path / "new", tmp_path / "out.jsonl").returncode == 0
+
+
+@given(page=st.integers(0, 10_000), at=st.integers(0, 4000), content=st.binary(min_size=1, max_size=96))
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+def test_whatever_is_damaged_verify_and_export_answer(
+    page: int, at: int, content: bytes, several: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy.sqlite"
+    shutil.copy(several, copy)
+    with copy.open("r+b") as file:
+        file.seek(page % (several.stat().st_size // 4096) * 4096 + at)
+        file.write(content)
+    try:
+        with Store(copy, read_only=True) as store:
+            damage = store.verify()
+            exported = export(store, tmp_path / "out.jsonl")
+    except StoreError:
+        return
+    assert len(list(read_entries(tmp_path / "out.jsonl"))) == exported.written
+    assert exported.damaged == bool(damage)
+    assert exported.damaged or exported.written == 400
+
+
+def test_a_store_whose_very_plan_is_damaged_is_said_to_be(several: Path, tmp_path: Path, lidr: Lidr) -> None:
+    several.write_bytes(several.read_bytes().replace(b"CREATE TABLE", b"CR\xa7ATE TABLE", 1))
+    for command in (["verify", tmp_path], ["export", tmp_path, tmp_path / "out.jsonl"]):
+        done = lidr("store", *command)
+        assert done.returncode == 1
+        assert "not a completion store, or damaged" in done.stderr
+
+
+def test_a_damaged_row_stops_a_run_with_a_message(several: Path) -> None:
+    db = sqlite3.connect(several)
+    db.execute("UPDATE completion SET first_token = '[' WHERE rowid = 7")
+    db.commit()
+    db.close()
+    with Store(several) as store, pytest.raises(StoreError, match="damaged"):
+        store.get_many([key_of(request_json(request)) for request in requests(10)])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"text": None},
+        {"text": 5},
+        {"finish_reason": []},
+        {"prompt_tokens": "3"},
+        {"request": "x"},
+        {"first_token": [1]},
+    ],
+)
+def test_a_line_that_no_export_wrote_is_refused(changes: dict[str, object], tmp_path: Path) -> None:
+    line = {**entry_json(Entry(request_json(REQUEST), ANSWER)), **changes}
+    (tmp_path / "bad.jsonl").write_text(json.dumps(line) + "\n")
     with pytest.raises(InputError, match=r"bad.jsonl:1"):
         list(read_entries(tmp_path / "bad.jsonl"))

@@ -63,7 +63,7 @@ class Client:
             for weights, model in models.items()
         }
         self._engines = AsyncExitStack()
-        self._flying: dict[bytes, asyncio.Future[Completion | Failure]] = {}
+        self._in_flight: dict[bytes, asyncio.Future[Completion | Failure]] = {}
         self._arrived: list[Entry] = []
         self._commit: asyncio.Task[None]
         self._ended: LidrError | None = None
@@ -86,20 +86,20 @@ class Client:
             RunError: more requests of an engine failed than may; whatever is asked after that raises it again.
             StoreError: the completion could not be stored.
         """
-        if flying := self._flying.get(missing.key):
+        if first := self._in_flight.get(missing.key):
             self._meter.reused += 1
-            return await asyncio.shield(flying)
-        if stored := self._store.get_many([missing.key]):  # its twin came in since the look-up
+            return await asyncio.shield(first)
+        if stored := self._store.get_many([missing.key]):  # an equal request was answered since the look-up
             self._meter.reused += 1
             return stored[missing.key]
-        future = self._flying[missing.key] = asyncio.get_running_loop().create_future()
+        future = self._in_flight[missing.key] = asyncio.get_running_loop().create_future()
         try:
             answer = await self._ask(missing)
         except BaseException:
             future.cancel()
             raise
         finally:
-            del self._flying[missing.key]
+            del self._in_flight[missing.key]
         future.set_result(answer)
         return answer
 

@@ -1,6 +1,7 @@
 """The models of a configuration: engine, limits and identity. Nothing is started here."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.engines.base import build_engine
@@ -10,15 +11,30 @@ from lidr_plugin.config.schema import Config
 from lidr_plugin.run_directory import RunDirectory
 
 
+class Purpose(NamedTuple):
+    """What a model is for.
+
+    Attributes:
+        key: what names it in the configuration, for errors.
+        max_tokens: new tokens of the longest answer that will be asked for.
+        log: where a server that lidr starts for it writes.
+        top_logprobs: the most that a request will ask for.
+    """
+
+    key: str
+    max_tokens: int
+    log: str = "vllm.log"
+    top_logprobs: int = 0
+
+
 def policy_of(config: Config) -> Model:
     """The model that is asked and trained.
 
     Raises:
         InputError: it is not there.
     """
-    longest = max(config.generation.max_tokens, config.translation.max_tokens)
-    name, revision = config.model_name_or_path, config.model_revision
-    return _model(config, config.engine, name, revision, "model_name_or_path", longest, "vllm.log")
+    purpose = Purpose("model_name_or_path", max(config.generation.max_tokens, config.translation.max_tokens))
+    return model_of(config, config.engine, config.model_name_or_path, config.model_revision, purpose)
 
 
 def translator_of(config: Config, policy: Model) -> Model:
@@ -27,25 +43,25 @@ def translator_of(config: Config, policy: Model) -> Model:
     if other is None:
         return policy
     longest = max(config.generation.max_tokens, config.translation.max_tokens)
-    return other_model(config, other, "translation.engine", longest, "translator.log")
+    return other_model(config, other, Purpose("translation.engine", longest, "translator.log"))
 
 
-def other_model(config: Config, settings: OtherModel, key: str, max_tokens: int, log: str) -> Model:
-    """A model beside the policy; `key` names it in errors, `log` is where a server that lidr starts for it writes."""
-    return _model(config, settings, settings.name, "main", key, max_tokens, log)
+def other_model(config: Config, settings: OtherModel, purpose: Purpose) -> Model:
+    """A model beside the policy."""
+    return model_of(config, settings, settings.name, "main", purpose)
 
 
-def _model(
-    config: Config, settings: EngineSettings, name: str, revision: str, key: str, max_tokens: int, log: str
-) -> Model:
-    identity = weights_of(settings, name, revision, key=key)
-    log_file: Path = RunDirectory.of(config.output_dir, config.store).path / log
+def model_of(config: Config, settings: EngineSettings, name: str, revision: str, purpose: Purpose) -> Model:
+    """Any model, by its Hub id, directory or served name."""
+    identity = weights_of(settings, name, revision, key=purpose.key)
+    log_file: Path = RunDirectory.of(config.output_dir, config.store).path / purpose.log
     engine = build_engine(
         settings,
         model=name,
         revision=revision,
         trust_remote_code=config.trust_remote_code,
         log=log_file,
-        max_tokens=max_tokens,
+        max_tokens=purpose.max_tokens,
+        top_logprobs=purpose.top_logprobs,
     )
     return Model(engine, settings.concurrency, settings.max_failures, identity)

@@ -65,7 +65,8 @@ class _Runner(Generic[T]):
                 exhausted = not chunk
                 self._numbers |= {course: self._taken + place for place, course in enumerate(chunk)}
                 self._taken += len(chunk)
-                self._each = max((len(course.wanted) for course in chunk), default=1)
+                # A prompt that is dropped at once wants nothing.
+                self._each = max([1, *(len(course.wanted) for course in chunk)])
                 await asyncio.sleep(0)  # lets answers, time-outs and Ctrl-C come through
                 self._advance(chunk)
             elif self._numbers:

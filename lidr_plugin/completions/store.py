@@ -1,5 +1,6 @@
 """The completion store: every finished completion, found by the content of its request. The only SQL over completions."""
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any, NamedTuple, Self
 
 import orjson
 
+from lidr_plugin import files
 from lidr_plugin.completions.requests import Completion, key_of
 from lidr_plugin.errors import InputError, StoreError
 
@@ -28,6 +30,10 @@ _MIGRATIONS = (
 
 _COLUMNS = "text, finish_reason, prompt_tokens, completion_tokens, prefilled, first_token"
 _ASKED_AT_ONCE = 500
+_UNREADABLE = (sqlite3.Error, ValueError)
+"""What a damaged file raises; ValueError: bytes that are no UTF-8, also in SQLite's own message, or no JSON."""
+_SMALLEST = 200
+"""Bytes that a row takes at least, for its request and two keys: no file has more rows, whatever a damaged page says."""
 
 
 class Entry(NamedTuple):
@@ -61,7 +67,7 @@ class Store:
                 self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute("PRAGMA cache_size = -64000")
             self._migrate(read_only)
-        except sqlite3.Error as error:
+        except _UNREADABLE as error:
             raise self._converted(error) from None
 
     def __enter__(self) -> Self:
@@ -87,11 +93,11 @@ class Store:
         for number, script in enumerate(_MIGRATIONS[version:], version + 1):
             self._db.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
 
-    def _converted(self, error: sqlite3.Error) -> StoreError:
-        text = str(error)
+    def _converted(self, error: sqlite3.Error | ValueError) -> StoreError:
+        text = str(error) if isinstance(error, sqlite3.Error) else "malformed"
         if "full" in text or "disk I/O" in text:
             return StoreError(f"{self.path}: the disk is full", "free some space and start again; nothing is lost")
-        if "not a database" in text or "malformed" in text:
+        if any(part in text for part in ("not a database", "malformed", "unsupported file")):
             hint = "move the file away, or restore it; `lidr store export` may still read a part of it"
             return StoreError(f"{self.path}: not a completion store, or damaged ({text})", hint)
         return StoreError(f"{self.path}: {text}", "check that the folder exists and can be written")
@@ -105,7 +111,7 @@ class Store:
                 marks = ",".join("?" * len(part))
                 for row in self._db.execute(f"SELECT {_COLUMNS}, key FROM completion WHERE key IN ({marks})", part):
                     found[row[6]] = _completion(row)
-        except sqlite3.Error as error:
+        except _UNREADABLE as error:
             raise self._converted(error) from None
         return found
 
@@ -135,7 +141,7 @@ class Store:
                 raise
             added = self._db.total_changes - before
             self._db.execute("COMMIT")
-        except sqlite3.Error as error:
+        except _UNREADABLE as error:
             raise self._converted(error) from None
         return added
 
@@ -144,24 +150,87 @@ class Store:
         for row in self._db.execute(f"SELECT {_COLUMNS}, request FROM completion ORDER BY key"):
             yield Entry(row[6].encode(), _completion(row))
 
+    def salvaged(self) -> Iterator[Entry | int]:
+        """Every completion that can be read, in the order in which they came; for one that cannot, the number of its row."""
+        end = self._last_row() + 1
+        for first in range(1, end, _ASKED_AT_ONCE):
+            numbers = range(first, min(first + _ASKED_AT_ONCE, end))
+            rows = self._rows(numbers)
+            for number in numbers:
+                found: Entry | int = number
+                with contextlib.suppress(ValueError, TypeError):
+                    if _is_sound(row := rows.get(number, ())):
+                        found = Entry(row[6].encode(), _completion(row))
+                yield found
+
+    def _rows(self, numbers: range) -> dict[int, Sequence[Any]]:
+        """Rows by number, those that cannot be read left out: where reading many together fails, each half is tried."""
+        query = f"SELECT {_COLUMNS}, request, key, rowid FROM completion WHERE rowid BETWEEN ? AND ?"
+        try:
+            return {row[8]: row for row in self._db.execute(query, [numbers[0], numbers[-1]])}
+        except (*_UNREADABLE, MemoryError):  # a damaged length may ask for any amount of memory
+            half = len(numbers) // 2
+            return {**self._rows(numbers[:half]), **self._rows(numbers[half:])} if half else {}
+
+    def _last_row(self) -> int:
+        """The highest row number: the table's last one, or the highest in its index as far as that can be read."""
+        last = 0
+        for query in ("SELECT max(rowid) FROM completion", "SELECT rowid FROM completion ORDER BY key"):
+            with contextlib.suppress(*_UNREADABLE):
+                for (number,) in self._db.execute(query):
+                    last = max(last, number or 0)
+        pages, size = (self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+        return int(min(last, pages * size // _SMALLEST))
+
     def verify(self) -> list[str]:
-        """What is wrong with the file: SQLite's own check, and every row whose key is not its request's."""
+        """What is wrong with the file: SQLite's own check, and every row that is not as it was written."""
         try:
             damage = [str(row[0]) for row in self._db.execute("PRAGMA integrity_check") if row[0] != "ok"]
-            wrong = [
-                f"{key.hex()}: the request does not have this key"
-                for key, request in self._db.execute("SELECT key, request FROM completion")
-                if key_of(request.encode()) != key
-            ]
-        except sqlite3.Error as error:
+            lost = [number for number in self.salvaged() if isinstance(number, int)]
+        except _UNREADABLE as error:
             return [str(self._converted(error))]
-        return damage + wrong
+        return damage + [f"row {number}: it cannot be read, or its request does not have this key" for number in lost]
+
+
+def _is_sound(row: Sequence[Any]) -> bool:
+    """Whether a row of `_COLUMNS`, request, key and number is as it was written, as far as that can be told."""
+    kinds = (str, str, int, int, int, str | None, str, bytes, int)
+    return len(row) == len(kinds) and all(map(isinstance, row, kinds)) and key_of(row[6].encode()) == row[7]
 
 
 def _completion(row: Sequence[Any]) -> Completion:
     """A row whose first columns are `_COLUMNS`."""
     tokens = tuple((token, value) for token, value in orjson.loads(row[5])) if row[5] else None
     return Completion(row[0], row[1], row[2], row[3], bool(row[4]), tokens)
+
+
+class Exported(NamedTuple):
+    """What became of an export.
+
+    Attributes:
+        written: completions in the file.
+        lost: the numbers of the rows that cannot be read; further ones may be gone without a trace.
+        damaged: whether the store is, be it in a place that holds no row.
+    """
+
+    written: int
+    lost: list[int]
+    damaged: bool
+
+
+def export(store: Store, target: Path) -> Exported:
+    """Writes all completions with their requests as JSON lines, ordered by key; of a damaged store what can be read."""
+    lost: list[int] = []
+    written = 0
+    damaged = bool(store.verify())
+    with files.replacing(target) as file:
+        for entry in store.salvaged() if damaged else store.entries():
+            if isinstance(entry, int):
+                lost.append(entry)
+            else:
+                file.write(files.dump_line(entry_json(entry)))
+                written += 1
+    return Exported(written, lost, damaged)
 
 
 def entry_json(entry: Entry) -> dict[str, Any]:
@@ -189,9 +258,12 @@ def read_entries(path: Path) -> Iterator[Entry]:
         for number, line in enumerate(file, 1):
             try:
                 item = orjson.loads(line)
-                request = orjson.dumps(item.pop("request"), option=orjson.OPT_SORT_KEYS)
+                request = orjson.dumps(dict(item.pop("request")), option=orjson.OPT_SORT_KEYS)
                 if tokens := item.pop("first_token", None):
                     item["first_token"] = tuple((token, value) for token, value in tokens)
-                yield Entry(request, Completion(**item))
-            except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+                completion = Completion(**item)
+                if not all(map(isinstance, completion, (str, str, int, int, bool))):
+                    raise TypeError
+                yield Entry(request, completion)
+            except (KeyError, TypeError, ValueError, AttributeError):
                 raise InputError(f"{path}:{number}: not a line of `lidr store export`") from None

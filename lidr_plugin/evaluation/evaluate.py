@@ -1,116 +1,162 @@
 """Measures one model or several side by side: the whole of `lidr eval`, as one call."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
-
-import orjson
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
 
 from lidr_plugin import files
-from lidr_plugin.completions.budget import ask
+from lidr_plugin.completions.answers import ask
 from lidr_plugin.completions.client import Model
-from lidr_plugin.completions.engines.base import backend_of, build_engine
-from lidr_plugin.completions.engines.weights import weights_of
-from lidr_plugin.completions.requests import Chat, Completion, Sampling
+from lidr_plugin.completions.engines.base import backend_of
+from lidr_plugin.completions.models import Purpose, model_of
+from lidr_plugin.completions.requests import Chat
 from lidr_plugin.completions.store import Store
-from lidr_plugin.config.schema import Columns, Config
+from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
-from lidr_plugin.evaluation.benchmarks import fidelity, mgsm
-from lidr_plugin.evaluation.head_to_head import Asked, Said, head_to_head
-from lidr_plugin.evaluation.intervals import shares
-from lidr_plugin.evaluation.lm_eval import lm_eval_of
+from lidr_plugin.evaluation.benchmarks import benchmarks_of
+from lidr_plugin.evaluation.benchmarks.base import Benchmark, MarkedAnswer, Question
+from lidr_plugin.evaluation.benchmarks.prompts import Prompts, outputs_of
+from lidr_plugin.evaluation.intervals import grouped, summary
+from lidr_plugin.evaluation.judge import Contest, JudgeModel, Verdicts, warning
+from lidr_plugin.evaluation.lm_eval import Harness
+from lidr_plugin.evaluation.results import HeadToHead, ModelResults, Results, plain
+from lidr_plugin.methods.base import Text
 from lidr_plugin.methods.responses import turns_of
-from lidr_plugin.prompts.prompt_set import PromptSet
+from lidr_plugin.methods.translation import sampling_of
 from lidr_plugin.run_directory import RunDirectory
-from lidr_plugin.text.language import LanguageGate
+from lidr_plugin.text.language import Identification
 from lidr_plugin.text.thinking import without_thoughts
 
-_MGSM_COLUMNS = Columns(instruction="query", final_answer="response")
+
+class _Exam(NamedTuple):
+    """A benchmark and its questions."""
+
+    benchmark: Benchmark
+    questions: Sequence[Question]
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluated:
-    """Where the results are, and what they are: model label, then benchmark, then language; and the judge's.
+def evaluate(config: Config, *, benchmarks: Sequence[Benchmark] | None = None) -> Results:
+    """Asks every model what the configuration names and marks the answers; all go through the run's store.
 
-    `skipped`: families of lm-eval that have no task in a language.
-    """
-
-    folder: Path
-    results: dict[str, Any]
-    head_to_head: dict[str, Any] | None
-    skipped: list[str]
-
-
-class _Bench(NamedTuple):
-    name: str
-    questions: Sequence[Asked]
-
-
-def evaluate(config: Config) -> Evaluated:
-    """Asks every model what the configuration names and scores the answers; all go through the run's store.
+    Args:
+        benchmarks: in place of those that the configuration names.
 
     Raises:
         InputError: nothing is to be measured, or a file or a model is not there.
         RunError: a request failed for good; what was answered is kept.
     """
     run = RunDirectory.of(config.output_dir, config.store)
-    mgsm_files = _mgsm_files(config)
-    benches = list(_benches(config, mgsm_files))
-    harness = lm_eval_of(config, mgsm_files, (run.eval_results.parent / "lm_eval").absolute())
-    if not benches and not harness:
-        raise InputError(
-            "eval: nothing to measure", "set eval.mgsm or eval.prompts, with {language} in the path, or eval.lm_eval"
-        )
-    outputs = {label: _outputs(config, path, benches) for label, path in config.eval.outputs.items()}
-    codes = [config.dominant_language, *config.languages]
-    gate, results, folder = LanguageGate(codes), {}, run.eval_results.parent
-    models = models_of(config, run)
-    weights = {label: _weights(config, label, model) for label, model in models.items()}
-    questions = [asked for bench in benches for asked in bench.questions]
-    said: dict[str, Sequence[Said]] = {}
+    evaluation = _Evaluation(config, run, benchmarks)
     with run.at_work("every answer is kept; the same command goes on from there"), Store(run.store) as store:
-        for label, model in models.items():
-            requests = _requests(config, weights[label], questions)
-            found = asyncio.run(ask(store, _lane(config, run, model), requests, label)) if requests else []
-            said[label] = _said(config, benches, [answer for answer in found if answer is not None])
-            results[label] = _score(label, said[label], gate, folder)
-            if harness:
-                results[label]["lm_eval"] = harness.run(label, model, weights[label])
-        for label, items in outputs.items():
-            results[label] = _score(label, items, gate, folder)
-        versus = (
-            head_to_head(config, run, store, {**said, **outputs}) if config.eval.judge and config.eval.prompts else None
+        found = evaluation.results(store)
+        files.write_json(run.eval_results, plain(found))
+    return found
+
+
+class _Evaluation:
+    """One call's parts, checked as far as they can be without asking anything."""
+
+    def __init__(self, config: Config, run: RunDirectory, benchmarks: Sequence[Benchmark] | None) -> None:
+        self._config = config
+        self._folder = run.eval_results.parent
+        self._identification = Identification(config.codes)
+        wanted = benchmarks_of(config, self._identification) if benchmarks is None else benchmarks
+        exams = [_Exam(benchmark, benchmark.questions(config.codes)) for benchmark in wanted]
+        self._exams = [exam for exam in exams if exam.questions]
+        self._harness = Harness(config, self._folder.absolute() / "lm_eval") if config.eval.lm_eval else None
+        if not self._exams and not self._harness:
+            hint = "set eval.mgsm or eval.prompts, with {language} in the path, or eval.lm_eval"
+            raise InputError("eval: nothing to measure", hint)
+        self._prompts = [exam for exam in self._exams if exam.benchmark.name == Prompts.name]
+        prompts = [question for exam in self._prompts for question in exam.questions]
+        self._outputs = {label: outputs_of(config, label, prompts) for label in config.eval.outputs}
+        self._names = _names_of(config, run)
+        self._models = {label: _model(config, label, name) for label, name in self._names.items()}
+        self._judge = JudgeModel(config) if config.eval.judge and prompts else None
+        self._answers: dict[str, list[MarkedAnswer]] = {}
+
+    def results(self, store: Store) -> Results:
+        """Asks and marks, one model after the other, then the answers that others gave."""
+        results: dict[str, ModelResults] = {}
+        for label, model in self._models.items():
+            results[label] = self._measured(label, self._exams, iter(self._texts(store, label, model)))
+            if self._harness:
+                tasks = self._harness.run(label, self._names[label], model.identity)
+                results[label] = {**results[label], "lm_eval": tasks}
+        for label, texts in self._outputs.items():
+            results[label] = self._measured(label, self._prompts, iter(texts))
+        skipped = self._harness.tasks.skipped if self._harness else []
+        return Results(
+            models=self._names,
+            weights={label: model.identity for label, model in self._models.items()},
+            results=results,
+            head_to_head=self._head_to_head(self._judge, store) if self._judge else None,
+            notes=(*self._identification.notes, *(f"lm-eval: {task}" for task in skipped)),
         )
-        measured = {"models": models, "weights": weights, "results": results}
-        files.write_json(run.eval_results, {**measured, "head_to_head": versus} if versus else measured)
-    return Evaluated(folder, results, versus, harness.tasks.skipped if harness else [])
+
+    def _texts(self, store: Store, label: str, model: Model) -> list[Text]:
+        """A model's answers to all questions, in one go: an engine is started once."""
+        drawn = self._config.generation
+        sampling = sampling_of(drawn, drawn.temperature, self._config.eval.max_tokens)
+        requests = [
+            Chat(model.identity, turns_of(x.text, drawn.system), sampling, row=f"{x.id} [{x.language}]")
+            for exam in self._exams
+            for x in exam.questions
+        ]
+        found = asyncio.run(ask(store, model, requests, label)) if requests else []
+        return [
+            Text(without_thoughts(answer.text, thinking=drawn.thinking), cut=answer.finish_reason == "length")
+            for answer in found
+            if answer  # None only where a budget ends
+        ]
+
+    def _measured(self, label: str, exams: Iterable[_Exam], texts: Iterator[Text]) -> ModelResults:
+        """By benchmark and language, what the marks come to; also writes the answers that they were found in."""
+        found: ModelResults = {}
+        for benchmark, questions in exams:
+            answers = [
+                MarkedAnswer(question, text, benchmark.marks(question, text))
+                for question, text in zip(questions, islice(texts, len(questions)), strict=True)
+            ]
+            if benchmark.name == Prompts.name:
+                self._answers[label] = answers
+            by_language = grouped((answer.question.language, answer) for answer in answers)
+            for code, own in by_language.items():
+                benchmark.export(self._folder, label, code, own)
+            found[benchmark.name] = {
+                code: {mark: summary([answer.marks[mark] for answer in own]) for mark in own[0].marks}
+                for code, own in by_language.items()
+            }
+        return found
+
+    def _head_to_head(self, judge: JudgeModel, store: Store) -> HeadToHead:
+        """Each model's answers to the prompts against the first model's; also writes the verdicts."""
+        (baseline, known), *others = self._answers.items()
+        contests = [
+            (label, Contest(new.question.id, new.question.language, new.question.text, new.text.text, old.text.text))
+            for label, answers in others
+            for new, old in zip(answers, known, strict=True)
+        ]
+        verdicts = judge.judge(store, [contest for _, contest in contests]).verdicts
+        places = [(label, contest.language) for label, contest in contests]
+        results: dict[str, dict[str, Verdicts]] = {label: {} for label, _ in others}
+        for (label, code), items in grouped(zip(places, verdicts, strict=True)).items():
+            results[label][code] = Verdicts.of(items)
+            with files.replacing(self._folder / f"{label}-{baseline}.judged.{code}.jsonl") as file:
+                file.writelines(files.dump_line({**x._asdict(), "outcome": x.outcome}) for x in items)
+        return HeadToHead(
+            judge=judge.name,
+            against=baseline,
+            cost=round(judge.budget.spent, 6),  # a sum of floats has more digits than meaning
+            complete=not judge.budget.exhausted,
+            warning=warning([verdict for verdict in verdicts if verdict]),
+            pairs=len(contests),
+            results=results,
+        )
 
 
-def _outputs(config: Config, pattern: str, benches: Sequence[_Bench]) -> list[Said]:
-    """Answers from files, in the order of the prompts.
-
-    Raises:
-        InputError: a file is not there, is no list of instructions and outputs, or lacks a prompt.
-    """
-    asked = [question for bench in benches if bench.name == "prompts" for question in bench.questions]
-    found: dict[tuple[str, str], str] = {}
-    for code in dict.fromkeys(question.language for question in asked):
-        path = config.folder / pattern.replace("{language}", code)
-        try:
-            for row in orjson.loads(path.read_bytes()):
-                found[code, row["instruction"]] = str(row["output"])
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise InputError(f"eval.outputs: {path}: no JSON list of instruction and output ({error})") from None
-    lacking = [x for x in asked if (x.language, x.instruction) not in found]
-    if lacking:
-        where = f"{lacking[0].id} [{lacking[0].language}]"
-        raise InputError(f"eval.outputs: {pattern}: {len(lacking)} prompts have no output, the first is {where}")
-    return [Said("prompts", x, found[x.language, x.instruction], cut=False) for x in asked]
-
-
-def models_of(config: Config, run: RunDirectory) -> dict[str, str]:
+def _names_of(config: Config, run: RunDirectory) -> dict[str, str]:
     """The models to compare, by label."""
     if config.eval.models:
         return dict(config.eval.models)
@@ -120,103 +166,9 @@ def models_of(config: Config, run: RunDirectory) -> dict[str, str]:
     return found
 
 
-def _weights(config: Config, label: str, model: str) -> str:
-    """The identity of a model's weights; `engine.weights` and `engine.model` name one model, not several."""
-    engine = config.engine.model_copy(update={"weights": None, "model": None})
-    return weights_of(engine, model, config.model_revision, key=f"eval.models: {label}")
-
-
-def _mgsm_files(config: Config) -> str | None:
-    """The path of MGSM's questions, with `{language}` in it; loaded from the Hub where the configuration wants it so."""
-    wanted = config.eval.mgsm
-    if wanted is None:
-        return None
-    if wanted.startswith(mgsm.HUB):
-        codes = [code for code in (config.dominant_language, *config.languages) if code in mgsm.LANGUAGES]
-        return mgsm.from_hub(wanted.removeprefix(mgsm.HUB), codes)
-    return str((config.folder / wanted).absolute())
-
-
-def _benches(config: Config, mgsm_files: str | None) -> Iterator[_Bench]:
-    codes = [config.dominant_language, *config.languages]
-    if mgsm_files:
-        known = [code for code in codes if code in mgsm.LANGUAGES]
-        rows = _read(config, mgsm_files, known, _MGSM_COLUMNS, by_row=True)
-        yield _Bench("mgsm", [row._replace(sent=mgsm.question(row.sent, row.language)) for row in rows])
-    if config.eval.prompts:
-        yield _Bench("prompts", list(_read(config, config.eval.prompts, codes, config.columns, by_row=False)))
-
-
-def _read(config: Config, pattern: str, codes: Sequence[str], columns: Columns, *, by_row: bool) -> Iterator[Asked]:
-    files = {code: config.folder / pattern.replace("{language}", code) for code in codes}
-    if absent := [str(path) for path in files.values() if not path.is_file()]:
-        raise InputError.of([f"{path}: no such file" for path in absent], "the files of lidr eval")
-    with PromptSet(files, columns, by_row=by_row, limit=config.eval.limit) as prompts:
-        for prompt in prompts:
-            for code, text in prompt.texts.items():
-                yield Asked(prompt.id, code, text.joined, text.joined, prompt.final_answer or "")
-
-
-def _requests(config: Config, weights: str, questions: Sequence[Asked]) -> list[Chat]:
-    drawn = config.generation
-    sampling = Sampling(
-        temperature=drawn.temperature,
-        top_p=drawn.top_p,
-        max_tokens=config.eval.max_tokens,
-        repetition_penalty=drawn.repetition_penalty,
-        seed=drawn.seed,
-        thinking=drawn.thinking,
-    )
-    return [
-        Chat(weights, turns_of(asked.sent, drawn.system), sampling, row=f"{asked.id} [{asked.language}]")
-        for asked in questions
-    ]
-
-
-def _lane(config: Config, run: RunDirectory, model: str) -> Model:
-    engine = config.engine.model_copy(update={"model": model})
-    built = build_engine(
-        engine,
-        model=model,
-        revision=config.model_revision,
-        trust_remote_code=config.trust_remote_code,
-        log=run.path / "vllm.log",
-        max_tokens=config.eval.max_tokens,
-    )
-    return Model(built, engine.concurrency, 0)
-
-
-def _said(config: Config, benches: Sequence[_Bench], answers: Sequence[Completion]) -> list[Said]:
-    """The answers beside their questions, in the order of the benchmarks."""
-    thinking = config.generation.thinking
-    questions = [(bench.name, asked) for bench in benches for asked in bench.questions]
-    return [
-        Said(bench, asked, without_thoughts(answer.text, thinking=thinking), answer.finish_reason == "length")
-        for (bench, asked), answer in zip(questions, answers, strict=True)
-    ]
-
-
-def _score(label: str, said: Sequence[Said], gate: LanguageGate, folder: Path) -> dict[str, Any]:
-    """The scores by benchmark and language; also writes what they were scored on."""
-    rows: dict[str, dict[str, list[Said]]] = {}
-    for item in said:
-        rows.setdefault(item.bench, {}).setdefault(item.asked.language, []).append(item)
-    scorers = {"mgsm": _mgsm, "prompts": _fidelity}
-    return {
-        bench: {code: scorers[bench](label, code, items, gate, folder) for code, items in by_language.items()}
-        for bench, by_language in rows.items()
-    }
-
-
-def _mgsm(label: str, language: str, rows: Sequence[Said], gate: LanguageGate, folder: Path) -> Mapping[str, Any]:
-    items = [mgsm.judge(x.asked.id, x.text, x.asked.expected, language, gate, cut=x.cut) for x in rows]
-    with files.replacing(folder / f"{label}.mgsm.{language}.jsonl") as file:
-        file.writelines(files.dump_line(item._asdict()) for item in items)
-    return shares(mgsm.score(items))
-
-
-def _fidelity(label: str, language: str, rows: Sequence[Said], gate: LanguageGate, folder: Path) -> Mapping[str, Any]:
-    """Also writes the answers as `alpaca_eval` reads them: a JSON list of instruction, output, generator."""
-    outputs = [{"instruction": x.asked.instruction, "output": x.text, "generator": label} for x in rows]
-    files.write_json(folder / f"{label}.alpaca_eval.{language}.json", outputs)
-    return shares(fidelity.measure([x.text for x in rows], language, gate, cut=sum(x.cut for x in rows)))
+def _model(config: Config, label: str, name: str) -> Model:
+    """Whoever answers under a label; `engine.weights` and `engine.model` name one model, not several."""
+    engine = config.engine.model_copy(update={"weights": None, "model": name})
+    purpose = Purpose(f"eval.models: {label}", config.eval.max_tokens)
+    # An answer that is missing would change the numbers: no request may fail.
+    return model_of(config, engine, name, config.model_revision, purpose)._replace(max_failures=0)

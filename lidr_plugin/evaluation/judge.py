@@ -1,74 +1,29 @@
-"""A judge's comparison of two answers in both orders: how it is asked, how its verdict is read, what many verdicts say.
+"""A judge's verdict on two answers: how it is asked for, how it is read, and what many verdicts say.
 
-Judges prefer a position (Zheng et al. 2023, arXiv 2306.05685, section 3.3): each pair is asked in both orders, and only what
-holds in both counts as won or lost. The position's share of all verdicts is part of the result.
+Judges prefer a position (Zheng et al. 2023, arXiv 2306.05685, section 3.3): two answers are compared in both orders, and only
+what holds in both counts as won or lost. The position's share is part of the result.
 """
 
+import asyncio
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
+from lidr_plugin.completions.answers import ask
+from lidr_plugin.completions.budget import Budget
+from lidr_plugin.completions.models import Purpose, other_model
 from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
+from lidr_plugin.completions.store import Store
+from lidr_plugin.config.schema import Config
 from lidr_plugin.evaluation.intervals import Share, percent
 from lidr_plugin.text.thinking import without_thoughts
 
-_WORDING = """\
-Below are a request and two answers to it. Decide which answer serves the person who asked better: it does what was asked, \
-is right, clear and complete, reads naturally, and is in the language of the request unless another was asked for. Neither \
-length nor order is a merit.
-
-[Chat]
-{prompt}
-[End of request]
-
-[Answer A]
-{a}
-[End of answer A]
-
-[Answer B]
-{b}
-[End of answer B]
-
-Which answer is better? Reply with one letter, A or B."""
-
-_SCALE = """\
-Below are a request and an answer to it. Grade the answer from 0 (useless) to 10 (as good as can be): does it do what was \
-asked, is it right, clear and complete, does it read naturally, is it in the language of the request unless another was asked \
-for?
-
-[Chat]
-{prompt}
-[End of request]
-
-[Answer]
-{answer}
-[End of answer]
-
-Reply with the grade alone, a whole number from 0 to 10."""
-
-LETTERS_SEEN = 20
-"""Likeliest first tokens that are asked for: what OpenAI gives at most."""
-
-
-def _filled(template: str, **texts: str) -> str:
-    """All places filled in one pass, so that braces in the texts stay as they are."""
-    return re.sub(r"\{(\w+)\}", lambda match: texts[match[1]], template)
-
-
-def verdict_request(prompt: str, a: str, b: str, *, weights: str, max_tokens: int, row: str) -> Chat:
-    """Asks which of two answers is better, with the likeliest first tokens where the server gives them."""
-    content = _filled(_WORDING, prompt=prompt, a=a, b=b)
-    return Chat(weights, (Message("user", content),), _sampling(max_tokens), top_logprobs=LETTERS_SEEN, row=row)
-
-
-def grade_request(prompt: str, answer: str, *, weights: str, max_tokens: int, row: str) -> Chat:
-    """Asks for an answer's grade from 0 to 10."""
-    content = _filled(_SCALE, prompt=prompt, answer=answer)
-    return Chat(weights, (Message("user", content),), _sampling(max_tokens), row=row)
-
-
-def _sampling(max_tokens: int) -> Sampling:
-    return Sampling(temperature=0.0, top_p=1.0, max_tokens=max_tokens, repetition_penalty=1.0, seed=42, thinking=False)
+_VERDICT = Path(__file__).with_name("judge_verdict.txt").read_text(encoding="utf-8").strip()
+_GRADE = Path(__file__).with_name("judge_grade.txt").read_text(encoding="utf-8").strip()
+_TOP_LOGPROBS = 20
+"""Likeliest first tokens that are asked for: the most that OpenAI gives, so that A and B are seldom missing among them."""
 
 
 def letter(completion: Completion) -> str | None:
@@ -88,9 +43,9 @@ def letter(completion: Completion) -> str | None:
     alone = re.findall(r"(?<![\w'])([AB])(?![\w'])", text)
     if not alone:
         return None
-    return str(
-        alone[0] if text.startswith(("A", "B")) and text[1:2] in ("", ".", ",", ")", "*", "\n", ":") else alone[-1]
-    )
+    # "B, because A is …" has its verdict at the beginning, "A better answer is B" at the end.
+    begins = re.match(r"[AB]([.,)*\n:]|\Z)", text)
+    return str(alone[0] if begins else alone[-1])
 
 
 def grade(completion: Completion) -> int | None:
@@ -100,14 +55,26 @@ def grade(completion: Completion) -> int | None:
     return numbers[0] if numbers and numbers[0] <= 10 else None
 
 
-class Judged(NamedTuple):
-    """The two verdicts on a pair of answers.
+class Contest(NamedTuple):
+    """Two answers to a prompt; the verdict is the challenger's."""
 
-    Attributes:
-        first: the letter where the challenger stood first.
-        second: the letter where the challenger stood second.
-        same: both answers are one text; nobody was asked.
-    """
+    id: str
+    language: str
+    prompt: str
+    challenger: str
+    opponent: str
+
+
+class Submission(NamedTuple):
+    """An answer that is to be graded."""
+
+    id: str
+    prompt: str
+    answer: str
+
+
+class Verdict(NamedTuple):
+    """The judge's letters where the challenger stood first and second; `same`: both answers are one text, nobody was asked."""
 
     id: str
     first: str | None = None
@@ -120,14 +87,67 @@ class Judged(NamedTuple):
         return {("A", "B"): "win", ("B", "A"): "lose"}.get((self.first or "", self.second or ""), "tie")
 
 
-class Verdicts(NamedTuple):
-    """What the verdicts on a language's pairs come to.
+class Judgements(NamedTuple):
+    """Of each contest and each submission; None where the budget did not reach or no grade could be read."""
+
+    verdicts: list[Verdict | None]
+    grades: list[int | None]
+
+
+class JudgeModel:
+    """The model that judges, and its budget; nothing is started before it is asked. Raises `InputError` if it is not there."""
+
+    def __init__(self, config: Config) -> None:
+        assert config.eval.judge is not None
+        wanted = config.eval.judge
+        # A verdict that failed must not count as one that could not be read: no request may fail.
+        purpose = Purpose("eval.judge", wanted.max_tokens, "judge.log", _TOP_LOGPROBS)
+        self._model = other_model(config, wanted, purpose)._replace(max_failures=0)
+        # Greedy and without a penalty: the likeliest letter is wanted; the seed only has to be the same each time.
+        greedy = {"temperature": 0.0, "top_p": 1.0, "repetition_penalty": 1.0}
+        self._sampling = Sampling(max_tokens=wanted.max_tokens, seed=42, thinking=False, **greedy)
+        self.name = wanted.name
+        self.budget = Budget(wanted.prompt_price, wanted.completion_price, wanted.max_cost)
+
+    def judge(self, store: Store, contests: Sequence[Contest], submissions: Sequence[Submission] = ()) -> Judgements:
+        """All in one go, so that a judge that lidr starts is started once. Raises `RunError` if a request failed for good."""
+        requests = [request for contest in contests for request in self.both_orders(contest)]
+        requests += [self._request(_GRADE, f"{x.id} [grade]", prompt=x.prompt, answer=x.answer) for x in submissions]
+        answers = iter(asyncio.run(ask(store, self._model, requests, "judge", budget=self.budget)))
+        verdicts: list[Verdict | None] = []
+        for contest in contests:
+            if not self.both_orders(contest):
+                verdicts.append(Verdict(contest.id, same=True))
+                continue
+            first, second = next(answers), next(answers)
+            read = None if first is None or second is None else (letter(first), letter(second))
+            verdicts.append(read and Verdict(contest.id, *read))
+        return Judgements(verdicts, [None if answer is None else grade(answer) for answer in answers])
+
+    def both_orders(self, contest: Contest) -> list[Chat]:
+        """The requests for a verdict; none where the answers are one text."""
+        if contest.challenger == contest.opponent:
+            return []
+        orders = (contest.challenger, contest.opponent), (contest.opponent, contest.challenger)
+        row = f"{contest.id} [{contest.language}, judge]"
+        asked = [self._request(_VERDICT, row, prompt=contest.prompt, a=a, b=b) for a, b in orders]
+        return [request._replace(top_logprobs=_TOP_LOGPROBS) for request in asked]
+
+    def _request(self, wording: str, row: str, **texts: str) -> Chat:
+        # In one pass, so that braces in the texts stay as they are.
+        content = re.sub(r"\{(\w+)\}", lambda match: texts[match[1]], wording)
+        return Chat(self._model.identity, (Message("user", content),), self._sampling, row=row)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What the verdicts in one language come to.
 
     Attributes:
         win_rate: wins and half of the ties, of all.
-        consistent: of the pairs with two verdicts those in which both orders prefer the same answer.
-        first_position: of all verdicts those for the answer that stood first; without a bias one half.
-        unread: of all verdicts asked for those that gave no letter.
+        consistent: of the contests with two letters those in which both orders prefer the same answer.
+        first_position: of all letters those for the answer that stood first; one half without a bias.
+        unread: of all letters asked for those that could not be read.
     """
 
     win: Share
@@ -138,30 +158,31 @@ class Verdicts(NamedTuple):
     first_position: Share
     unread: Share
 
+    @classmethod
+    def of(cls, items: Sequence[Verdict]) -> "Verdicts":
+        """Counts them."""
+        n = len(items)
+        counts = {name: sum(item.outcome == name for item in items) for name in ("win", "tie", "lose")}
+        letters = [x for item in items if not item.same for x in (item.first, item.second)]
+        both = [item for item in items if item.first and item.second]
+        return cls(
+            win=Share(counts["win"], n),
+            tie=Share(counts["tie"], n),
+            lose=Share(counts["lose"], n),
+            win_rate=(counts["win"] + counts["tie"] / 2) / n if n else 0.0,
+            consistent=Share(sum(item.first != item.second for item in both), len(both)),
+            first_position=Share(letters.count("A"), len(letters) - letters.count(None)),
+            unread=Share(letters.count(None), len(letters)),
+        )
 
-def outcome(items: Sequence[Judged]) -> Verdicts:
-    """Counts the pairs of a language."""
-    n = len(items)
-    counts = {name: sum(item.outcome == name for item in items) for name in ("win", "tie", "lose")}
-    letters = [x for item in items if not item.same for x in (item.first, item.second)]
-    both = [item for item in items if item.first and item.second]
-    return Verdicts(
-        win=Share(counts["win"], n),
-        tie=Share(counts["tie"], n),
-        lose=Share(counts["lose"], n),
-        win_rate=(counts["win"] + counts["tie"] / 2) / n if n else 0.0,
-        consistent=Share(sum(item.first != item.second for item in both), len(both)),
-        first_position=Share(letters.count("A"), len(letters) - letters.count(None)),
-        unread=Share(letters.count(None), len(letters)),
-    )
 
-
-def warning(items: Sequence[Judged]) -> str | None:
-    """Why these verdicts say nothing, if they do: a coin would make the orders agree in half of the pairs."""
-    agree = outcome(items).consistent
+def warning(items: Sequence[Verdict]) -> str | None:
+    """Why these verdicts say nothing, if they do."""
+    agree = Verdicts.of(items).consistent
+    # A coin would make the two orders agree in half of the contests; whoever is surely below that goes by the place.
     if agree.interval[1] >= 0.5:
         return None
     return (
-        f"the orders agree on {percent(agree.json())} % of the pairs, where a coin would agree on half: this judge goes by the "
+        f"the orders agree on {percent(agree)} % of the pairs, where a coin would agree on half: this judge goes by the "
         "place of the answers, and its ties say nothing about them"
     )

@@ -17,6 +17,17 @@ _WINDOW = 90
 _ENOUGH_LETTERS = 24
 
 
+def _iso_of(code: str) -> IsoCode639_1 | None:
+    base = {"no": "nb"}.get(languages.base(code), languages.base(code))
+    found: IsoCode639_1 | None = getattr(IsoCode639_1, base.upper(), None)
+    return found
+
+
+def is_identifiable(code: str) -> bool:
+    """Whether lingua knows the language."""
+    return _iso_of(code) is not None
+
+
 class LanguageGate:
     """Tells off-target texts, with lingua restricted to the run's languages.
 
@@ -30,8 +41,7 @@ class LanguageGate:
     def __init__(self, codes: Sequence[str]) -> None:
         self._iso: dict[str, IsoCode639_1] = {}
         for code in codes:
-            base = {"no": "nb"}.get(languages.base(code), languages.base(code))
-            iso = getattr(IsoCode639_1, base.upper(), None)
+            iso = _iso_of(code)
             if iso is None:
                 raise InputError(
                     f"filters.off_target: {languages.name_of(code)} ({code}) cannot be identified",
@@ -66,3 +76,23 @@ class LanguageGate:
             return prose
         middle = len(prose) // 2
         return f"{prose[:_WINDOW]} {prose[middle - _WINDOW // 2 : middle + _WINDOW // 2]} {prose[-_WINDOW:]}"
+
+
+class Identification:
+    """Tells answers in the wrong one of a run's languages, where these can be identified; `notes` says where they cannot."""
+
+    def __init__(self, codes: Sequence[str]) -> None:
+        known = [code for code in codes if is_identifiable(code)]
+        # Against a single language nothing can be told: every text would be found to be in it.
+        self._known = frozenset(known) if len(known) > 1 else frozenset[str]()
+        self._gate = LanguageGate(known)
+        whose = [f"{languages.name_of(code)} ({code}) cannot" for code in codes if code not in known]
+        if not self._known:
+            whose = ["fewer than two of the run's languages can"]
+        self.notes = tuple(
+            f"{x} be identified: whether answers are in the right language is not measured" for x in whose
+        )
+
+    def off_target(self, text: str, code: str) -> bool | None:
+        """Whether a text is clearly in another of the run's languages than `code`; None where nobody can tell."""
+        return self._gate.off_target(text, code) if code in self._known else None

@@ -36,12 +36,16 @@ async def main(model: str) -> None:
     requests = [*plain, *prefilled, *longer]
     alone = await answers(model, 1, requests)
     together = await answers(model, 4, requests)
+    drawn = replace(SAMPLING, temperature=1.0)
+    samples = [Chat("w", (Message("user", "word"),), drawn, sample=number) for number in range(4)]
+    sampled = {size: [await answers(model, size, samples) for _ in range(2)] for size in (1, 4)}
     try:
         async with engine("/no/such/model", 1):
             refused = ""
     except EngineError as error:
         refused = error.message
-    print("FOUND " + json.dumps({"same": alone == together, "differ": alone[0] != alone[11], "refused": refused}))
+    found = {"same": alone == together, "differ": alone[0] != alone[11], "refused": refused, "sampled": sampled}
+    print("FOUND " + json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+AMHARIC = "(3) ወንዙ ትንሿን ጀልባ ሰዎች ዳቦና ሻይ ይዘው ወደሚጠብቁበት ወደ አሮጌው ወደብ ቀስ ብሎ ይወስዳል"
+"""A text in a language that cannot be identified."""
+
 
 def write_mgsm(folder: Path) -> None:
     """Six questions in each language of the fake model."""

@@ -62,7 +62,7 @@ def build_engine(
     Args:
         max_tokens: new tokens of the longest answer that will be asked for.
         log: where a server that lidr starts writes.
-        top_logprobs: the most likeliest tokens whose log-probabilities a request will ask for.
+        top_logprobs: the most that a request will ask for.
     """
     backend = backend_of(config)
     if backend == "openai":
@@ -89,6 +89,10 @@ def build_engine(
             max_tokens=max_tokens,
             top_logprobs=top_logprobs,
         )
+    return _in_process(config, model, revision, trust_remote_code)
+
+
+def _in_process(config: EngineSettings, model: str, revision: str, trust_remote_code: bool) -> Engine:
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("transformers") is None:
         raise EngineError(
             "engine.backend: transformers is not installed in this environment",

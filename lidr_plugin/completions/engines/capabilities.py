@@ -41,16 +41,15 @@ async def capabilities_of(server: Server, model: str, *, top_logprobs: int, retr
             raise EngineError(str(error), "start again when the server is well. engine.max_retries") from None
         return None
 
-    everything = Capabilities(logprobs=top_logprobs > 0)
-    refusal = await refusal_of(everything)
-    if refusal is None:
-        return everything
-    if refusal.status in (401, 403, 404):
-        raise _error(server, refusal)
-    if named := _named(refusal, everything):
-        without = everything._replace(**{named: False})
-        if await refusal_of(without) is None:
-            return without
+    takes = everything = Capabilities(logprobs=top_logprobs > 0)
+    while refusal := await refusal_of(takes):
+        if refusal.status in (401, 403, 404):
+            raise _error(server, refusal)
+        if (named := _named(refusal, takes)) is None:
+            break
+        takes = takes._replace(**{named: False})
+    else:
+        return takes
     if refusal := await refusal_of(_NOTHING):
         raise _error(server, refusal)
     takes = _NOTHING

@@ -40,13 +40,17 @@ def fingerprint(directory: Path) -> str:
             return found
     total = hashlib.sha256()
     for path in paths:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        total.update(f"{path.name}\0{digest}\n".encode())
+        total.update(f"{path.name}\0{sha256_of(path)}\n".encode())
     made = f"sha256:{total.hexdigest()}"
     if all(stat.st_mtime_ns < now - _COARSEST for stat in stats.values()):
         _remember(directory, {"files": marks, "fingerprint": made})
     return made
+
+
+def sha256_of(path: Path) -> str:
+    """The digest of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _decides(path: Path) -> bool:

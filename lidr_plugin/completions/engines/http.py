@@ -51,7 +51,7 @@ class Server:
     """A server's connections, inside of `async with`. How many requests it has at once is for the caller to bound.
 
     Args:
-        url: its address, up to and with `/v1`; a name and a password in it are sent in place of the key.
+        url: its address, up to and with `/v1`.
         key_env: the environment variable with the key, which is sent as a bearer token; none is sent if it is unset.
         timeout: seconds for one try, from the connection to the last byte.
     """
@@ -71,7 +71,7 @@ class Server:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"Authorization": f"Bearer {key}"} if key and "@" not in self.url else {},
+            headers={"Authorization": f"Bearer {key}"} if key else {},
             json_serialize_bytes=orjson.dumps,
             proxy=_proxy_for(self.url),
             timeout=aiohttp.ClientTimeout(self._timeout, sock_connect=min(_MODELS_SECONDS, self._timeout)),
@@ -148,6 +148,10 @@ def _proxy_for(url: str) -> str | None:
         parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise EngineError(f"{url!r} is no address of a server", "engine.base_url is like http://127.0.0.1:8000/v1")
+    if parts.username:
+        raise EngineError(
+            "engine.base_url: a name and a password do not belong in an address", "see engine.api_key_env"
+        )
     if parts.hostname in ("127.0.0.1", "::1", "localhost") or proxy_bypass(parts.hostname):
         return None
     return getproxies().get(parts.scheme) or getproxies().get("all")

@@ -1,10 +1,12 @@
 """Generation in this process with transformers, on a CPU or one GPU, for where there is no server."""
 
 import asyncio
+import hashlib
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
-from lidr_plugin.completions.requests import Chat, Completion
+from lidr_plugin.completions.requests import Chat, Completion, key_of, request_json
 from lidr_plugin.errors import EngineError, RequestError
 
 
@@ -110,7 +112,7 @@ class Transformers:
         drawn: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
         if sampling.temperature > 0:
             drawn = {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
-            torch.manual_seed(sampling.seed)
+            torch.manual_seed(_seed([request for request, _, _ in batch]))
         with torch.inference_mode():
             output = self._model.generate(
                 **inputs,
@@ -142,6 +144,12 @@ class Transformers:
         if self._worker is not None:
             self._worker.cancel()
         self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+def _seed(requests: Sequence[Chat]) -> int:
+    """For drawing a batch: by the keys of its requests, in which the user's seed and the sample's number are."""
+    keys = b"".join(key_of(request_json(request)) for request in requests)
+    return int.from_bytes(hashlib.sha256(keys).digest()[:8]) >> 1
 
 
 def _failure(request: Chat, error: Exception) -> RequestError:

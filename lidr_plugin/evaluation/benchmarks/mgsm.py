@@ -1,137 +1,67 @@
 """MGSM (Shi et al. 2022, arXiv 2210.03057): grade-school mathematics in eleven languages, zero-shot, in the chat template.
 
 The answer is asked for in the question's language, with its last line after a word of that language, as in OpenAI's
-simple-evals; the wording is lidr's own.
+simple-evals; the wording, in `mgsm.json`, is lidr's own.
 """
 
 import csv
-from collections.abc import Sequence
-from typing import NamedTuple
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
 
 from lidr_plugin import files
+from lidr_plugin.config.schema import Columns, Config
 from lidr_plugin.errors import InputError
-from lidr_plugin.evaluation.intervals import Share
+from lidr_plugin.evaluation.benchmarks.base import MarkedAnswer, Marks, Question, read_questions
 from lidr_plugin.machine import hub
 from lidr_plugin.machine.environments import home
-from lidr_plugin.text.language import LanguageGate
+from lidr_plugin.methods.base import Text
+from lidr_plugin.text.language import Identification
 from lidr_plugin.text.numbers import is_correct
 
-_WORDING = {
-    "bn": ("উত্তর", "গণিতের এই প্রশ্নটির সমাধান করো। প্রথমে ধাপগুলো বাংলায় লেখো, তারপর শেষ লাইনে শুধু সংখ্যাটি দাও, এভাবে:"),
-    "de": (
-        "Antwort",
-        "Löse diese Aufgabe. Schreibe zuerst die Schritte auf Deutsch, dann in der letzten Zeile nur die Zahl, so:",
-    ),
-    "en": (
-        "Answer",
-        "Solve this problem. Write the steps in English first, then only the number on the last line, like this:",
-    ),
-    "es": (
-        "Respuesta",
-        "Resuelve este problema. Escribe primero los pasos en español y después, en la última línea, solo el número, así:",
-    ),
-    "fr": (
-        "Réponse",
-        "Résous ce problème. Écris d'abord les étapes en français, puis, à la dernière ligne, le nombre seul, ainsi :",
-    ),
-    "ja": (
-        "答え",
-        "次の問題を解いてください。まず途中の計算を日本語で書き、最後の行に数だけを次の形で書いてください：",
-    ),
-    "ru": ("Ответ", "Реши задачу. Сначала запиши шаги по-русски, затем в последней строке только число, вот так:"),
-    "sw": (
-        "Jibu",
-        "Tatua swali hili. Andika kwanza hatua kwa Kiswahili, kisha katika mstari wa mwisho nambari tu, hivi:",
-    ),
-    "te": ("సమాధానం", "ఈ లెక్కను పరిష్కరించండి. ముందు దశలను తెలుగులో రాసి, చివరి పంక్తిలో సంఖ్యను మాత్రమే ఇలా ఇవ్వండి:"),
-    "th": ("คำตอบ", "จงแก้โจทย์ข้อนี้ เขียนขั้นตอนเป็นภาษาไทยก่อน แล้วเขียนเฉพาะตัวเลขในบรรทัดสุดท้าย ดังนี้:"),
-    "zh": ("答案", "请解答下面的题目。先用中文写出步骤，然后在最后一行只写数字，格式如下："),
-}
-"""For each language of MGSM the word before the answer, and the request."""
+_COLUMNS = Columns(instruction="query", final_answer="response")
+_WORDING = json.loads(Path(__file__).with_suffix(".json").read_bytes())
+_HUB = "hub:"
 
 LANGUAGES = tuple(_WORDING)
-HUB = "hub:"
-"""Before the name of a dataset on the Hub, in `eval.mgsm`."""
 
 
-def question(text: str, language: str) -> str:
-    """The user turn for a question."""
-    word, request = _WORDING[language]
-    return f"{request}\n{word}: 42\n\n{text}"
+def turn(text: str, language: str) -> str:
+    """The user turn that asks a question."""
+    return "{request}\n{word}: 42\n\n".format(**_WORDING[language]) + text
 
 
 def final_part(answer: str, language: str) -> str:
     """What stands after the last answer word, where that holds a number; else the whole answer."""
-    word, _ = _WORDING[language]
-    _, found, after = answer.rpartition(word)
+    _, found, after = answer.rpartition(_WORDING[language]["word"])
     first = next((line for line in after.split("\n") if any(c.isdecimal() for c in line)), "") if found else ""
     return first or answer
 
 
-class Item(NamedTuple):
-    """One answer and how it fared."""
-
-    id: str
-    answer: str
-    expected: str
-    correct: bool
-    off_target: bool
-    cut: bool
-
-
-class Score(NamedTuple):
-    """A language's result. `off_target` is the paper's "Off-tag": answers clearly in another language than the question's."""
-
-    accuracy: Share
-    accuracy_in_language: Share
-    off_target: Share
-    cut: Share
-
-
-def judge(id: str, answer: str, expected: str, language: str, gate: LanguageGate, *, cut: bool) -> Item:
-    """Scores one answer; numbers compare as numbers, in any digits."""
-    return Item(
-        id=id,
-        answer=answer,
-        expected=expected,
-        correct=is_correct(final_part(answer, language), expected),
-        off_target=gate.off_target(answer, language),
-        cut=cut,
-    )
-
-
-def score(items: Sequence[Item]) -> Score:
-    """The shares of a language's items."""
-    n = len(items)
-    return Score(
-        accuracy=Share(sum(item.correct for item in items), n),
-        accuracy_in_language=Share(sum(item.correct and not item.off_target for item in items), n),
-        off_target=Share(sum(item.off_target for item in items), n),
-        cut=Share(sum(item.cut for item in items), n),
-    )
-
-
-def from_hub(repository: str, codes: Sequence[str]) -> str:
-    """The path, with `{language}` in it, of JSON lines of `query` and `response`; what is there is not made again.
-
-    Args:
-        repository: a dataset on the Hub with `mgsm_<language>.tsv` files of question and number, as `juletxara/mgsm`.
+def files_of(config: Config) -> str | None:
+    """Path of the questions, with `{language}` in it; those on the Hub are loaded. None: they are not wanted.
 
     Raises:
         InputError: a file could not be loaded, or is no table of questions and numbers.
     """
+    wanted = config.eval.mgsm
+    if wanted is None or not wanted.startswith(_HUB):
+        return wanted and str((config.folder / wanted).absolute())
+    repository = wanted.removeprefix(_HUB)
     folder = home() / "data" / repository.replace("/", "--")
-    for code in codes:
+    for code in config.codes:
         path = folder / f"{code}.jsonl"
-        if not path.exists():
-            lines = (
-                files.dump_line({"query": query, "response": response}) for query, response in _table(repository, code)
-            )
-            files.write_text(path, b"".join(lines).decode())
+        if code in LANGUAGES and not path.exists():
+            with files.replacing(path) as file:
+                for query, response in _table(repository, code):
+                    file.write(files.dump_line({"query": query, "response": response}))
     return str(folder / "{language}.jsonl")
 
 
 def _table(repository: str, code: str) -> list[list[str]]:
+    """Questions and numbers of a repository like `juletxara/mgsm`."""
     try:
         path = hub.download(repository, f"mgsm_{code}.tsv", key="eval.mgsm", kind="dataset")
     except InputError as error:
@@ -145,3 +75,48 @@ def _table(repository: str, code: str) -> list[list[str]]:
     if not rows or any(len(row) != 2 for row in rows):
         raise InputError(f"eval.mgsm: {repository}: mgsm_{code}.tsv is no table of questions and numbers")
     return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Mgsm:
+    """The mathematics of `eval.mgsm`. The mark `off_target` is the paper's "Off-tag"."""
+
+    pattern: str
+    limit: int | None
+    identification: Identification
+    name: ClassVar[str] = "mgsm"
+    heads: ClassVar[Mapping[str, str]] = {
+        "accuracy": "accuracy",
+        "accuracy_in_language": "accuracy in language",
+        "off_target": "off target",
+        "cut": "cut",
+    }
+
+    @classmethod
+    def of(cls, config: Config, identification: Identification) -> "Mgsm | None":
+        """As a configuration wants it; None if it does not."""
+        pattern = files_of(config)
+        return cls(pattern, config.eval.limit, identification) if pattern else None
+
+    def questions(self, languages: Sequence[str]) -> Sequence[Question]:
+        """In those of the languages that MGSM has."""
+        paths = {code: Path(self.pattern.replace("{language}", code)) for code in languages if code in LANGUAGES}
+        found = read_questions(paths, _COLUMNS, self.limit, by_row=True)
+        if lacking := next((x for x in found if not x.expected), None):
+            raise InputError(f"{paths[lacking.language]}: question {lacking.id}, counted from 0, has no response")
+        return [x._replace(text=turn(x.text, x.language)) for x in found]
+
+    def marks(self, question: Question, answer: Text) -> Marks:
+        """Numbers compare as numbers, in any digits; where the language cannot be identified its marks are left out."""
+        right = is_correct(final_part(answer.text, question.language), question.expected)
+        astray = self.identification.off_target(answer.text, question.language)
+        told = {} if astray is None else {"accuracy_in_language": right and not astray, "off_target": astray}
+        return {"accuracy": right, **told, "cut": answer.cut}
+
+    def export(self, folder: Path, label: str, language: str, answers: Sequence[MarkedAnswer]) -> None:
+        """A line for each question, with the answer and how it fared."""
+        with files.replacing(folder / f"{label}.mgsm.{language}.jsonl") as file:
+            for (id, _, _, expected), text, marks in answers:
+                found = {mark: marks[mark] for mark in ("off_target", "cut") if mark in marks}
+                row = {"id": id, "answer": text.text, "expected": expected, "correct": marks["accuracy"], **found}
+                file.write(files.dump_line(row))

@@ -1,0 +1,172 @@
+"""What evaluations found: `eval/results.json` and `probe.json` as records, which are written and read back here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from lidr_plugin.errors import InputError
+from lidr_plugin.evaluation.intervals import Mean, Share, Value
+from lidr_plugin.evaluation.judge import Verdicts
+
+T = TypeVar("T")
+ModelResults: TypeAlias = dict[str, Mapping[str, Mapping[str, Value]]]
+"""By benchmark, language and mark; under `lm_eval` by task and metric."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadToHead:
+    """A judge's verdicts on each model's answers against those of the first one, by model and language.
+
+    `complete`: whether the budget reached for all `pairs` of answers; `warning`: why the verdicts say nothing, if they do.
+    """
+
+    judge: str
+    against: str
+    cost: float
+    complete: bool
+    warning: str | None
+    pairs: int
+    results: Mapping[str, Mapping[str, Verdicts]]
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What `lidr eval` measured.
+
+    Attributes:
+        models: by label, path or name.
+        weights: by label, the identity of the weights.
+        results: by label, those of others' answers too.
+        notes: for people, what was not measured and why.
+    """
+
+    models: Mapping[str, str]
+    weights: Mapping[str, str]
+    results: Mapping[str, ModelResults]
+    head_to_head: HeadToHead | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Responses:
+    """A sample's answers in one language, and a judge's mean grade from 0 to 10.
+
+    `sound`: not empty, cut, in another language or endlessly repeated; `off_target`: None where nobody can tell;
+    `characters`: the mean length.
+    """
+
+    sound: Share
+    off_target: Share | None
+    degenerate: Share
+    cut: Share
+    characters: float
+    grade: Mean | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A language beside the dominant one.
+
+    Attributes:
+        length_ratio: characters of all its answers over those of the dominant language.
+        usable_from: of the translations of sound answers out of the dominant language those that are sound.
+        usable_into: the same into it.
+        round_trip: mean chrF, 0 to 1, of a dominant answer and its translation there and back.
+        round_trips: how many went there and back.
+    """
+
+    length_ratio: float
+    usable_from: Share
+    usable_into: Share
+    round_trip: float
+    round_trips: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dominance:
+    """The language that is best, by `grade` or by `sound` answers; `clear` where its interval lies above all others."""
+
+    language: str
+    by: str
+    clear: bool
+    scores: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Signal(Share):
+    """How much there is to learn from: of the pairs that a `judge` decides those in which it prefers chosen, or of the candidates
+    those whose imbalance is `visible` without one. From `threshold` on a round is worth its training."""
+
+    kind: str
+    threshold: float
+
+    @property
+    def worth_it(self) -> bool:
+        """Whether a round is."""
+        return self.share >= self.threshold
+
+    def json(self) -> dict[str, str | float]:
+        """For programs."""
+        return {"kind": self.kind, **Share.json(self), "threshold": self.threshold, "worth_it": self.worth_it}
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What `lidr probe` measured on so many `prompts`, by language.
+
+    `judged`: the verdicts on chosen against rejected; `judge_warning`: why they say nothing, if they do; `notes`: for people,
+    what was not measured and why.
+    """
+
+    prompts: int
+    responses: Mapping[str, Responses]
+    against_dominant: Mapping[str, Comparison]
+    judged: Mapping[str, Verdicts]
+    judge_warning: str | None
+    dominant: Dominance
+    signal: Signal
+    notes: tuple[str, ...] = ()
+
+
+def plain(value: Any) -> Any:
+    """A record as JSON has it; a field that has its default is left out."""
+    if isinstance(value, Share):
+        return value.json()
+    if is_dataclass(value):
+        found = {field: getattr(value, field.name) for field in fields(value)}
+        value = {field.name: item for field, item in found.items() if item != field.default}
+    if isinstance(value, Mapping):
+        return {name: plain(item) for name, item in value.items()}
+    return tuple(value) if isinstance(value, tuple) else value
+
+
+def read(kind: TypeAdapter[T], path: Path, remedy: str) -> T:
+    """The record in a JSON file, written by this version or by 0.1.
+
+    Raises:
+        InputError: the file is damaged or not there; with the place and the remedy.
+    """
+    try:
+        return kind.validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}", remedy) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise InputError(f"{path}: damaged{place and f' at {place}'}: {first['msg']}", remedy) from None
+
+
+ANEW = "`lidr {}` writes it anew; the answers are in the store"
+
+
+def read_results(path: Path) -> Results:
+    """What `lidr eval` wrote; raises as `read` does."""
+    return read(TypeAdapter(Results), path, ANEW.format("eval"))
+
+
+def read_probe(path: Path) -> Probe:
+    """What `lidr probe` wrote; raises as `read` does."""
+    return read(TypeAdapter(Probe), path, ANEW.format("probe"))

@@ -1,0 +1,125 @@
+"""What the texts of a sample say about the imbalance between languages: which is dominant, and what there is to learn."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from lidr_plugin.evaluation.intervals import Mean, Share
+from lidr_plugin.evaluation.judge import Verdict
+from lidr_plugin.evaluation.results import Comparison, Dominance, Responses, Signal
+from lidr_plugin.methods.base import Outcome, Preference, Text
+from lidr_plugin.text.chrf import chrf
+from lidr_plugin.text.language import Identification
+from lidr_plugin.text.repetition import is_degenerate
+
+_WORTH = {"judge": 0.55, "visible": 0.02}
+"""The share from which on a round is worth its training. Ours: where a judge prefers chosen in 55 % of the pairs they are little
+better than chance, and 2 % of a thousand prompts is a handful of steps."""
+
+
+class SampleTexts(NamedTuple):
+    """All texts of one prompt, by language; translations by the language that is not the dominant one.
+
+    `outward` goes out of the dominant language, `inward` into it, `back` there and back; `pairs` is what the method made.
+    """
+
+    id: str
+    prompts: dict[str, str]
+    answers: dict[str, Text]
+    outward: dict[str, Text]
+    inward: dict[str, Text]
+    back: dict[str, str]
+    pairs: list[Preference]
+
+    @classmethod
+    def of(cls, outcome: Outcome, dominant: str) -> "SampleTexts | None":
+        """What a prompt's candidates hold; None if it was dropped or a request failed."""
+        pairs = [row for row in outcome.rows if isinstance(row, Preference)]
+        dropped = [drop.row for drop in outcome.drops if isinstance(drop.row, Preference)]
+        found = cls("", {}, {}, {}, {}, {}, pairs)
+        for item in (*pairs, *dropped):
+            found = found._replace(id=item.id)
+            found.prompts[item.language] = item.prompt.joined
+            found.answers[dominant] = item.source
+            if item.language == dominant:
+                other = item.rejected_source.removeprefix("translation:").partition("->")[0]
+                found.inward[other] = item.rejected
+            else:
+                found.outward[item.language] = item.chosen
+                found.answers[item.language] = item.rejected
+        failed = any(text.failed for text in found.answers.values())
+        return found if found.prompts.get(dominant) and not failed else None
+
+
+def whole(text: Text) -> bool:
+    """Whether there is a text, and it came to its end."""
+    return bool(text.text) and not text.cut and not text.failed
+
+
+class Measurement:
+    """Measures the texts of a sample, at least one prompt's."""
+
+    def __init__(self, sample: Sequence[SampleTexts], dominant: str, identification: Identification) -> None:
+        self._sample = sample
+        self._dominant = dominant
+        self._identification = identification
+
+    def _sound(self, text: Text, code: str) -> bool:
+        return whole(text) and not self._identification.off_target(text.text, code) and not is_degenerate(text.text)
+
+    def responses(self, code: str, grades: Sequence[int]) -> Responses:
+        """The answers in one language, and a judge's grades of them."""
+        answers = [x.answers[code] for x in self._sample]
+        n = len(answers)
+        astray = [self._identification.off_target(answer.text, code) for answer in answers]
+        return Responses(
+            sound=Share(sum(self._sound(answer, code) for answer in answers), n),
+            off_target=None if None in astray else Share(astray.count(True), n),
+            degenerate=Share(sum(is_degenerate(answer.text) for answer in answers), n),
+            cut=Share(sum(answer.cut for answer in answers), n),
+            characters=sum(len(answer.text) for answer in answers) / n,
+            grade=Mean.of(grades) if grades else None,
+        )
+
+    def comparison(self, code: str) -> Comparison:
+        """A language beside the dominant one."""
+        sample, dominant = self._sample, self._dominant
+        outward = [x.outward[code] for x in sample if self._sound(x.answers[dominant], dominant)]
+        # Where the dominant answer is cut or empty no pair can come of it, and this translation was not asked for.
+        asked = [x for x in sample if whole(x.answers[dominant])]
+        inward = [x.inward[code] for x in asked if self._sound(x.answers[code], code)]
+        own, other = (sum(len(x.answers[name].text) for x in sample) for name in (code, dominant))
+        trips = [chrf(x.back[code], x.answers[dominant].text) for x in sample if code in x.back]
+        return Comparison(
+            length_ratio=own / max(1, other),
+            usable_from=Share(sum(self._sound(text, code) for text in outward), len(outward)),
+            usable_into=Share(sum(self._sound(text, dominant) for text in inward), len(inward)),
+            round_trip=sum(trips) / max(1, len(trips)),
+            round_trips=len(trips),
+        )
+
+    def signal(self, languages: int, judged: Mapping[str, Sequence[Verdict]]) -> Signal:
+        """The paper's reward accuracy where a judge decided anything; else of all candidates, two for each of so many
+        non-dominant languages, those that became a pair whose rejected text is visibly flawed."""
+        decided = [item.outcome for items in judged.values() for item in items if item.outcome != "tie"]
+        if decided:
+            return Signal(decided.count("win"), len(decided), "judge", _WORTH["judge"])
+        pairs = [pair for x in self._sample for pair in x.pairs]
+        flawed = sum(not self._sound(pair.rejected, pair.language) for pair in pairs)
+        return Signal(flawed, 2 * languages * len(self._sample), "visible", _WORTH["visible"])
+
+
+def dominance_of(responses: Mapping[str, Responses], *, believed: bool) -> Dominance:
+    """Which language is best: by a believed judge's grades where every language has some, else by its sound answers."""
+    grades = {code: x.grade for code, x in responses.items() if x.grade}
+    graded = believed and len(grades) == len(responses)
+    if graded:
+        bounds = {code: (x.value, x.value - x.half, x.value + x.half) for code, x in grades.items()}
+    else:
+        bounds = {code: (x.sound.share, *x.sound.interval) for code, x in responses.items()}
+    best = max(bounds, key=lambda code: bounds[code][0])
+    return Dominance(
+        language=best,
+        by="grade" if graded else "sound",
+        clear=all(bounds[best][1] > high for code, (_, _, high) in bounds.items() if code != best),
+        scores={code: score for code, (score, _, _) in bounds.items()},
+    )
