@@ -215,7 +215,7 @@ def test_the_numbers_of_all_rounds_come_together(rounds: Path, lidr: Lidr) -> No
     found = json.loads((rounds / "report.json").read_text())
     assert list(found["models"]) == ["M0", "M1", "M2"]
     results = json.loads((rounds / "iter2/eval/results.json").read_text())["results"]
-    assert found["models"]["M2"] == {"path": "new", "weights": "new", **results["M2"]}
+    assert found["models"]["M2"] == {"path": "new", "weights": "new", "results": results["M2"]}
     builds = [json.loads((rounds / f"iter{number}/report.json").read_text()) for number in (1, 2)]
     for key in COUNTS:
         assert [x["build"][key] for x in found["rounds"]] == [build[key] for build in builds]
@@ -231,9 +231,9 @@ def test_the_numbers_of_all_rounds_come_together(rounds: Path, lidr: Lidr) -> No
     (first, *_) = found["answers"]
     assert list(first["answers"]) == ["M0", "M1", "M2"]
     assert len(found["answers"]) == 4 * 4
-    manifest = found["rounds"][0]["manifest"]
-    assert (manifest["PEFT version"], manifest["Pytorch version"]) == ("0.18.1", "2.14.1+cu130")
-    assert manifest["dataset_sha256"] == "ab12"
+    assert found["rounds"][0]["versions"] == {"PEFT": "0.18.1", "Pytorch": "2.14.1+cu130"}
+    assert found["rounds"][0]["configuration"]["languages"] == ["de", "es", "fr"]
+    assert training["settings"]["dataset_sha256"] == "ab12"
     text = (rounds / "report.md").read_text()
     assert "| de | M2 |" in text
     assert "| de | M1 | 60.0 (39-78) | 20.0 (8-42) | 20.0 (8-42) | 80.0 (58-92) | 60.0 (45-74) | 70.0 |" in text

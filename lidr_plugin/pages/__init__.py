@@ -6,7 +6,7 @@ from typing import Any
 from lidr_plugin import files
 from lidr_plugin.errors import RunError
 from lidr_plugin.pages.collect import collect, there
-from lidr_plugin.pages.render import html, json_of, markdown
+from lidr_plugin.pages.render import json_of, rendered
 from lidr_plugin.run_directory import RunDirectory
 
 
@@ -19,8 +19,8 @@ def write_page(run: RunDirectory) -> list[Path]:
     """
     page = collect(run)
     try:
-        files.write_text(run.report_html, html(page))
-        files.write_text(run.report_md, markdown(page))
+        files.write_text(run.report_html, rendered(page, "page.html"))
+        files.write_text(run.report_md, rendered(page, "page.md"))
         files.write_json(run.report_json, json_of(page, there(run.report_json, dict[str, Any]) or {}))
     except OSError as error:
         raise RunError(f"{error.filename or run.path}: {error.strerror}", "free some space and start again") from None

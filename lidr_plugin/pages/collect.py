@@ -1,14 +1,14 @@
 """Reads what the stages of a run left in its files."""
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
+from lidr_plugin.completions.engines.fingerprint import sha256_of
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.results import Results, read, read_probe, read_results
 from lidr_plugin.pages.records import COUNTS, Answers, Build, Model, Page, Point, Round, Training
@@ -26,18 +26,7 @@ _ANSWERS = 4
 class _State:
     status: str
     training: dict[str, Any]
-    merge: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Log:
-    log_history: list[dict[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Output:
-    instruction: str
-    output: str
+    merge: dict[str, Any] = field(default_factory=dict)
 
 
 def collect(top: RunDirectory) -> Page:
@@ -83,12 +72,15 @@ def there(path: Path, kind: type[T]) -> T | None:
 def _round(number: int, run: RunDirectory) -> Round:
     # Of a run that was evaluated and not built the page alone wrote the file.
     built = "prompts" in (there(run.report_json, dict[str, Any]) or {})
+    card = run.checkpoint / "README.md"
+    text = card.read_text(errors="replace") if card.exists() else ""
     return Round(
         round=number,
         build=there(run.report_json, Build) if built else None,
         signal=read_probe(run.probe_json).signal if run.probe_json.exists() else None,
         training=_training(run),
-        manifest=_manifest(run),
+        configuration=there(run.config, dict[str, Any]) or {},
+        versions=dict(re.findall(r"^- ([A-Z]\w+) (\d[\w.+]*)$", text, re.MULTILINE)),
     )
 
 
@@ -112,21 +104,11 @@ def _training(run: RunDirectory) -> Training | None:
     state = there(run.train_json, _State)
     if state is None:
         return None
-    checkpoints = run.checkpoint.glob("checkpoint-*/trainer_state.json")
+    checkpoints = run.checkpoint.glob("checkpoint-[0-9]*/trainer_state.json")
     newest = sorted(checkpoints, key=lambda path: -int(path.parent.name.rpartition("-")[2]))
-    logs = (there(path, _Log) for path in (run.checkpoint / "trainer_state.json", *newest))
-    log = next((found.log_history for found in logs if found), [])
-    settings, merge = state.training, state.merge or {}
-    return Training(
-        status=state.status,
-        stage=str(settings.get("stage")),
-        finetuning_type=str(settings.get("finetuning_type")),
-        model_name_or_path=str(settings.get("model_name_or_path")),
-        dataset=str(settings.get("dataset")),
-        curve=list(_curve(log, "")),
-        held_out=list(_curve(log, "eval_")),
-        merge={name: merge[name] for name in ("weights_changed", "lost") if name in merge},
-    )
+    logs = (there(path, dict[str, Any]) for path in (run.checkpoint / "trainer_state.json", *newest))
+    log: Sequence[Mapping[str, Any]] = next((found.get("log_history", []) for found in logs if found), [])
+    return Training(state.status, state.training, state.merge, list(_curve(log, "")), list(_curve(log, "eval_")))
 
 
 def _curve(log: Sequence[Mapping[str, Any]], prefix: str) -> Iterator[Point]:
@@ -146,37 +128,21 @@ def _answers(runs: Sequence[RunDirectory], models: Mapping[str, Model]) -> Itera
         for path in sorted(run.eval_results.parent.glob("*.alpaca_eval.*.json")):
             label, _, language = path.name.removesuffix(".json").partition(".alpaca_eval.")
             if label in models and language in models[label].results.get("prompts", {}):
-                for row in there(path, list[_Output]) or ():
-                    outputs.setdefault(language, {}).setdefault(row.instruction, {})[label] = row.output
+                for row in there(path, list[dict[str, str]]) or ():
+                    answers = outputs.setdefault(language, {}).setdefault(row.get("instruction", ""), {})
+                    answers[label] = row.get("output", "")
     for language in dict.fromkeys(code for model in models.values() for code in model.results.get("prompts", {})):
         prompts = list(outputs.get(language, {}).items())
         count = min(_ANSWERS, len(prompts))
-        for prompt, answers in [prompts[number * len(prompts) // count] for number in range(count)]:
-            yield Answers(language, prompt, {label: answers[label] for label in models if label in answers})
-
-
-def _manifest(run: RunDirectory) -> dict[str, object]:
-    config = there(run.config, dict[str, object]) or {}
-    state = there(run.train_json, _State)
-    training = dict(state.training) if state else {}
-    card = run.checkpoint / "README.md"
-    text = card.read_text(errors="replace") if card.exists() else ""
-    versions = re.findall(r"^- ([A-Z]\w+) (\d[\w.+]*)$", text, re.MULTILINE)
-    return {
-        "model": config.pop("model_name_or_path", None),
-        "lidr": config.pop("lidr", None),
-        **{f"{name} version": version for name, version in versions},
-        "dataset_sha256": training.pop("dataset_sha256", None),
-        "configuration": config,
-        "training": training,
-    }
+        for prompt, said in [prompts[number * len(prompts) // count] for number in range(count)]:
+            yield Answers(language, prompt, {label: said[label] for label in models if label in said})
 
 
 def _notes(found: Round, run: RunDirectory, results: Results | None) -> Iterator[str]:
     """Where a stage was repeated with other settings, and what came after it was not."""
     if found.training:
-        rows = run.dataset(found.training.dataset)
-        if rows.exists() and _sha256(rows) != found.manifest["dataset_sha256"]:
+        rows = run.dataset(str(found.training.settings.get("dataset")))
+        if rows.exists() and sha256_of(rows) != found.training.settings.get("dataset_sha256"):
             yield "The rows were made anew after the training: its curves and its model belong to the rows before."
     if not results:
         return
@@ -187,8 +153,3 @@ def _notes(found: Round, run: RunDirectory, results: Results | None) -> Iterator
     for label, path in results.models.items():
         if any(weights.stat().st_mtime > at for weights in Path(path).expanduser().glob("*.safetensors")):
             yield f"{label} ({path}) was written anew after it was measured."
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from lidr_plugin.evaluation.results import HeadToHead, ModelResults, Signal
 
@@ -71,27 +72,25 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """A training's state and course; `merge` is what proving the merged model found."""
+    """A training's state and course; the settings are those that decide what is learnt, as LLaMA-Factory names them."""
 
     status: str
-    stage: str
-    finetuning_type: str
-    model_name_or_path: str
-    dataset: str
-    curve: list[Point]
-    held_out: list[Point]
-    merge: dict[str, float]
+    settings: Mapping[str, Any]
+    merge: Mapping[str, Any]
+    curve: Sequence[Point]
+    held_out: Sequence[Point]
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What a round has; a run without rounds is its only one. The manifest: what the results depend on, as others name it."""
+    """What a round has, and the versions of the packages that trained it; a run without rounds is its only one."""
 
     round: int
     build: Build | None
     signal: Signal | None
     training: Training | None
-    manifest: dict[str, object]
+    configuration: Mapping[str, Any]
+    versions: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

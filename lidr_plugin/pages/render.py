@@ -34,55 +34,14 @@ class Curve(NamedTuple):
     steps: int
 
 
-def html(page: Page) -> str:
-    """The page for people."""
-    return _rendered("page.html", page, autoescape=True)
-
-
-def markdown(page: Page) -> str:
-    """The tables of the page, for a README."""
-    return _rendered("page.md", page, autoescape=False)
-
-
-def json_of(page: Page, before: Mapping[str, Any]) -> dict[str, Any]:
-    """The page for programs: at its top the counts as the build wrote them, or the sums of those of the rounds."""
-    counts = {name: getattr(page.total, name) for name in COUNTS} if page.in_rounds and page.total else before
-    rounds = [
-        {
-            "round": x.round,
-            "build": replace(x.build, samples={}) if x.build and page.in_rounds else None,
-            "signal": plain(x.signal),
-            "training": x.training,
-            "manifest": x.manifest,
-        }
-        for x in page.rounds
-    ]
-    models = {label: {"path": x.path, "weights": x.weights, **plain(x.results)} for label, x in page.models.items()}
-    return {
-        **counts,
-        "run": page.name,
-        "lidr": __version__,
-        "rounds": rounds,
-        "models": models,
-        "head_to_head": [{"round": number, **plain(found)} for number, found in page.head_to_head.items()],
-        "answers": page.answers,
-        "notes": page.notes,
-    }
-
-
-def _rendered(name: str, page: Page, *, autoescape: bool) -> str:
+def rendered(page: Page, name: str) -> str:
+    """The page for people (`page.html`), or its tables for a README (`page.md`)."""
+    escape = name == "page.html"
     environment = jinja2.Environment(
-        autoescape=autoescape, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=escape, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {
-        "inert": _inert,
-        "language": _language,
-        "pick": _pick,
-        "shown": _shown,
-        "straight": _straight,
-        "three": _three,
-    }
-    environment.globals |= {"curves": _curves, "flat": _flat, "heads": _heads, "row": _row, "rows": _rows}
+    environment.filters.update(inert=_inert, language=_language, pick=_pick, shown=_shown, straight=_straight)
+    environment.globals.update(curves=_curves, flat=_flat, row=_row, rows=_rows)
     template = environment.from_string((resources.files("lidr_plugin.pages") / name).read_text(encoding="utf-8"))
     builds = [x.build for x in page.rounds if x.build]
     words = {reason: text for x in builds for reason, text in x.reasons.items()}
@@ -104,10 +63,26 @@ def _rendered(name: str, page: Page, *, autoescape: bool) -> str:
     )
 
 
+def json_of(page: Page, before: Mapping[str, Any]) -> dict[str, Any]:
+    """The page for programs: at its top the counts as the build wrote them, or the sums of those of the rounds."""
+    counts = {name: getattr(page.total, name) for name in COUNTS} if page.in_rounds and page.total else before
+    builds = [replace(x.build, samples={}) if x.build and page.in_rounds else None for x in page.rounds]
+    return {
+        **counts,
+        "run": page.name,
+        "lidr": __version__,
+        "rounds": [plain(replace(x, build=build)) for x, build in zip(page.rounds, builds, strict=True)],
+        "models": plain(page.models),
+        "head_to_head": [{"round": number, **plain(found)} for number, found in page.head_to_head.items()],
+        "answers": page.answers,
+        "notes": page.notes,
+    }
+
+
 def _heads_of(bench: str, found: Sequence[Mapping[str, Mapping[str, Value]]]) -> dict[str, str]:
     """The marks of a benchmark and their heads; those of one that lidr does not know are their names."""
     known = next((dict(x.heads) for x in BENCHMARKS if x.name == bench), {})
-    return known | {mark: known.get(mark, mark) for by_language in found for x in by_language.values() for mark in x}
+    return {mark: known.get(mark, mark) for by_language in found for x in by_language.values() for mark in x}
 
 
 def _shown(value: Value | None) -> str:
@@ -122,10 +97,6 @@ def _shown(value: Value | None) -> str:
 
 def _pick(found: Mapping[str, T], names: Iterable[str], default: T | None = None) -> list[T | None]:
     return [found.get(name, default) for name in names]
-
-
-def _three(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
 
 
 def _language(code: str) -> str:
@@ -151,10 +122,6 @@ def _straight(text: str) -> str:
 def _row(*cells: str | int | Value | None) -> str:
     texts = [str(cell) if isinstance(cell, int) else cell if isinstance(cell, str) else _shown(cell) for cell in cells]
     return f"| {' | '.join(map(_inert, texts))} |"
-
-
-def _heads(*cells: str) -> str:
-    return f"{_row(*cells)}\n|{'---|' * len(cells)}"
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
