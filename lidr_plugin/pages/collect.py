@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,7 +26,7 @@ _ANSWERS = 4
 class _State:
     status: str
     training: dict[str, Any]
-    merge: dict[str, Any] = field(default_factory=dict)
+    merge: dict[str, Any] | None = None
 
 
 def collect(top: RunDirectory) -> Page:

@@ -76,7 +76,7 @@ class Training:
 
     status: str
     settings: Mapping[str, Any]
-    merge: Mapping[str, Any]
+    merge: Mapping[str, Any] | None
     curve: Sequence[Point]
     held_out: Sequence[Point]
 
