@@ -95,7 +95,7 @@ class RunDirectory:
 
     def stage(self, name: str) -> Path:
         """The resolved configuration that `lidr iterate` hands to a stage of this round."""
-        return self.path / f"{name}.json"
+        return self.path / f"stage-{name}.json"
 
     @property
     def iterate_json(self) -> Path:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from lidr_plugin import files
+from lidr_plugin.config.methods import Stage
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
 from lidr_plugin.run_directory import RunDirectory
@@ -16,8 +17,6 @@ from lidr_plugin.training.processes import Launch, launch_of, split
 
 Settings: TypeAlias = dict[str, Any]
 """The content of a `train.yaml`, under LLaMA-Factory's names."""
-Stage: TypeAlias = Literal["dpo", "sft"]
-"""What LLaMA-Factory does with the rows: pairs are preferred, SFT rows imitated."""
 _SHIPPED = Path(str(resources.files("lidr_recipes")))
 _LOSS = "DPO with beta 0.1 plus the chosen text's length-normalised NLL with weight 1 (pref_ftx)"
 
