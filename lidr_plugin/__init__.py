@@ -146,7 +146,7 @@ def build_pairs(
     from lidr_plugin.dataset.counts import write_report
     from lidr_plugin.dataset.prepare import Prepared
     from lidr_plugin.pages import write_page
-    from lidr_plugin.training.recipe import recipe_for, write_recipe
+    from lidr_plugin.training.recipe import recipe_for
 
     with Prepared(config, method=method, filters=filters, engine=engine) as ready:
         run = ready.run
@@ -157,7 +157,7 @@ def build_pairs(
             meter = Meter()
             with Store(run.store) as store:
                 counts = build(ready, store, meter)
-            write_recipe(config, run, ready.stage, rows=sum(counts.pairs.values()))
+            files.write_text(run.train_yaml, recipe_for(config, run, ready.stage, rows=sum(counts.pairs.values())))
             report = write_report(run, config, counts, meter, ready.method.reasons)
             write_page(run)
             return Built(run, report)

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from lidr_plugin.config.methods import Stage
 from lidr_plugin.files import yaml_of
 from lidr_plugin.training.memory import estimate, shape_of
 from lidr_plugin.training.processes import split
-from lidr_plugin.training.recipe import Settings, Stage, compose, layers
+from lidr_plugin.training.recipe import Settings, compose, layers
 
 ROOT = Path(__file__).parent
 PAIRS = 1500

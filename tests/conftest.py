@@ -50,11 +50,9 @@ def eval_python() -> Path:
 @pytest.fixture(scope="session")
 def tiny(train_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny random chat model, in a folder whose path has a space."""
-    from tests.support.trained import in_train
+    from tests.support.trained import in_train, once
 
-    folder = tmp_path_factory.mktemp("tiny model")
-    in_train(train_python, "make_model", folder)
-    return folder
+    return once(tmp_path_factory, "tiny model", lambda folder: in_train(train_python, "make_model", folder))
 
 
 def prompts(count: int, languages: Sequence[str] = LANGUAGES) -> list[dict[str, str]]:

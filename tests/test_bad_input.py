@@ -81,6 +81,14 @@ CASES = [
     Case("latin-1", text(b"task: math\ndataset_name: caf\xe9\n"), ("lidr.yaml:2", "not UTF-8")),
     Case("utf-16", text("task: math\n".encode("utf-16")), ("lidr.yaml:1", "not UTF-8")),
     Case("a control character", text("task: math\ntemplate: a\x00b\n"), ("lidr.yaml:2", "control character '\\x00'")),
+    Case(
+        "an escape of no character",
+        text('template: "\\U00110000"\n'),
+        ("lidr.yaml:1", "escape stands for no character"),
+    ),
+    Case(
+        "an escape far too large", text('template: "\\UFFFFFFFF"\n'), ("lidr.yaml:1", "escape stands for no character")
+    ),
     Case("a newer YAML", text("%YAML 1.3\n---\ntask: math\n"), ("lidr.yaml:1", "not valid YAML", "version")),
     Case("an alias of nothing", text("task: *math\n"), ("lidr.yaml:1", "undefined alias 'math'")),
     Case("an alias bomb", text(BOMB), ("lidr.yaml:1", "more than 10,000 values")),

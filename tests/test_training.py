@@ -8,18 +8,25 @@ from typing import Any
 
 import pytest
 
+import lidr_plugin
 from lidr_plugin.machine.environments import llamafactory_names, python_of
+from lidr_plugin.run_directory import RunDirectory
+from lidr_plugin.training.checks import merge
+from lidr_plugin.training.recipe import recipe_for
 from tests.conftest import Lidr, rows_of
 from tests.support.child import PATIENCE, killed, started, until
 from tests.support.trained import (
     CHECKPOINT,
+    LOUD,
     QUICK,
     ROOT,
     SMALL,
+    anywhere,
     build,
     environment,
     in_train,
     losses,
+    once,
     recipe,
     same_data,
     state,
@@ -29,21 +36,47 @@ from tests.support.trained import (
 pytestmark = pytest.mark.train
 TWO_RANKS = {"FORCE_TORCHRUN": 1, "NPROC_PER_NODE": 2, "DS_ACCELERATOR": "cpu"}
 ONE_RANK = {"FORCE_TORCHRUN": 1, "NPROC_PER_NODE": 1, "DS_ACCELERATOR": "cpu"}
-LOUD = {"learning_rate": 1.0e-3, "warmup_ratio": 0.0, "max_steps": 2, "global_batch_size": 4}
+LONG = {"method": "lora", **LOUD, "max_steps": 12, "save_steps": 4}
+"""Long enough to be killed between two checkpoints."""
 
 
-def test_lidr_knows_the_keys_and_templates_of_the_installed_llamafactory(train_python: Path) -> None:
-    found = in_train(train_python, "names")
-    assert set(found["keys"]) == llamafactory_names("keys")
-    assert set(found["templates"]) == llamafactory_names("templates")
+@pytest.fixture(scope="module")
+def undisturbed(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that was trained with `LONG`, with its configuration."""
+
+    def make(folder: Path) -> None:
+        config = build(folder, anywhere, tiny)
+        (folder / "said").write_text(train(anywhere, config, **LONG))
+
+    return once(tmp_path_factory, "undisturbed", make)
 
 
-def test_every_recipe_is_taken_by_llamafactorys_parser(train_python: Path, tiny: Path) -> None:
-    files = sorted(path for path in (ROOT / "recipes").rglob("*.yaml") if path.name != "layers.yaml")
-    assert len(files) >= 39
-    found = in_train(train_python, "parse_recipes", tiny, *files)
-    assert set(found) == {str(path) for path in files}
-    for path in files:
+@pytest.fixture(scope="module")
+def llamafactory_itself(train_python: Path, tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What it knows, and how it reads the shipped recipes."""
+
+    def make(folder: Path) -> None:
+        found = in_train(train_python, "parse_recipes", tiny, *recipes())
+        (folder / "found.json").write_text(json.dumps(found))
+
+    found: dict[str, Any] = json.loads((once(tmp_path_factory, "parsed", make) / "found.json").read_text())
+    return found
+
+
+def recipes() -> list[Path]:
+    return sorted((ROOT / "recipes").glob("*/*.yaml"))
+
+
+def test_lidr_knows_the_keys_and_templates_of_the_installed_llamafactory(llamafactory_itself: dict[str, Any]) -> None:
+    assert set(llamafactory_itself["keys"]) == llamafactory_names("keys")
+    assert set(llamafactory_itself["templates"]) == llamafactory_names("templates")
+
+
+def test_every_recipe_is_taken_by_llamafactorys_parser(llamafactory_itself: dict[str, Any]) -> None:
+    assert len(recipes()) >= 39
+    found = llamafactory_itself["recipes"]
+    assert set(found) == {str(path) for path in recipes()}
+    for path in recipes():
         seen, name = found[str(path)], path.stem
         task = "math" if name.startswith("math") else "instruction"
         if name.startswith("sft-baseline"):
@@ -68,7 +101,6 @@ def llamafactory(python: Path, recipe: Path, *overrides: str) -> None:
 
 
 METHODS: dict[str, dict[str, Any]] = {
-    "lora": {"method": "lora"},
     "qlora": {"method": "qlora"},
     "full": {"method": "full"},
     "full, ZeRO-2 on two ranks": {
@@ -86,12 +118,23 @@ METHODS: dict[str, dict[str, Any]] = {
 def test_each_method_trains_and_ends_in_a_verified_model(name: str, tiny: Path, tmp_path: Path, lidr: Lidr) -> None:
     settings = {**METHODS[name]}
     words = settings.pop("env", {})
-    config = build(tmp_path, lidr, tiny)
+    config = build(tmp_path, lidr, tiny, train={"method": settings["method"]})
     run = same_data(tmp_path / "run", tmp_path / "a run")
     said = train(lidr, config, run, **LOUD, **settings, **{f"env.{k}": v for k, v in words.items()})
+    assert_verified(run, said, tiny, steps=2, world=words.get("NPROC_PER_NODE", 1))
+    if name == "sft_baseline":
+        rows = rows_of(run / "data/demo.jsonl")
+        assert {row["language"] for row in rows} == {"de", "es", "fr"}
+        assert {row["output_source"].partition(":")[0] for row in rows} == {"translation"}
+
+
+def test_lora_trains_and_ends_in_a_verified_model(undisturbed: Path, tiny: Path) -> None:
+    assert_verified(undisturbed / "run", (undisturbed / "said").read_text(), tiny, steps=12, world=1)
+
+
+def assert_verified(run: Path, said: str, base: Path, *, steps: int, world: int) -> None:
     assert "agrees with the chat template" in said
     written = recipe(run)
-    world = words.get("NPROC_PER_NODE", 1)
     assert written["per_device_train_batch_size"] * written["gradient_accumulation_steps"] * world == 4
     merged = state(run)["merge"]
     assert state(run)["status"] == "done"
@@ -99,56 +142,79 @@ def test_each_method_trains_and_ends_in_a_verified_model(name: str, tiny: Path, 
     assert merged["shift"] > 0
     assert merged["lost"] < 1
     assert merged["zero"] == []
-    assert (run / "model/chat_template.jinja").read_bytes() == (tiny / "chat_template.jinja").read_bytes()
-    assert len(losses(run)) == 2
+    assert (run / "model/chat_template.jinja").read_bytes() == (base / "chat_template.jinja").read_bytes()
+    assert len(losses(run)) == steps
     assert all(math.isfinite(loss) for loss in losses(run))
-    if name == "sft_baseline":
-        rows = rows_of(run / "data/demo_sft.jsonl")
-        assert {row["language"] for row in rows} == {"de", "es", "fr"}
-        assert {row["chosen_source"].partition(":")[0] for row in rows} == {"translation"}
 
 
-@pytest.mark.parametrize("method", ["full", "lora", "qlora"])
+JOBS = [("imbalance", how, number) for how in ("full", "lora", "qlora") for number in (1, 2, 3)]
+JOBS += [("alignment", how, 1) for how in ("full", "lora", "qlora")]
+"""What is made, how it is trained, and the round."""
+EXACT = {**SMALL, **LOUD, "bf16": False, "cutoff_len": 2048, "disable_shuffling": True}
+
+
+@pytest.fixture(scope="module")
+def chains(train_python: Path, tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """The jobs, done in one process: to start LLaMA-Factory takes longer than to train a tiny model."""
+
+    def make(folder: Path) -> None:
+        files, model = [], tiny
+        for method in ("imbalance", "alignment"):
+            build(folder / method, anywhere, tiny, count=4, method=method)
+        count = len(rows_of(folder / "imbalance/run/data/demo.jsonl"))
+        for method, how, number in JOBS:
+            run = same_data(folder / method / "run", folder / f"{method} {how} {number}")
+            model = tiny if number == 1 else model
+            wanted = json.dumps({**EXACT, "method": how, "global_batch_size": count})
+            places = f"model_name_or_path={json.dumps(str(model))}", f"output_dir={json.dumps(str(run))}"
+            config = lidr_plugin.load(folder / method / "lidr.yaml", f"train={wanted}", *places)
+            (run / "train.yaml").write_text(recipe_for(config, RunDirectory(run), config.stage))
+            files.append(run / "train.yaml")
+            model = run / "model"
+            model.mkdir()  # the next round's recipe names it before it is made
+        (folder / "found.json").write_text(json.dumps(in_train(train_python, "chains", *files)))
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("CUDA_VISIBLE_DEVICES", "")
+        found: list[dict[str, Any]] = json.loads((once(tmp_path_factory, "chains", make) / "found.json").read_text())
+    return found
+
+
+@pytest.mark.parametrize("how", ["full", "lora", "qlora"])
 def test_in_every_round_the_reference_is_the_model_that_the_round_starts_from(
-    method: str, train_python: Path, tiny: Path, tmp_path: Path, lidr: Lidr
+    how: str, chains: list[dict[str, Any]]
 ) -> None:
-    config = build(tmp_path, lidr, tiny, count=4)
-    rows = len(rows_of(tmp_path / "run/data/demo.jsonl"))
-    alone = {"method": method, "bf16": False, "cutoff_len": 2048, "global_batch_size": rows, "disable_shuffling": True}
-    model = tiny
-    for number in (1, 2, 3):
-        run = same_data(tmp_path / "run", tmp_path / f"round{number}")
-        policy = f"model_name_or_path={json.dumps(str(model))}"
-        given = {**SMALL, **LOUD, **alone, "merge_dtype": "float32"}
-        overrides = [f"train.{key}={json.dumps(value)}" for key, value in given.items()]
-        done = lidr("train", config, policy, f"output_dir={json.dumps(str(run))}", *overrides, env=QUICK)
-        assert done.returncode == 0, done.stderr
-        without = [f"output_dir={tmp_path}/without{number}", "pref_ftx=0.0", "max_steps=1"]
-        llamafactory(train_python, run / "train.yaml", *without)
-        assert losses(tmp_path, f"without{number}")[0] == pytest.approx(math.log(2), abs=2e-4), f"round {number}"
-        expected = in_train(train_python, "first_step", model, run / "data/demo.jsonl", method)
-        assert expected["rows"] == rows
-        assert losses(run)[0] == pytest.approx(math.log(2) + expected["nll"], abs=2e-3), f"round {number}"
-        assert losses(run)[1] < losses(run)[0]
-        model = run / "model"
+    rounds = [found for job, found in zip(JOBS, chains, strict=True) if job[:2] == ("imbalance", how)]
+    assert len(rounds) == 3
+    for number, found in enumerate(rounds, 1):
+        assert found["alone"] == pytest.approx(math.log(2), abs=2e-4), f"round {number}"
+        assert found["losses"][0] == pytest.approx(math.log(2) + found["nll"], abs=2e-3), f"round {number}"
+        assert found["losses"][1] < found["losses"][0]
+        assert found["rows_a_step"] == found["rows"]
+        assert found["proof"]["broken"] == ""
+
+
+@pytest.mark.parametrize("how", ["full", "lora", "qlora"])
+def test_rows_to_imitate_are_trained_with_every_method(how: str, chains: list[dict[str, Any]]) -> None:
+    found = chains[JOBS.index(("alignment", how, 1))]
+    assert found["losses"][1] < found["losses"][0]
+    assert found["proof"]["broken"] == ""
+    assert found["proof"]["lost"] < 0.01
 
 
 def test_a_killed_training_goes_on_from_its_checkpoint_and_a_finished_one_is_not_repeated(
-    tiny: Path, tmp_path: Path, lidr: Lidr
+    undisturbed: Path, tiny: Path, tmp_path: Path, lidr: Lidr
 ) -> None:
+    other, run = undisturbed / "run", tmp_path / "run"
     config = build(tmp_path, lidr, tiny)
-    other = same_data(tmp_path / "run", tmp_path / "undisturbed")
-    steps = {**SMALL, **LOUD, "max_steps": 12, "save_steps": 4}
-    train(lidr, config, other, **steps)
-    overrides = [f"train.{key}={json.dumps(value)}" for key, value in steps.items()]
-    run = tmp_path / "run"
+    overrides = [f"train.{key}={json.dumps(value)}" for key, value in {**SMALL, **LONG}.items()]
     child = started(tmp_path, "train", config, *overrides, env=environment())
     written = run / "checkpoint/checkpoint-4/trainer_state.json"
     # It is there, empty, before it is whole; a kill between the two leaves no checkpoint to go on from, and rightly so.
     until(lambda: written.exists() and written.read_bytes().endswith(b"}\n"), child)
     killed(child)
     assert not (run / "model").exists()
-    said = train(lidr, config, **steps)
+    said = train(lidr, config, **LONG)
     assert "going on from checkpoint-" in said
     assert state(run)["training"] == {
         **state(other)["training"],
@@ -167,21 +233,19 @@ def test_a_killed_training_goes_on_from_its_checkpoint_and_a_finished_one_is_not
     assert "learning_rate: was 0.001, is 0.5" in changed.stderr
 
 
-def test_the_recipe_alone_gives_the_same_losses(train_python: Path, tiny: Path, tmp_path: Path, lidr: Lidr) -> None:
-    config = build(tmp_path, lidr, tiny)
-    train(lidr, config, **{**LOUD, "max_steps": 4})
-    by_lidr = losses(tmp_path / "run")
-    for path in (tmp_path / "run/checkpoint").rglob("*"):
-        if path.is_file():
-            path.unlink()
-    for path in sorted((tmp_path / "run/checkpoint").glob("*/")):
-        path.rmdir()
-    llamafactory(train_python, tmp_path / "run/train.yaml")
-    assert losses(tmp_path / "run") == by_lidr
-    assert len(by_lidr) == 4
+def test_the_recipe_alone_gives_the_same_losses(undisturbed: Path, train_python: Path, tmp_path: Path) -> None:
+    llamafactory(train_python, undisturbed / "run/train.yaml", f"output_dir={tmp_path}/checkpoint")
+    assert losses(tmp_path) == losses(undisturbed / "run")
+    assert len(losses(tmp_path)) == 12
 
 
-def test_a_wrong_template_is_refused_in_tokens_with_the_fix(tiny: Path, tmp_path: Path, lidr: Lidr) -> None:
+FIXED = {"template": "qwen", "default_system": ""}
+"""What the refusal of `template: qwen` proposes for the tiny model."""
+
+
+def test_a_wrong_template_is_refused_in_tokens_with_the_fix_before_anything_is_started(
+    tiny: Path, tmp_path: Path, lidr: Lidr
+) -> None:
     config = build(tmp_path, lidr, tiny)
     shown = lidr("doctor", config, "template=qwen", env=QUICK)
     assert "<|im_start|>" in shown.stdout + shown.stderr
@@ -189,21 +253,21 @@ def test_a_wrong_template_is_refused_in_tokens_with_the_fix(tiny: Path, tmp_path
     refused = lidr("train", config, "template=qwen", "train.preprocessing_num_workers=1", env=QUICK)
     assert refused.returncode == 2
     assert "LLaMA-Factory  <|im_start|>" in refused.stderr
-    assert "default_system: ''" in refused.stderr
-    assert not (tmp_path / "run/checkpoint").exists()
-    fixed = {**LOUD, "default_system": ""}
-    overrides = [f"train.{key}={json.dumps(value)}" for key, value in {**SMALL, **fixed}.items()]
-    done = lidr("train", config, "template=qwen", *overrides, env=QUICK)
-    assert done.returncode == 0, done.stderr
+    assert f"default_system: {FIXED['default_system']!r}" in refused.stderr
+    left = {path.name for path in (tmp_path / "run").iterdir()}
+    assert not left & {"checkpoint", "model", "train.log", "train.json"}
 
 
-def test_rows_over_cutoff_len_are_counted_and_dropped_when_wanted(tiny: Path, tmp_path: Path, lidr: Lidr) -> None:
-    config = build(tmp_path, lidr, tiny)
+def test_rows_over_cutoff_len_are_counted_and_dropped_when_wanted_and_the_fixed_template_trains(
+    tiny: Path, tmp_path: Path, lidr: Lidr
+) -> None:
+    config = build(tmp_path, lidr, tiny, template=FIXED["template"])
     path = tmp_path / "run/data/demo.jsonl"
     rows = rows_of(path)
     rows[3]["chosen"] = "long " * 400
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    said = train(lidr, config, **LOUD, drop_over_cutoff=True)
+    said = train(lidr, config, **LOUD, drop_over_cutoff=True, default_system=FIXED["default_system"])
+    assert "qwen agrees with the chat template" in said
     assert f"1 of {len(rows)} rows are dropped" in said
     assert "train.cutoff_len=2" in said
     dropped = rows_of(tmp_path / "run/data/demo_dropped.jsonl")
@@ -226,28 +290,37 @@ def test_a_learning_rate_of_zero_does_not_pass_for_a_trained_model(tiny: Path, t
     assert not (tmp_path / "run/model").exists()
 
 
-def test_an_update_that_rounds_away_is_measured_and_float32_keeps_it(tiny: Path, tmp_path: Path, lidr: Lidr) -> None:
+def test_an_update_that_rounds_away_is_measured_and_float32_keeps_it(
+    tiny: Path, train_python: Path, tmp_path: Path, lidr: Lidr
+) -> None:
     config = build(tmp_path, lidr, tiny)
-    faint = {**LOUD, "learning_rate": 1.0e-5}
-    lossy = train(lidr, config, **faint)
-    kept = same_data(tmp_path / "run", tmp_path / "exact")
-    train(lidr, config, kept, **faint, merge_dtype="float32")
-    before, after = (state(run)["merge"]["lost"] for run in (tmp_path / "run", kept))
-    assert before > 0.25
+    lossy = train(lidr, config, **{**LOUD, "learning_rate": 1.0e-5})
+    assert state(tmp_path / "run")["merge"]["lost"] > 0.25
     assert "train.merge_dtype=float32" in lossy
-    assert after < 0.01
+    kept = merge(recipe(tmp_path / "run"), RunDirectory(tmp_path / "run"), train_python, dtype="float32")
+    assert kept.lost < 0.01
+
+
+@pytest.fixture(scope="module")
+def dry(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recipe as `lidr train --dry-run` shows it."""
+
+    def make(folder: Path) -> None:
+        config = build(folder, anywhere, tiny)
+        wanted = ("train.cutoff_len=512", "train.preprocessing_num_workers=1")
+        shown = anywhere("train", config, "--dry-run", *wanted, env=QUICK)
+        assert shown.returncode == 0, shown.stderr
+        assert not (folder / "run/train.json").exists()
+        (folder / "recipe.yaml").write_text(shown.stdout)
+
+    return once(tmp_path_factory, "dry", make) / "recipe.yaml"
 
 
 @pytest.mark.parametrize("changes", [{}, {"finetuning_type": "full"}, {"quantization_bit": 4}], ids=str)
 def test_the_plan_is_within_15_percent_of_the_peak_of_a_real_step(
-    changes: dict[str, Any], train_python: Path, tiny: Path, tmp_path: Path, lidr: Lidr
+    changes: dict[str, Any], dry: Path, train_python: Path, tmp_path: Path
 ) -> None:
-    config = build(tmp_path, lidr, tiny)
-    shown = lidr("train", config, "--dry-run", "train.cutoff_len=512", "train.preprocessing_num_workers=1", env=QUICK)
-    assert shown.returncode == 0, shown.stderr
-    assert not (tmp_path / "run/train.json").exists()
-    (tmp_path / "recipe.yaml").write_text(shown.stdout)
-    command = [str(train_python), str(ROOT / "benchmarks/peak_memory.py"), str(tmp_path / "recipe.yaml")]
+    command = [str(train_python), str(ROOT / "benchmarks/peak_memory.py"), str(dry)]
     command += [f"{key}={value}" for key, value in changes.items()]
     env = {**environment(), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=PATIENCE)

@@ -1,18 +1,11 @@
-"""The methods that lidr has: one line each. `methods/<name>.py` is what it says."""
+"""The methods that lidr has, each with LLaMA-Factory's stage for its rows; `methods/<name>.py` is what it says."""
 
-from typing import Literal, NamedTuple
+from typing import Literal, TypeAlias
 
+Stage: TypeAlias = Literal["dpo", "sft"]
+"""What LLaMA-Factory does with the rows: pairs are preferred, SFT rows imitated."""
 
-class MethodEntry(NamedTuple):
-    """A method's line: LLaMA-Factory's stage for its rows, and what it does."""
-
-    stage: Literal["dpo", "sft"]
-    about: str
-
-
-METHODS = {
-    "imbalance": MethodEntry("dpo", "pairs: the text that began in the dominant language is preferred"),
-    "alignment": MethodEntry(
-        "sft", "rows to imitate: prompts with the model's own translations of its dominant answers"
-    ),
+METHODS: dict[str, Stage] = {
+    "imbalance": "dpo",
+    "alignment": "sft",
 }

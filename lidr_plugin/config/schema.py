@@ -16,7 +16,7 @@ from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.config.evaluation import Eval
 from lidr_plugin.config.filters import Filters
 from lidr_plugin.config.generation import Generation, Translation
-from lidr_plugin.config.methods import METHODS
+from lidr_plugin.config.methods import METHODS, Stage
 from lidr_plugin.config.section import HOW, Section
 from lidr_plugin.config.train import Train
 
@@ -168,7 +168,7 @@ class Config(Section):
         method = beside.data.get("method")
         if wanted != "none" and beside.data.get("task") == "instruction":
             raise ValueError("needs task: math")
-        if wanted == "contrast" and method in METHODS and METHODS[method].stage == "sft":
+        if wanted == "contrast" and method in METHODS and METHODS[method] == "sft":
             raise ValueError(f"contrast compares two answers, and {method} has one: set chosen_correct")
         return wanted
 
@@ -183,9 +183,9 @@ class Config(Section):
         return self._folder
 
     @property
-    def stage(self) -> Literal["dpo", "sft"]:
+    def stage(self) -> Stage:
         """LLaMA-Factory's stage for the rows that the method makes."""
-        return METHODS[self.method].stage
+        return METHODS[self.method]
 
     @property
     def codes(self) -> list[str]:

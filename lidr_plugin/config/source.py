@@ -123,6 +123,8 @@ class Source:
             raise _InvalidYAML("nested too deeply, or an alias that contains itself", 1) from None
         except AssertionError:  # ruamel.yaml's way to refuse `%YAML 1.3`
             raise _InvalidYAML("only versions 1.1 and 1.2 of YAML are supported", 1) from None
+        except (ValueError, OverflowError):  # and `"\U00110000"`
+            raise _InvalidYAML("a \\U escape stands for no character", 1) from None
 
 
 class _Builder:

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.engines.base import NamedEngine
 from lidr_plugin.completions.models import policy_of, translator_of
+from lidr_plugin.config.methods import Stage
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.llamafactory import read_info
 from lidr_plugin.errors import InputError, RunError
@@ -74,7 +75,7 @@ class Prepared:
         self.prompts.close()
 
     @property
-    def stage(self) -> Literal["dpo", "sft"]:
+    def stage(self) -> Stage:
         """LLaMA-Factory's stage for the method's rows."""
         return "dpo" if self.method.rows is Preference else "sft"
 

@@ -1,28 +1,27 @@
 """A dataset's rows, read back, and the dataset of those that fit into `cutoff_len`."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal
 
 import orjson
 
 from lidr_plugin import files
+from lidr_plugin.config.methods import Stage
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.llamafactory import merge_entry, read_info, rows_kind
+from lidr_plugin.dataset.rows import RowJson
 from lidr_plugin.errors import InputError
 from lidr_plugin.methods.base import Preference
 from lidr_plugin.run_directory import RunDirectory
 
-Row = dict[str, Any]
 
-
-def rows_of(run: RunDirectory, name: str) -> Iterator[Row]:
+def rows_of(run: RunDirectory, name: str) -> Iterator[RowJson]:
     """The rows of a dataset in `data/`, in order."""
     with run.dataset(name).open("rb") as file:
         for line in file:
             yield orjson.loads(line)
 
 
-def stage_on_disk(config: Config, run: RunDirectory) -> Literal["dpo", "sft"]:
+def stage_on_disk(config: Config, run: RunDirectory) -> Stage:
     """LLaMA-Factory's stage for the dataset as it was built; for one that is not there yet, the method's.
 
     Raises:
@@ -31,7 +30,7 @@ def stage_on_disk(config: Config, run: RunDirectory) -> Literal["dpo", "sft"]:
     entry = read_info(run.dataset_info).get(config.dataset_name)
     if entry is None:
         return config.stage
-    stage: Literal["dpo", "sft"] = "dpo" if rows_kind(entry) is Preference else "sft"
+    stage: Stage = "dpo" if rows_kind(entry) is Preference else "sft"
     if "method" in config.model_fields_set and stage != config.stage:
         there = "pairs" if stage == "dpo" else "SFT rows"
         raise InputError(

@@ -1,11 +1,12 @@
 """The page of a run, whatever there is of it: `report.html` for people, `.md` for a README, `.json` for programs."""
 
 from pathlib import Path
+from typing import Any
 
 from lidr_plugin import files
 from lidr_plugin.errors import RunError
-from lidr_plugin.pages import render
-from lidr_plugin.pages.collect import collect, load
+from lidr_plugin.pages.collect import collect, there
+from lidr_plugin.pages.render import json_of, rendered
 from lidr_plugin.run_directory import RunDirectory
 
 
@@ -18,9 +19,9 @@ def write_page(run: RunDirectory) -> list[Path]:
     """
     page = collect(run)
     try:
-        files.write_text(run.report_html, render.html(page))
-        files.write_text(run.report_md, render.markdown(page))
-        files.write_json(run.report_json, render.json_of(page, load(run.report_json, dict) or {}))
+        files.write_text(run.report_html, rendered(page, "page.html"))
+        files.write_text(run.report_md, rendered(page, "page.md"))
+        files.write_json(run.report_json, json_of(page, there(run.report_json, dict[str, Any]) or {}))
     except OSError as error:
         raise RunError(f"{error.filename or run.path}: {error.strerror}", "free some space and start again") from None
     return [run.report_html, run.report_md, run.report_json]

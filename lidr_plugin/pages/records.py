@@ -1,6 +1,10 @@
-"""What the page shows of a run. Dataclasses, because pydantic reads them from JSON and orjson writes them as they are."""
+"""What the page shows of a run. Dataclasses, which pydantic reads and orjson writes as they are."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+from lidr_plugin.evaluation.results import HeadToHead, ModelResults, Signal
 
 COUNTS = "prompts candidates pairs rejected completions tokens seconds tokens_per_second model_name_or_path".split()
 """Of a build: the counts (contract, section 4), and whose."""
@@ -57,86 +61,45 @@ class Build:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """Hits of a total, with the 95 % interval."""
-
-    hits: int
-    total: int
-    share: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class Signal(Share):
-    """The reward signal of a probe: by a `judge`, or by what is `visible` without one."""
-
-    kind: str
-
-
-@dataclass(frozen=True, slots=True)
 class Point:
     """A step of a training; None where its stage has no such number."""
 
     step: int
-    loss: float
+    loss: float | None
     accuracy: float | None
     margin: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """A training's state and course; `merge` is what proving the merged model found."""
+    """A training's state and course; the settings are those that decide what is learnt, as LLaMA-Factory names them."""
 
     status: str
-    stage: str
-    finetuning_type: str
-    model_name_or_path: str
-    dataset: str
-    curve: list[Point]
-    held_out: list[Point]
-    merge: dict[str, float]
+    settings: Mapping[str, Any]
+    merge: Mapping[str, Any] | None
+    curve: Sequence[Point]
+    held_out: Sequence[Point]
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What a round has; a run without rounds is its only one. The manifest: what the results depend on, as others name it."""
+    """What a round has, and the versions of the packages that trained it; a run without rounds is its only one."""
 
     round: int
     build: Build | None
     signal: Signal | None
     training: Training | None
-    manifest: dict[str, object]
-
-
-Mark = Share | tuple[float, float | None] | float
-"""A share, a mean with what it may be off by, or another number."""
-Marks = dict[str, dict[str, Mark]]
-"""By language and name; of lm-eval by task and metric."""
+    configuration: Mapping[str, Any]
+    versions: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model that was measured, by benchmark. Path and weights are None where its answers came from a file."""
+    """A model that was measured. Path and weights are None where its answers came from a file."""
 
     path: str | None
     weights: str | None
-    marks: dict[str, Marks]
-    tasks: Marks
-
-
-@dataclass(frozen=True, slots=True)
-class HeadToHead:
-    """A judge's verdicts on the models' answers against those of one of them, by model."""
-
-    judge: str
-    against: str
-    cost: float
-    complete: bool
-    warning: str | None
-    pairs: int
-    results: dict[str, Marks]
-    round: int = 1
+    results: ModelResults
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +113,13 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """All of a run; `notes` say whose results these are where they are not those of the rows shown."""
+    """All of a run; the head-to-heads by round. `notes` say whose results these are, where they are not those of the rows shown."""
 
     name: str
     in_rounds: bool
     total: Build | None
-    rounds: list[Round]
-    models: dict[str, Model]
-    head_to_head: list[HeadToHead]
-    answers: list[Answers]
-    notes: list[str]
+    rounds: Sequence[Round]
+    models: Mapping[str, Model]
+    head_to_head: Mapping[int, HeadToHead]
+    answers: Sequence[Answers]
+    notes: Sequence[str]

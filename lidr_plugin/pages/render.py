@@ -11,23 +11,15 @@ from typing import Any, NamedTuple, TypeVar
 import jinja2
 
 from lidr_plugin import __version__, languages
-from lidr_plugin.pages.records import COUNTS, Build, Mark, Page, Share, Training
+from lidr_plugin.evaluation.benchmarks import BENCHMARKS
+from lidr_plugin.evaluation.intervals import Estimate, Mean, Share, Value, percent
+from lidr_plugin.evaluation.results import plain
+from lidr_plugin.pages.records import COUNTS, Build, Page, Training
 
 T = TypeVar("T")
-_HEADS = {
-    "mgsm": "MGSM",
-    "prompts": "Held-out prompts",
-    "accuracy_in_language": "accuracy in its language",
-    "off_target": "off target",
-    "response_level": "right language",
-    "line_level": "in every line",
-    "degenerate": "endless repetition",
-    "repeated": "repeated 4-grams",
-}
+_TITLES = {"mgsm": "MGSM", "prompts": "Held-out prompts"}
 _PLOTTED = ("accuracy_in_language", "off_target", "response_level")
 _CURVES = {"loss": "loss", "margin": "reward margin", "accuracy": "reward accuracy"}
-_BIDI = "[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
-"""What could turn a line of Markdown around; in HTML every foreign text has a box of its own."""
 
 
 class Curve(NamedTuple):
@@ -42,89 +34,69 @@ class Curve(NamedTuple):
     steps: int
 
 
-def html(page: Page) -> str:
-    """The page for people."""
-    return _rendered("page.html", page, autoescape=True)
-
-
-def markdown(page: Page) -> str:
-    """The tables of the page, for a README."""
-    return _rendered("page.md", page, autoescape=False)
-
-
-def json_of(page: Page, before: Mapping[str, Any]) -> dict[str, Any]:
-    """The page for programs: at its top the counts as the build wrote them, or the sums of those of the rounds."""
-    counts = {name: getattr(page.total, name) for name in COUNTS} if page.in_rounds and page.total else before
-    rounds = [
-        replace(x, build=replace(x.build, samples={}) if x.build and page.in_rounds else None) for x in page.rounds
-    ]
-    return {
-        **counts,
-        "run": page.name,
-        "lidr": __version__,
-        "rounds": rounds,
-        "models": page.models,
-        "head_to_head": page.head_to_head,
-        "answers": page.answers,
-        "notes": page.notes,
-    }
-
-
-def _rendered(name: str, page: Page, *, autoescape: bool) -> str:
+def rendered(page: Page, name: str) -> str:
+    """The page for people (`page.html`), or its tables for a README (`page.md`)."""
+    escape = name == "page.html"
     environment = jinja2.Environment(
-        autoescape=autoescape, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=escape, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {
-        "head": _head,
-        "inert": _inert,
-        "language": _language,
-        "pick": _pick,
-        "plain": _plain,
-        "three": _three,
-    }
-    environment.globals |= {"curves": _curves, "flat": _flat, "heads": _heads, "row": _row, "rows": _rows}
+    environment.filters.update(inert=_inert, language=_language, pick=_pick, shown=_shown, straight=_straight)
+    environment.globals.update(curves=_curves, flat=_flat, row=_row, rows=_rows)
     template = environment.from_string((resources.files("lidr_plugin.pages") / name).read_text(encoding="utf-8"))
-    builds, models = [x.build for x in page.rounds if x.build], page.models.values()
+    builds = [x.build for x in page.rounds if x.build]
     words = {reason: text for x in builds for reason, text in x.reasons.items()}
     dropped = dict.fromkeys(reason for x in builds for reason in x.rejected)
-    benches: dict[str, dict[str, None]] = {}
-    for bench, marks in [item for model in models for item in model.marks.items()]:
-        benches.setdefault(bench, {}).update(dict.fromkeys(name for found in marks.values() for name in found))
-    named = [code for x in builds for code in x.candidates]
-    named += [code for model in models for marks in model.marks.values() for code in marks]
-    tasks = dict.fromkeys((task, x) for model in models for task, found in model.tasks.items() for x in found)
+    results = [x.results for x in page.models.values()]
+    found = [(bench, marks) for x in results for bench, marks in x.items() if bench != "lm_eval"]
+    named = [*(code for x in builds for code in x.candidates), *(code for _, marks in found for code in marks)]
+    tasks = dict.fromkeys((task, x) for of in results for task in of.get("lm_eval", {}) for x in of["lm_eval"][task])
     return template.render(
         page=page,
         version=__version__,
         codes=list(dict.fromkeys([*named, *(x.language for x in page.answers)])),
         right_to_left=languages.RIGHT_TO_LEFT,
         reasons={reason: words.get(reason, "") for reason in [*words, *dropped] if reason in dropped},
-        benches=benches,
+        benches={bench: _heads_of(bench, [x for name, x in found if name == bench]) for bench, _ in found},
+        tasks={x: [of.get("lm_eval", {}).get(x[0], {}).get(x[1]) for of in results] for x in tasks},
+        titles=_TITLES,
         plotted=_PLOTTED,
-        tasks={x: [model.tasks.get(x[0], {}).get(x[1]) for model in models] for x in tasks},
     )
 
 
-def _plain(mark: Mark | None) -> str:
+def json_of(page: Page, before: Mapping[str, Any]) -> dict[str, Any]:
+    """The page for programs: at its top the counts as the build wrote them, or the sums of those of the rounds."""
+    counts = {name: getattr(page.total, name) for name in COUNTS} if page.in_rounds and page.total else before
+    builds = [replace(x.build, samples={}) if x.build and page.in_rounds else None for x in page.rounds]
+    return {
+        **counts,
+        "run": page.name,
+        "lidr": __version__,
+        "rounds": [plain(replace(x, build=build)) for x, build in zip(page.rounds, builds, strict=True)],
+        "models": plain(page.models),
+        "head_to_head": [{"round": number, **plain(found)} for number, found in page.head_to_head.items()],
+        "answers": page.answers,
+        "notes": page.notes,
+    }
+
+
+def _heads_of(bench: str, found: Sequence[Mapping[str, Mapping[str, Value]]]) -> dict[str, str]:
+    """The marks of a benchmark and their heads; those of one that lidr does not know are their names."""
+    known = next((dict(x.heads) for x in BENCHMARKS if x.name == bench), {})
+    return {mark: known.get(mark, mark) for by_language in found for x in by_language.values() for mark in x}
+
+
+def _shown(value: Value | None) -> str:
     """A number and how sure it is, in percent: `93.3 (79-98)` or `10.4 ± 6.8`; a number that is no share as it is."""
-    match mark:
+    match value:
         case Share():
-            return f"{100 * mark.share:.1f} ({100 * mark.low:.0f}-{100 * mark.high:.0f})"
-        case (value, spread):
-            return f"{100 * value:.1f} ± {100 * (spread or 0):.1f}"
-    return "" if mark is None else f"{mark:,.0f}"
+            return percent(value)
+        case Mean(mean, error) | Estimate(mean, error):
+            return f"{100 * mean:.1f} ± {100 * (error or 0):.1f}"
+    return "" if value is None else f"{value:,.0f}"
 
 
 def _pick(found: Mapping[str, T], names: Iterable[str], default: T | None = None) -> list[T | None]:
     return [found.get(name, default) for name in names]
-
-
-def _three(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
-
-
-def _head(name: str) -> str:
-    return _HEADS.get(name, name)
 
 
 def _language(code: str) -> str:
@@ -139,16 +111,17 @@ def _rows(build: Build) -> str:
 
 def _inert(text: str) -> str:
     """Foreign text within a line of Markdown, where it can neither end the line nor be anything but text."""
-    return re.sub(r"([\\`*<>\[\]|&])", r"\\\1", " ".join(re.sub(_BIDI, "", text).split()))
+    return re.sub(r"([\\`*<>\[\]|&])", r"\\\1", " ".join(_straight(text).split()))
 
 
-def _row(*cells: str | int | Mark | None) -> str:
-    texts = [str(cell) if isinstance(cell, int) else cell if isinstance(cell, str) else _plain(cell) for cell in cells]
+def _straight(text: str) -> str:
+    """Without what could turn the rest of a line around."""
+    return re.sub("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]", "", text)
+
+
+def _row(*cells: str | int | Value | None) -> str:
+    texts = [str(cell) if isinstance(cell, int) else cell if isinstance(cell, str) else _shown(cell) for cell in cells]
     return f"| {' | '.join(map(_inert, texts))} |"
-
-
-def _heads(*cells: str) -> str:
-    return f"{_row(*cells)}\n|{'---|' * len(cells)}"
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

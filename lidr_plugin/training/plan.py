@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lidr_plugin.config.methods import Stage
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.views import rows_of, stage_on_disk
 from lidr_plugin.errors import InputError
@@ -14,7 +15,7 @@ from lidr_plugin.machine.gpus import Gpu, gpus
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.memory import Memory, Shape, estimate, shape_of
 from lidr_plugin.training.processes import split
-from lidr_plugin.training.recipe import Settings, Stage, compose, layers
+from lidr_plugin.training.recipe import Settings, compose, layers
 
 CONTEXT = 700 << 20
 """Bytes that the driver, cuBLAS and NCCL take beside torch's own."""

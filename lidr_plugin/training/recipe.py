@@ -3,23 +3,22 @@
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from lidr_plugin import files
+from lidr_plugin.config.methods import Stage
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.processes import Launch, launch_of, split
 
-METHODS = ("full", "lora", "qlora")
 Settings: TypeAlias = dict[str, Any]
 """The content of a `train.yaml`, under LLaMA-Factory's names."""
-Stage: TypeAlias = Literal["dpo", "sft"]
-"""What LLaMA-Factory does with the rows: pairs are preferred, SFT rows imitated."""
+_SHIPPED = Path(str(resources.files("lidr_recipes")))
+_LOSS = "DPO with beta 0.1 plus the chosen text's length-normalised NLL with weight 1 (pref_ftx)"
 
 
 class Composed(NamedTuple):
@@ -34,13 +33,8 @@ def layers() -> Mapping[str, Any]:
     """The content of `recipes/layers.yaml`."""
     from ruamel.yaml import YAML
 
-    text = (_shipped_folder() / "layers.yaml").read_text()
-    loaded: Mapping[str, Any] = YAML(typ="safe", pure=True).load(text)
+    loaded: Mapping[str, Any] = YAML(typ="safe", pure=True).load(_SHIPPED / "layers.yaml")
     return loaded
-
-
-def _shipped_folder() -> Path:
-    return Path(str(resources.files("lidr_recipes")))
 
 
 def propose_template(model: str) -> str | None:
@@ -100,7 +94,7 @@ def train_settings(config: Config, run: RunDirectory, launch: Launch, *, stage: 
 
 def _deepspeed(name: str, *, quantised: bool) -> str:
     """The absolute path of a DeepSpeed file, which may be a shipped one, by its name without the ending."""
-    shipped_file, path = _shipped_folder() / "deepspeed" / f"{name}.json", Path(name).expanduser()
+    shipped_file, path = _SHIPPED / "deepspeed" / f"{name}.json", Path(name).expanduser()
     if "/" not in name and shipped_file.is_file():
         path = shipped_file
     try:
@@ -118,60 +112,37 @@ def _deepspeed(name: str, *, quantised: bool) -> str:
     return str(path.absolute())
 
 
-_HEAD = """\
-# Made by lidr: {method} training on {rows:,} {kind}, with the settings of Language Imbalance Driven Rewarding
-# (arXiv 2410.08964){loss}.
-#
-#   {environment}llamafactory-cli train {path}
-#
-# {batch} {kind} a step: per_device_train_batch_size x gradient_accumulation_steps x {world} process{es}{machine}.
-# `lidr train` makes it anew for the machine that it runs on.
-"""
-_LOSS = ": DPO with beta 0.1 plus the chosen text's length-normalised NLL with weight 1 (pref_ftx)"
-
-
 def render(settings: Settings, config: Config, launch: Launch, *, rows: int, path: Path) -> str:
     """The text of `train.yaml`, with a head that says what it is and how to run it."""
-    head = _HEAD.format(
-        method=config.train.method,
-        rows=rows,
-        kind="pairs" if settings["stage"] == "dpo" else "rows",
-        loss=_LOSS if settings["stage"] == "dpo" else "",
-        environment="".join(f"{name}={value} " for name, value in launch.environment(settings).items()),
-        path=f"'{path.absolute()}'" if " " in str(path.absolute()) else path.absolute(),
-        batch=launch.rows_a_step(settings),
-        world=launch.world,
-        es="" if launch.world == 1 else "es",
-        machine="" if launch.gpus else "; no GPU was found, so use_cpu is on",
-    )
+    kind, loss = ("pairs", f"; {_LOSS}") if settings["stage"] == "dpo" else ("rows", "")
+    variables = "".join(f"{name}={value} " for name, value in launch.environment(settings).items())
+    place = f"'{path.absolute()}'" if " " in str(path.absolute()) else path.absolute()
+    head = f"""\
+# Made by lidr: {config.train.method} training on {rows:,} {kind}, with the settings of Language Imbalance Driven Rewarding
+# (arXiv 2410.08964){loss}.
+#
+#   {variables}llamafactory-cli train {place}
+#
+# {launch.rows_a_step(settings)} {kind} a step: per_device_train_batch_size x gradient_accumulation_steps x processes \
+({launch.world}{"" if launch.gpus else "; no GPU was found, so use_cpu is on"}).
+# `lidr train` makes it anew for the machine that it runs on.
+"""
     return head + files.yaml_of(settings)
 
 
-class Recipe(NamedTuple):
-    """The content of `train.yaml`, and the processes that it was worked out for."""
-
-    settings: Settings
-    launch: Launch
-
-
-def recipe_for(config: Config, run: RunDirectory, stage: Stage) -> Recipe:
-    """The recipe for this machine; for one process if its GPUs do not divide the batch: another machine may train.
+def recipe_for(config: Config, run: RunDirectory, stage: Stage, *, rows: int = 0) -> str:
+    """The text of `train.yaml` for this machine, or for one process if its GPUs do not divide the batch: another may train.
 
     Raises:
         InputError: there is no such recipe, whatever the machine.
     """
     launch = launch_of(config)
     try:
-        return Recipe(train_settings(config, run, launch, stage=stage), launch)
+        settings = train_settings(config, run, launch, stage=stage)
     except InputError:
-        launch = replace(launch, env={}, gpus=min(launch.gpus, 1), nodes=1, rank=0, per_node=1)
-        return Recipe(train_settings(config, run, launch, stage=stage), launch)
-
-
-def write_recipe(config: Config, run: RunDirectory, stage: Stage, *, rows: int) -> None:
-    """Writes `train.yaml` for a dataset of so many rows."""
-    settings, launch = recipe_for(config, run, stage)
-    files.write_text(run.train_yaml, render(settings, config, launch, rows=rows, path=run.train_yaml))
+        launch = Launch(gpus=min(launch.gpus, 1), per_node=1)
+        settings = train_settings(config, run, launch, stage=stage)
+    return render(settings, config, launch, rows=rows, path=run.train_yaml)
 
 
 class Shipped(NamedTuple):
@@ -184,11 +155,9 @@ class Shipped(NamedTuple):
 
 def shipped() -> list[Shipped]:
     """All shipped recipes, by name."""
-    root = _shipped_folder()
-    found = sorted(path for path in root.rglob("*.yaml") if path.parent != root)
     return [
-        Shipped(str(path.relative_to(root).with_suffix("")), path, path.read_text().partition("\n")[0].lstrip("# "))
-        for path in found
+        Shipped(f"{path.parent.name}/{path.stem}", path, path.read_text().partition("\n")[0].lstrip("# "))
+        for path in sorted(_SHIPPED.glob("*/*.yaml"))
     ]
 
 
@@ -215,5 +184,5 @@ def copy_shipped(name: str, target: Path) -> list[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text)
     if named:
-        shutil.copyfile(_shipped_folder() / "deepspeed" / Path(named).name, copies[1])
+        shutil.copyfile(_SHIPPED / "deepspeed" / Path(named).name, copies[1])
     return copies

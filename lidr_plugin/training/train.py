@@ -1,5 +1,6 @@
 """From a dataset to the next round's model: the whole of `lidr train`, as one call."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -75,14 +76,14 @@ def train(config: Config, *, restart: bool, say: Say) -> Trained:
             for path in (run.checkpoint, run.model):
                 shutil.rmtree(path, ignore_errors=True)
             run.train_json.unlink(missing_ok=True)
-        earlier = read_state(run)
-        training = _fitting(training, _check(training, say))
-        state = _begun(training, earlier, say)
+        state = _begun(training, read_state(run), say)
         if state.status == "done" and run.model.exists():
             return Trained(run, state, repeated=True)
-        files.write_text(run.train_yaml, training.recipe(run.train_yaml))
         if state.status == "begun":
-            state = _noted(run, state, status="trained", result=_run_llamafactory(training, say))
+            fitting = _fitting(training, _check(training, say))
+            write_state(run, state)
+            files.write_text(run.train_yaml, fitting.recipe(run.train_yaml))
+            state = _noted(run, state, status="trained", result=_run_llamafactory(fitting, say))
         return Trained(run, _noted(run, state, status="done", merge=_merge(training, say)), repeated=False)
 
 
@@ -140,15 +141,12 @@ def _check_model(config: Config, run: RunDirectory, settings: Settings, say: Say
             f"model_name_or_path: {name} is quantised ({how}); no adapter can be merged into it",
             "name the unquantised model; train.method=qlora quantises it while it trains",
         )
-    try:
-        needed = disk_needed(shape_of(model, name), settings)
-    except InputError:  # a shape whose size lidr cannot tell
-        return
-    if (free := run.free_bytes()) < needed:
-        raise RunError(
-            f"output_dir: {run.path}: {free >> 20:,} MB free, and this training needs about {needed >> 20:,} MB",
-            "free some space, set another output_dir, or keep fewer checkpoints: train.save_total_limit=1",
-        )
+    with contextlib.suppress(InputError):  # a shape whose size lidr cannot tell
+        if (free := run.free_bytes()) < (needed := disk_needed(shape_of(model, name), settings)):
+            raise RunError(
+                f"output_dir: {run.path}: {free >> 20:,} MB free, and this training needs about {needed >> 20:,} MB",
+                "free some space, set another output_dir, or keep fewer checkpoints: train.save_total_limit=1",
+            )
 
 
 def quantised(config: Mapping[str, Any]) -> str:
@@ -184,9 +182,11 @@ def _identity(training: _Training) -> dict[str, Any]:
     settings, model = training.settings, Path(training.settings["model_name_or_path"])
     with training.run.dataset(settings["dataset"]).open("rb") as file:
         dataset = hashlib.file_digest(file, "sha256").hexdigest()
+    wanted = training.config.train
     deciding = {
         **{key: value for key, value in sorted(settings.items()) if key not in _FREE},
-        "merge_dtype": training.config.train.merge_dtype,
+        "merge_dtype": wanted.merge_dtype,
+        **({"drop_over_cutoff": True} if wanted.drop_over_cutoff else {}),  # version 0.1 had no such key
         # Of weights no more than their size: it tells most models apart, and to read them takes minutes.
         "model_bytes": sum(path.stat().st_size for path in model.glob("*.safetensors")) if model.is_dir() else 0,
         "dataset_sha256": dataset,
@@ -213,7 +213,7 @@ def _begun(training: _Training, earlier: TrainingState | None, say: Say) -> Trai
             raise InputError.of(changed, f"{run.train_json}, which has another training", hint)
     if kept:
         say(f"going on from {kept}")
-    return earlier if earlier and ended else _noted(run, TrainingState(status="begun", training=now))
+    return earlier if earlier and ended else TrainingState(status="begun", training=now)
 
 
 def _noted(run: RunDirectory, state: TrainingState, **found: Any) -> TrainingState:

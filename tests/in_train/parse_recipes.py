@@ -1,5 +1,6 @@
-"""Parses every recipe with LLaMA-Factory's own parser, the model replaced; prints what it understood."""
+"""What the installed LLaMA-Factory knows, keys and templates, and how its own parser reads recipes, the model replaced."""
 
+import dataclasses
 import json
 import os
 import sys
@@ -10,10 +11,15 @@ os.environ |= {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR":
 os.environ["DS_ACCELERATOR"] = "cpu"
 
 import yaml
+from llamafactory.data.template import TEMPLATES
 from llamafactory.hparams import get_train_args
+from llamafactory.hparams.parser import _TRAIN_ARGS
+from llamafactory.hparams.training_args import RayArguments
 
 
 def main(model: str, *recipes: str) -> None:
+    keys = {field.name for kind in (*_TRAIN_ARGS, RayArguments) for field in dataclasses.fields(kind) if field.init}
+    templates = sorted(TEMPLATES)
     found = {}
     for recipe in recipes:
         settings = yaml.safe_load(Path(recipe).read_text())
@@ -29,7 +35,7 @@ def main(model: str, *recipes: str) -> None:
             "zero": training.hf_deepspeed_config.config["zero_optimization"]["stage"] if training.deepspeed else 0,
             "template": data.template,
         }
-    print("FOUND " + json.dumps(found))
+    print("FOUND " + json.dumps({"keys": sorted(keys), "templates": templates, "recipes": found}))
 
 
 if __name__ == "__main__":

@@ -1,17 +1,21 @@
 """A dataset that `lidr build-pairs` made, and its training with `lidr train`, for the tests of the real thing."""
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from lidr_plugin.machine.environments import home
 from tests.conftest import Lidr, prompts, write_config, write_prompts
 from tests.support.child import PATIENCE
+from tests.support.inside import in_process
 from tests.support.server import FakeServer, running
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,9 +33,37 @@ CHECKPOINT = Path(os.environ.get("LIDR_TEST_MODEL") or home() / "test-model")
 SMALL: dict[str, Any] = {"cutoff_len": 512, "preprocessing_num_workers": 1, "plot_loss": False}
 
 
+LOUD: dict[str, Any] = {"learning_rate": 1.0e-3, "warmup_ratio": 0.0, "max_steps": 2, "global_batch_size": 4}
+"""A training that changes a tiny model for all to see, in two steps."""
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that is made for all workers of a test run by the first that asks for it."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    folder, made = root / name, root / f"{name}.made"
+    with (root / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            made.touch()
+    return folder
+
+
+def anywhere(*arguments: str | Path, env: Mapping[str, str] | None = None) -> Any:
+    """As the fixture `lidr`, for fixtures that outlive a test."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in (env or {}).items():
+            patched.setenv(name, value)
+        return in_process(*map(str, arguments))
+
+
 def in_train(python: Path, script: str, *arguments: str | Path) -> Any:
     """Runs a script of tests/in_train and returns what it found."""
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+    env = {**environment(), "PYTHONPATH": str(ROOT)}
     command = [str(python), "-m", f"tests.in_train.{script}", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=ROOT, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -39,7 +71,7 @@ def in_train(python: Path, script: str, *arguments: str | Path) -> Any:
     return json.loads(found[-1][6:]) if found else None
 
 
-def build(folder: Path, lidr: Lidr, model: Path, count: int = 12) -> Path:
+def build(folder: Path, lidr: Lidr, model: Path, count: int = 12, **changes: Any) -> Path:
     """A configuration whose dataset is built."""
     write_prompts(folder, prompts(count))
     with running(FakeServer()) as url:
@@ -48,8 +80,7 @@ def build(folder: Path, lidr: Lidr, model: Path, count: int = 12) -> Path:
             engine__base_url=url,
             engine__model="fake",
             model_name_or_path=str(model),
-            template="qwen3_nothink",
-            train={"method": "lora"},
+            **{"template": "qwen3_nothink", "train": {"method": "lora"}, **changes},
         )
         done = lidr("build-pairs", config)
     assert done.returncode == 0, done.stderr

@@ -32,11 +32,6 @@ class Difference(NamedTuple):
     served: list[int]
 
 
-def target(row: Row) -> str:
-    """The text that the model is to learn: of a pair the chosen one, of an SFT row its output."""
-    return row["chosen"] if "chosen" in row else row["output"]
-
-
 def joined(row: Row) -> str:
     """The user turn as LLaMA-Factory joins it."""
     return "\n".join(part for part in (row["instruction"], row.get("input", "")) if part)
@@ -56,12 +51,11 @@ class Checker:
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self.name, self.thinking = settings["template"], settings["enable_thinking"]
-        load = {
-            "revision": settings.get("model_revision", "main"),
-            "trust_remote_code": settings["trust_remote_code"],
-        }
-        self.plain = AutoTokenizer.from_pretrained(settings["model_name_or_path"], **load)
-        self.tokenizer = AutoTokenizer.from_pretrained(settings["model_name_or_path"], **load)
+        revision, trust = settings.get("model_revision", "main"), settings["trust_remote_code"]
+        self.plain, self.tokenizer = (
+            AutoTokenizer.from_pretrained(settings["model_name_or_path"], revision=revision, trust_remote_code=trust)
+            for _ in range(2)
+        )
         wanted = {key: settings[key] for key in ("template", "default_system", "enable_thinking") if key in settings}
         self.template = get_template_and_fix_tokenizer(self.tokenizer, DataArguments(**wanted))
         self.ends = {self.tokenizer.eos_token_id, self.plain.eos_token_id} - {None}
@@ -90,8 +84,9 @@ class Checker:
         return ids[: first + 1]
 
     def difference(self, row: Row, template: Any) -> Difference | None:
-        """Where the two first differ."""
-        trained, served = self.as_trained(row, target(row), template), self.as_served(row, target(row))
+        """Where the two first differ, in the text that the model is to learn: chosen of a pair, output of an SFT row."""
+        answer = row["chosen"] if "chosen" in row else row["output"]
+        trained, served = self.as_trained(row, answer, template), self.as_served(row, answer)
         parts = (
             ("prompt", trained.prompt, served.prompt),
             ("answer", self.until_end(trained.answer), self.until_end(served.answer)),
