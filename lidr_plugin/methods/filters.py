@@ -51,11 +51,11 @@ def truncated(row: Row) -> Reason | None:
 
 def usable(row: Row) -> str | None:
     """A text is missing: a prompt or a translation that failed, or an answer without a word."""
-    source, *texts = row.texts  # the source may be empty where nothing was asked after it
-    for text in (source, *texts):
+    texts = row.texts
+    for text in texts:
         if text.failed:
             return text.failed
-    for text in texts:
+    for text in texts[1:]:  # the source may be empty where nothing was asked after it
         if not text.text:
             return Reason.EMPTY
     return None

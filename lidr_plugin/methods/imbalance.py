@@ -92,7 +92,7 @@ class _Pairs:
         method = self._method
         if self._asks_translation == "drop":
             return self._dropped()
-        own = together(*(method.responder.respond(self._prompt, code, self._ask) for code in method.languages))
+        own = together(*[method.responder.respond(self._prompt, code, self._ask) for code in method.languages])
         outward, responses = yield from both(self._outward(), own)
         fates = [
             self._weighed(code, code, response.prompt, chosen, response.text, outward.top.text)

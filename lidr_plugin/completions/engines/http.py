@@ -1,19 +1,22 @@
 """One OpenAI-compatible server over HTTP: a try of a request, and when another may help."""
 
+from __future__ import annotations
+
 import asyncio
-import email.utils
 import os
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
-import aiohttp
 import orjson
 
 from lidr_plugin.errors import EngineError
+
+# Imported by what uses them: a run whose answers are all in the store need not wait for them.
+if TYPE_CHECKING:
+    import aiohttp
 
 _Result = TypeVar("_Result")
 
@@ -65,6 +68,8 @@ class Server:
 
     async def __aenter__(self) -> Self:
         """Raises `EngineError` if the address or the key cannot be one; no connection is made yet."""
+        import aiohttp
+
         key = os.environ.get(self.key_env, "").strip()
         if not (key.isascii() and key.isprintable()):
             raise EngineError(f"{self.key_env} is no key: it has characters that a header cannot have")
@@ -88,6 +93,8 @@ class Server:
         Raises:
             EngineError: it does not answer, or not with a list of models.
         """
+        import aiohttp
+
         assert self._session is not None
         timeout = aiohttp.ClientTimeout(min(_MODELS_SECONDS, self._timeout))
         try:
@@ -117,6 +124,8 @@ class Server:
             Refused: with a status that is final.
             Passing: it did not answer in time, or not with 200, or not with JSON.
         """
+        import aiohttp
+
         assert self._session is not None
         try:
             # A redirect would make a GET of the request, or carry the key elsewhere.
@@ -142,6 +151,8 @@ def _proxy_for(url: str) -> str | None:
 
     aiohttp can look for it too (`trust_env`), but does it again for each request, in two threads.
     """
+    from urllib.request import getproxies, proxy_bypass
+
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -180,6 +191,8 @@ def retry_after(value: str | None) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
+        import email.utils
+
         try:
             seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
         except ValueError:
