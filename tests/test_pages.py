@@ -173,7 +173,9 @@ def trained(run: RunDirectory, steps: int) -> None:
         "dataset": "demo",
         "dataset_sha256": "ab12",
     }
-    write_json(run.train_json, {"status": "done", "training": settings, "merge": {"weights_changed": 0.4}})
+    numbers = dict.fromkeys(("shift", "error", "lost", "kl_base_to_trained", "kl_saved_to_trained"), 0.1)
+    merge = {"modules": 7, "zero": [], "unchanged": [], "weights_changed": 0.4, **numbers}
+    write_json(run.train_json, {"status": "done", "training": settings, "merge": merge})
 
 
 @pytest.fixture(scope="module")
@@ -347,7 +349,7 @@ def test_results_of_another_model_and_of_other_rows_are_said_to_be(rounds: Path,
     [
         ("report.json", '{"prompts": "many"}', "prompts: Input should be a valid integer"),
         ("probe.json", "{}", "damaged at prompts: Field required"),
-        ("train.json", '{"status": "done", "training": []}', "damaged at training: Input should be"),
+        ("train.json", '{"status": "done", "training": []}', "damaged: training: Input should be"),
         ("eval/results.json", "[1]", "results.json: damaged"),
         ("eval/results.json", RESULTS, "damaged at results.M0.mgsm.de.cut"),
     ],

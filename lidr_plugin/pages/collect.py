@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,20 +12,13 @@ from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.results import Results, read, read_probe, read_results
 from lidr_plugin.pages.records import COUNTS, Answers, Build, Model, Page, Point, Round, Training
 from lidr_plugin.run_directory import RunDirectory
+from lidr_plugin.training.state import read_state
 
 T = TypeVar("T")
-_ANEW = "make it anew with the stage that writes it"
 _LOGGED = ("loss", "rewards/accuracies", "rewards/margins")
 """What LLaMA-Factory calls the numbers of a `Point` in `trainer_state.json`."""
 _ANSWERS = 4
 """Prompts of each language whose answers are shown: enough for an impression, few enough to scroll past."""
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    status: str
-    training: dict[str, Any]
-    merge: dict[str, Any] | None = None
 
 
 def collect(top: RunDirectory) -> Page:
@@ -66,7 +58,7 @@ def collect(top: RunDirectory) -> Page:
 
 def there(path: Path, kind: type[T]) -> T | None:
     """What a JSON file says; None if it is not there. Raises `InputError` where it is damaged."""
-    return read(TypeAdapter(kind), path, _ANEW) if path.exists() else None
+    return read(TypeAdapter(kind), path, "make it anew with the stage that writes it") if path.exists() else None
 
 
 def _round(number: int, run: RunDirectory) -> Round:
@@ -101,14 +93,20 @@ def _sum(values: Sequence[Any]) -> Any:
 
 def _training(run: RunDirectory) -> Training | None:
     """The curves of a training under way come from its last checkpoint."""
-    state = there(run.train_json, _State)
+    state = read_state(run)
     if state is None:
         return None
     checkpoints = run.checkpoint.glob("checkpoint-[0-9]*/trainer_state.json")
     newest = sorted(checkpoints, key=lambda path: -int(path.parent.name.rpartition("-")[2]))
     logs = (there(path, dict[str, Any]) for path in (run.checkpoint / "trainer_state.json", *newest))
     log: Sequence[Mapping[str, Any]] = next((found.get("log_history", []) for found in logs if found), [])
-    return Training(state.status, state.training, state.merge, list(_curve(log, "")), list(_curve(log, "eval_")))
+    return Training(
+        status=state.status,
+        settings=state.training,
+        merge=state.merge.model_dump() if state.merge else None,
+        curve=list(_curve(log, "")),
+        held_out=list(_curve(log, "eval_")),
+    )
 
 
 def _curve(log: Sequence[Mapping[str, Any]], prefix: str) -> Iterator[Point]:

@@ -17,8 +17,6 @@ from lidr_plugin.evaluation.results import plain
 from lidr_plugin.pages.records import COUNTS, Build, Page, Training
 
 T = TypeVar("T")
-_TITLES = {"mgsm": "MGSM", "prompts": "Held-out prompts"}
-_PLOTTED = ("accuracy_in_language", "off_target", "response_level")
 _CURVES = {"loss": "loss", "margin": "reward margin", "accuracy": "reward accuracy"}
 
 
@@ -58,8 +56,8 @@ def rendered(page: Page, name: str) -> str:
         reasons={reason: words.get(reason, "") for reason in [*words, *dropped] if reason in dropped},
         benches={bench: _heads_of(bench, [x for name, x in found if name == bench]) for bench, _ in found},
         tasks={x: [of.get("lm_eval", {}).get(x[0], {}).get(x[1]) for of in results] for x in tasks},
-        titles=_TITLES,
-        plotted=_PLOTTED,
+        titles={"mgsm": "MGSM", "prompts": "Held-out prompts"},
+        plotted=("accuracy_in_language", "off_target", "response_level"),
     )
 
 
