@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from lidr_plugin.completions.progress import Steps
 from lidr_plugin.config.schema import Config
@@ -48,8 +48,8 @@ def environment(python: Path, env: Mapping[str, str]) -> dict[str, str]:
     return {**os.environ, **env, "PATH": path, "PYTHONUNBUFFERED": "1"}
 
 
-_PAUSE = 0.1
-"""Seconds between two looks at a training: short beside a step, long beside the look."""
+_PAUSE = 0.2
+"""Seconds between two looks at a training: short beside most steps, long beside the reading of some thousand lines."""
 _END = 200_000
 """Bytes of a log's end that are searched for a cause: some thousand lines, though a progress bar may fill most of them."""
 
@@ -98,21 +98,10 @@ def sweep_checkpoints(folder: Path) -> str | None:
     return max(whole, key=lambda path: int(path.name.rpartition("-")[2])).name
 
 
-class _StepLog:
-    """`trainer_log.jsonl`, to which LLaMA-Factory adds a line a step; what an earlier call left there is passed over."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._at = path.stat().st_size if path.exists() else 0
-
-    def new_lines(self) -> list[dict[str, Any]]:
-        if not self._path.exists():
-            return []
-        with self._path.open("rb") as file:
-            file.seek(self._at)
-            whole, _, _ = file.read().rpartition(b"\n")
-        self._at += len(whole) + 1 if whole else 0
-        return [json.loads(line) for line in whole.splitlines() if line.strip()]
+def _steps_of(run: RunDirectory) -> list[bytes]:
+    """The lines of `trainer_log.jsonl`, to which LLaMA-Factory adds one a step; one that is not whole yet is left out."""
+    path = run.checkpoint / "trainer_log.jsonl"
+    return path.read_bytes().split(b"\n")[:-1] if path.exists() else []
 
 
 def run_training(
@@ -131,7 +120,7 @@ def run_training(
     """
     # A bare file name, for LLaMA-Factory splits the command line that it gives to torchrun at spaces.
     command = [str(python.parent / "llamafactory-cli"), "train", recipe.name]
-    steps_log = _StepLog(run.checkpoint / "trainer_log.jsonl")
+    seen = len(_steps_of(run))  # those of an earlier call
     loss: float | None = None
     with log_file.open("ab") as log, Steps() as steps:
         start = log.tell()
@@ -150,7 +139,9 @@ def run_training(
             ended = False
             while not ended:
                 ended = process.poll() is not None  # asked before the lines are read, so that the last are not missed
-                for line in steps_log.new_lines():
+                new = [json.loads(line) for line in _steps_of(run)[seen:]]
+                seen += len(new)
+                for line in new:
                     loss = line.get("loss", loss)
                     if "loss" in line or "eval_loss" in line:
                         steps.update(line)
