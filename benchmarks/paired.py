@@ -7,7 +7,6 @@ with itself. All languages together count a prompt once, with its mean over them
 independent. Reads what `lidr eval` kept in `eval/`.
 """
 
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import orjson
 
 from lidr_plugin.evaluation.intervals import Mean
+from lidr_plugin.evaluation.results import read_results
 from lidr_plugin.text.repetition import repeated_share
 
 _ANSWERS: Mapping[str, Callable[[str], float]] = {
@@ -33,8 +33,9 @@ def measured(folder: Path, label: str, codes: Sequence[str]) -> dict[str, dict[s
             rows = _rows(folder / f"{label}.alpaca_eval.{code}.json")
             found.setdefault(name, {})[code] = [value(row["output"]) for row in rows]
         for name, key in _QUESTIONS.items():
-            path = folder / f"{label}.mgsm.{code}.jsonl"
-            found.setdefault(name, {})[code] = [100.0 * row[key] for row in _rows(path)]
+            rows = _rows(folder / f"{label}.mgsm.{code}.jsonl")
+            # A language that cannot be identified has no off_target.
+            found.setdefault(name, {})[code] = [100.0 * row[key] for row in rows if key in row]
     return found
 
 
@@ -48,9 +49,9 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 def main() -> None:
     """Prints a line a model, measure and language."""
     folder = Path(sys.argv[1]) / "eval"
-    results = json.loads((folder / "results.json").read_bytes())["results"]
+    results = read_results(folder / "results.json").results
     first, *others = results
-    codes = list(dict.fromkeys(code for bench in ("prompts", "mgsm") for code in results[first].get(bench, {})))
+    codes = list(dict.fromkeys(code for name in ("prompts", "mgsm") for code in results[first].get(name, {})))
     before = measured(folder, first, codes)
     for label in others:
         after = measured(folder, label, codes)

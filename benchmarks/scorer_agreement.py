@@ -33,7 +33,7 @@ def kept(run: Path) -> dict[tuple[str, str], list[dict[str, Any]]]:
 
 def replayed(label: str, code: str, items: list[dict[str, Any]], questions: list[str]) -> list[dict[str, Any]]:
     """The harness's own log of the same answers, in their order."""
-    said = {mgsm.question(text, code): item["answer"] for text, item in zip(questions, items, strict=True)}
+    said = {mgsm.turn(text, code): item["answer"] for text, item in zip(questions, items, strict=True)}
     server = FakeServer(served=label)
     server.script = lambda body: {"message": {"role": "assistant", "content": said[body["messages"][-1]["content"]]}}
     with running(server) as url, tempfile.TemporaryDirectory() as name:
@@ -52,9 +52,9 @@ def replayed(label: str, code: str, items: list[dict[str, Any]], questions: list
             dominant_language=code,
             languages=[other],
             prompts="{language}",
-            eval=Eval(lm_eval=wanted),
+            eval=Eval(lm_eval=wanted, mgsm=str(folder / "{language}.jsonl")),
         )
-        harness = Harness(config, wanted, str(folder / "{language}.jsonl"), folder / "out")
+        harness = Harness(config, folder / "out")
         harness.tasks = harness.tasks._replace(names=[f"lidr_mgsm_{code}"])
         harness.run(label, label, "replayed")
         (path,) = (folder / "out" / label).rglob("samples_*.jsonl")

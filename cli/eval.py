@@ -4,7 +4,7 @@ import sys
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -50,19 +50,17 @@ def evaluate(
     for benchmark in BENCHMARKS:
         rows = {label: found[benchmark.name] for label, found in done.results.items() if benchmark.name in found}
         if rows:
-            console.print(_marks(benchmark.name, benchmark.heads, rows))
+            console.print(_table(benchmark.name, benchmark.heads, rows))
     if contest := done.head_to_head:
-        console.print(
-            _verdicts(f"against {contest.against}, judged by {contest.judge} in both orders", contest.results)
-        )
+        rates = {label: {code: _rates(x) for code, x in found.items()} for label, found in contest.results.items()}
+        console.print(_table(f"against {contest.against}, judged by {contest.judge} in both orders", _VERDICTS, rates))
         if contest.warning:
             typer.echo(f"warning: {contest.warning}")
         if contest.cost:
             typer.echo(f"the judge cost {contest.cost:g}")
         if not contest.complete:
-            typer.echo(
-                "eval.judge.max_cost was reached, and not every pair was judged; with a higher one the same command goes on"
-            )
+            more = "with a higher one the same command goes on"
+            typer.echo(f"eval.judge.max_cost was reached, and not every pair was judged; {more}")
     if tasks := {label: found["lm_eval"] for label, found in done.results.items() if "lm_eval" in found}:
         console.print(_tasks(tasks))
     for note in done.notes:
@@ -70,7 +68,25 @@ def evaluate(
     typer.echo(f"answers and results: {RunDirectory.of(settings.output_dir, settings.store).eval_results.parent}")
 
 
-def _table(title: str, left: Sequence[str], right: Sequence[str]) -> "Table":
+def _table(title: str, heads: Mapping[str, str], rows: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> "Table":
+    """Rows by model and language."""
+    table = _empty(f"{title}: percent, with 95 % intervals", ["", "model"], list(heads.values()))
+    for label, by_language in rows.items():
+        for code, values in by_language.items():
+            table.add_row(code, label, *(_cell(values.get(name)) for name in heads))
+    return table
+
+
+def _tasks(found: Mapping[str, Mapping[str, Mapping[str, "Value"]]]) -> "Table":
+    """lm-eval's metrics by task and model."""
+    table = _empty("lm-eval: percent, with standard errors", ["task", "metric"], list(found))
+    for task, metrics in next(iter(found.values())).items():
+        for metric in metrics:
+            table.add_row(task, metric, *(_cell(results[task][metric]) for results in found.values()))
+    return table
+
+
+def _empty(title: str, left: Sequence[str], right: Sequence[str]) -> "Table":
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
@@ -81,48 +97,24 @@ def _table(title: str, left: Sequence[str], right: Sequence[str]) -> "Table":
     return table
 
 
-def _marks(name: str, heads: Mapping[str, str], rows: Mapping[str, Mapping[str, Mapping[str, "Value"]]]) -> "Table":
-    table = _table(f"{name}: percent, with 95 % intervals", ["", "model"], list(heads.values()))
-    for label, by_language in rows.items():
-        for code, marks in by_language.items():
-            table.add_row(code, label, *(_cell(marks.get(mark)) for mark in heads))
-    return table
+def _rates(verdicts: "Verdicts") -> dict[str, Any]:
+    found = {name: getattr(verdicts, name) for name in _VERDICTS}
+    return {**found, "win_rate": f"{100 * verdicts.win_rate:.1f}"}
 
 
-def _cell(value: "Value | None") -> str:
-    """A share or a mean in percent with its interval, a count as it is; nothing where a mark could not be given."""
-    from lidr_plugin.evaluation.intervals import Mean, Share, percent
+def _cell(value: "Value | str | None") -> str:
+    """A share, a mean or an estimate in percent and how sure it is, a count as it is; nothing where there is no mark."""
+    from lidr_plugin.evaluation.intervals import Share, percent
 
-    if isinstance(value, Share):
-        return percent(value)
-    if isinstance(value, Mean):
-        return f"{100 * value.value:.1f} ± {100 * value.half:.1f}"
-    return f"{value:.0f}" if isinstance(value, float) else ""
-
-
-def _verdicts(title: str, rows: Mapping[str, Mapping[str, "Verdicts"]]) -> "Table":
-    table = _table(f"{title}: percent, with 95 % intervals", ["", "model"], list(_VERDICTS.values()))
-    for label, by_language in rows.items():
-        for code, found in by_language.items():
-            cells = {name: _cell(getattr(found, name)) for name in _VERDICTS}
-            table.add_row(code, label, *{**cells, "win_rate": f"{100 * found.win_rate:.1f}"}.values())
-    return table
-
-
-def _tasks(found: Mapping[str, Mapping[str, Mapping[str, "Value"]]]) -> "Table":
-    """lm-eval's metrics by task and model."""
-    table = _table("lm-eval: percent, with standard errors", ["task", "metric"], list(found))
-    for task, metrics in next(iter(found.values())).items():
-        for metric in metrics:
-            table.add_row(task, metric, *(_estimate(results[task][metric]) for results in found.values()))
-    return table
-
-
-def _estimate(value: "Value") -> str:
-    from lidr_plugin.evaluation.intervals import Estimate
-
-    assert isinstance(value, Estimate)
-    return f"{100 * value.value:.1f} ± {100 * (value.stderr or 0):.1f}"
+    match value:
+        case Share():
+            return percent(value)
+        case None | str():
+            return value or ""
+        case float():
+            return f"{value:.0f}"
+    number, spread = value if isinstance(value, tuple) else (value.value, value.stderr or 0)
+    return f"{100 * number:.1f} ± {100 * spread:.1f}"
 
 
 def register(app: typer.Typer) -> None:

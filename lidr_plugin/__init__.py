@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lidr_plugin.dataset.build import Built
     from lidr_plugin.dataset.dryrun import DryRun
     from lidr_plugin.errors import EngineError, InputError, Interrupted, LidrError, RequestError, RunError, StoreError
-    from lidr_plugin.evaluation.benchmarks.base import Benchmark
+    from lidr_plugin.evaluation.benchmarks.base import Benchmark, Question
     from lidr_plugin.evaluation.results import Probe, Results
     from lidr_plugin.methods.base import Ask, Drop, Method, Outcome, Preference, Reason, Sft, Text
     from lidr_plugin.methods.filters import Filter, filters_of
@@ -40,6 +40,7 @@ _HOMES = {
     "completions.steps": "Steps both together",
     "config.schema": "Config",
     "errors": "EngineError InputError Interrupted LidrError RequestError RunError StoreError",
+    "evaluation.benchmarks.base": "Benchmark Question",
     "methods.base": "Ask Drop Method Outcome Preference Reason Sft Text",
     "methods.filters": "Filter filters_of",
     "prompts.prompt": "Prompt PromptText",
@@ -47,6 +48,7 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 __all__ = [
     "Ask",
+    "Benchmark",
     "Chat",
     "Completion",
     "Config",
@@ -63,6 +65,7 @@ __all__ = [
     "Preference",
     "Prompt",
     "PromptText",
+    "Question",
     "Reason",
     "RequestError",
     "RunError",

@@ -36,7 +36,7 @@ BUDGETS = {
     ),
     "training": Budget("training", wanted=1500, most=1700),
     "evaluation": Budget("evaluation", wanted=1200, most=1450),
-    "rounds, pages, machine, doctor": Budget("rounds pages machine doctor", wanted=1200, most=1300),
+    "rounds, pages, machine, doctor": Budget("rounds pages machine doctor", wanted=1200, most=1200),
     "cli": Budget("../cli", wanted=700, most=800),
 }
 

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+import lidr_plugin
+from lidr_plugin import Question
 from lidr_plugin.config.file import load
 from lidr_plugin.config.schema import Columns
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.benchmarks import mgsm
-from lidr_plugin.evaluation.benchmarks.base import MarkedAnswer, Marks, Question
+from lidr_plugin.evaluation.benchmarks.base import MarkedAnswer, Marks
 from lidr_plugin.evaluation.benchmarks.mgsm import Mgsm
 from lidr_plugin.evaluation.benchmarks.prompts import Prompts
 from lidr_plugin.evaluation.evaluate import evaluate
@@ -174,7 +176,7 @@ def test_a_benchmark_of_ones_own_is_a_plain_object(tmp_path: Path) -> None:
         config = load(
             write_config(tmp_path, languages=["de"], engine__base_url=url, eval={"models": {"M0": "fake"}}), []
         )
-        found = evaluate(config, benchmarks=[Greetings()])
+        found = lidr_plugin.evaluate(config, benchmarks=[Greetings()])
     assert found.results["M0"] == {
         "greetings": {
             "en": {"polite": Share(2, 2), "words": 3.0, "half": Mean(0.5, 0.0)},

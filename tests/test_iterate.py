@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lidr_plugin import rounds
+from lidr_plugin.errors import RunError
 from lidr_plugin.evaluation.intervals import Share
 from lidr_plugin.files import write_json
 from lidr_plugin.run_directory import RunDirectory
@@ -108,6 +109,25 @@ def test_a_round_with_little_left_to_learn_is_said_to_be_one(tmp_path: Path) -> 
         "eval.judge would see what cannot be seen so",
     ]
     assert "prefers chosen in 70.0 (60-78) %" in lines[0]
+
+
+def test_an_evaluation_stops_the_loop_by_its_gate_and_is_taken_up_again_where_verdicts_are_missing(
+    tmp_path: Path,
+) -> None:
+    top = RunDirectory(tmp_path)
+    found = json.loads((Path(__file__).parent / "golden/evaluation/results.json").read_bytes())
+    write_json(top.round(1).eval_results, found)
+    rounds._gate(top, 1)
+    assert not rounds._unjudged(top, 1)
+    found["head_to_head"]["complete"] = False
+    found["results"]["M1"]["prompts"]["de"]["cut"]["hits"] = 15
+    write_json(top.round(1).eval_results, found)
+    assert rounds._unjudged(top, 1)
+    with pytest.raises(RunError, match="its model is not fit to make data:\n  de: 75% of its answers do not end"):
+        rounds._gate(top, 1)
+    del found["head_to_head"]
+    write_json(top.round(1).eval_results, found)
+    assert not rounds._unjudged(top, 1)
 
 
 def kill_when(config: Path, there: Callable[[], bool]) -> None:

@@ -8,16 +8,18 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+import lidr_plugin
 from lidr_plugin.doctor import conflict
 from lidr_plugin.errors import InputError
 from lidr_plugin.training.llamafactory_cli import cause_of, sweep_checkpoints
 from lidr_plugin.training.memory import estimate, shape_of
-from lidr_plugin.training.plan import parse_gpus
+from lidr_plugin.training.plan import Plan, parse_gpus
 from lidr_plugin.training.processes import possible, read_launch, split
 from lidr_plugin.training.recipe import compose, layers, propose_template
 from recipes.generate import recipes
 from tests.conftest import Lidr, prompts, write_config, write_prompts
 from tests.support.hub import cached
+from tests.support.trained import pretend
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -152,6 +154,44 @@ def test_what_needs_more_memory_is_planned_with_more() -> None:
     assert total("full", "zero3", 8) < 80 << 30
 
 
+@pytest.mark.parametrize("task", ["instruction", "math"])
+@pytest.mark.parametrize("how", ["full", "lora", "qlora"])
+def test_what_is_made_and_how_it_is_trained_are_put_together_freely(how: str, task: str) -> None:
+    pairs, rows = compose("dpo", how, task), compose("sft", how, task)
+    factor = 1 if how == "full" else 10
+    assert pairs.global_batch == {"instruction": 16, "math": 64}[task]
+    assert pairs.settings["learning_rate"] == pytest.approx({"instruction": 5e-7, "math": 5e-6}[task] * factor)
+    assert (pairs.settings["stage"], pairs.settings["pref_ftx"], pairs.settings["num_train_epochs"]) == (
+        "dpo",
+        1.0,
+        1.0,
+    )
+    assert rows.global_batch == 128
+    assert rows.settings["learning_rate"] == pytest.approx(1e-5 * factor)
+    assert (rows.settings["stage"], rows.settings["num_train_epochs"]) == ("sft", 3.0)
+    assert not [key for key in rows.settings if key.startswith("pref_")]
+    for composed in (pairs, rows):
+        assert composed.settings["finetuning_type"] == ("full" if how == "full" else "lora")
+        assert ("quantization_bit" in composed.settings) == (how == "qlora")
+        assert not [key for key in composed.settings if key.isupper()]
+
+
+def test_the_plan_is_for_what_the_method_makes(tmp_path: Path) -> None:
+    def planned(method: str) -> Plan:
+        return lidr_plugin.plan(
+            lidr_plugin.load(write_config(tmp_path, model_name_or_path="Qwen/Qwen2-7B-Instruct", method=method)),
+            gpus="8x80",
+        )
+
+    pairs, rows = planned("imbalance"), planned("alignment")
+    ways = ["full ", "full zero2", "full zero3", "full zero3_offload", "lora ", "qlora "]
+    assert [f"{row.method} {row.sharding}" for row in pairs.rows] == ways
+    assert [f"{row.method} {row.sharding}" for row in rows.rows] == ways
+    assert all(row.memory.reference for row in pairs.rows if row.sharding in ("zero2", "zero3"))
+    assert not any(row.memory.reference for row in rows.rows)
+    assert {row.settings["stage"] for row in rows.rows} == {"sft"}
+
+
 def test_plan_shows_what_fits_without_weights(tmp_path: Path, lidr: Lidr) -> None:
     config = write_config(tmp_path, model_name_or_path="Qwen/Qwen2-7B-Instruct")
     done = lidr("plan", config, "--gpus", "1x24")
@@ -221,16 +261,6 @@ def test_training_without_a_dataset_or_an_environment_says_which_command_comes_f
 def built(tmp_path: Path) -> dict[str, str]:
     """A run with a dataset, and an environment whose LLaMA-Factory does nothing."""
     return pretend(tmp_path, tmp_path)
-
-
-def pretend(folder: Path, home: Path) -> dict[str, str]:
-    bin_ = home / "envs/train/bin"
-    bin_.mkdir(parents=True)
-    for name in ("python", "llamafactory-cli"):
-        (bin_ / name).touch(0o755)
-    (folder / "run/data").mkdir(parents=True)
-    (folder / "run/data/demo.jsonl").write_text("{}\n")
-    return {"LIDR_HOME": str(home), "CUDA_VISIBLE_DEVICES": ""}
 
 
 @pytest.mark.parametrize("name", ["zero3", "own/stage3.json"])

@@ -100,8 +100,8 @@ class JudgeModel:
     def __init__(self, config: Config) -> None:
         assert config.eval.judge is not None
         wanted = config.eval.judge
-        # A verdict that failed must not count as one that could not be read: no request may fail.
         purpose = Purpose("eval.judge", wanted.max_tokens, "judge.log", _TOP_LOGPROBS)
+        # A verdict that failed must not count as one that could not be read: no request may fail.
         self._model = other_model(config, wanted, purpose)._replace(max_failures=0)
         # Greedy and without a penalty: the likeliest letter is wanted; the seed only has to be the same each time.
         greedy = {"temperature": 0.0, "top_p": 1.0, "repetition_penalty": 1.0}
@@ -116,7 +116,7 @@ class JudgeModel:
         answers = iter(asyncio.run(ask(store, self._model, requests, "judge", budget=self.budget)))
         verdicts: list[Verdict | None] = []
         for contest in contests:
-            if not self.both_orders(contest):
+            if contest.challenger == contest.opponent:
                 verdicts.append(Verdict(contest.id, same=True))
                 continue
             first, second = next(answers), next(answers)

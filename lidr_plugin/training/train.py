@@ -228,7 +228,7 @@ def _run_llamafactory(training: _Training, say: Say) -> TrainResult:
     each = f"{settings['per_device_train_batch_size']} x {settings['gradient_accumulation_steps']} accumulated"
     say(
         f"{training.config.train.method}: {each} x {launch.world} processes = {launch.rows_a_step(settings)} rows a step; "
-        f"{'policy and reference' if settings['stage'] == 'dpo' else 'from'}: {settings['model_name_or_path']}"
+        f"{'policy and reference' if settings['stage'] == 'dpo' else 'model'}: {settings['model_name_or_path']}"
     )
     env = launch.environment(settings)
     loss = run_training(run, run.train_yaml, run.train_log, python=training.python, env=env)

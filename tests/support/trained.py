@@ -126,3 +126,14 @@ def state(run: Path) -> dict[str, Any]:
 def environment() -> dict[str, str]:
     """For a child that is no lidr."""
     return {**os.environ, **QUICK}
+
+
+def pretend(folder: Path, lidr_home: Path) -> dict[str, str]:
+    """A run with a dataset, and an environment whose LLaMA-Factory does nothing: for what is told before it is started."""
+    bin_ = lidr_home / "envs/train/bin"
+    bin_.mkdir(parents=True)
+    for name in ("python", "llamafactory-cli"):
+        (bin_ / name).touch(0o755)
+    (folder / "run/data").mkdir(parents=True)
+    (folder / "run/data/demo.jsonl").write_text("{}\n")
+    return {"LIDR_HOME": str(lidr_home), "CUDA_VISIBLE_DEVICES": ""}

@@ -87,7 +87,7 @@ class Mgsm:
     name: ClassVar[str] = "mgsm"
     heads: ClassVar[Mapping[str, str]] = {
         "accuracy": "accuracy",
-        "accuracy_in_language": "accuracy in language",
+        "accuracy_in_language": "accuracy in its language",
         "off_target": "off target",
         "cut": "cut",
     }

@@ -103,7 +103,7 @@ class Checker:
         for row in rows:
             if wrong := self.difference(stripped(row), self.template):
                 mismatch = {
-                    "row": row.get("id", ""),
+                    "row": str(row.get("id", "")),
                     "part": wrong.part,
                     "position": wrong.position,
                     "template": around(self.tokenizer, wrong.trained, wrong.position),

@@ -24,7 +24,7 @@ BESIDE_WEIGHTS = ("*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken", "*.py")
 def folder_of(settings: dict[str, Any]) -> Path:
     """The base model's directory, from the Hub's cache if need be."""
     name = settings["model_name_or_path"]
-    return Path(name) if Path(name).is_dir() else Path(snapshot_download(name, revision=settings["model_revision"]))
+    return Path(name) if Path(name).is_dir() else Path(snapshot_download(name, revision=settings.get("model_revision")))
 
 
 def load(folder: Path, dtype: torch.dtype | str, *, trust: bool) -> Any:
