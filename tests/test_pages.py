@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import re
 from pathlib import Path
@@ -276,6 +277,26 @@ def test_the_page_of_rounds_fits_a_screen_and_a_phone_and_its_tables_sort(rounds
     assert found["figures"] == plots + lengths + curves
     judged, rows = 2 * 4, 2 * 4
     assert found["bars"] == pytest.approx([1.0] * (judged + rows), abs=0.01), "what is in a bar fills it"
+
+
+def test_a_training_under_way_has_the_curves_of_its_last_checkpoint(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    settings = {"stage": "sft", "finetuning_type": "full", "model_name_or_path": "old", "dataset": "demo"}
+    write_json(run.train_json, {"status": "begun", "training": settings})
+    for last in (2, 10):
+        log = [{"step": step, "loss": 2.0 - step / 10} for step in range(1, last)] + [{"step": last, "loss": math.nan}]
+        path = run.checkpoint / f"checkpoint-{last}/trainer_state.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps({"log_history": log}))
+    write_page(run)
+    found = json.loads(run.report_json.read_text())["rounds"][0]["training"]
+    assert [point["step"] for point in found["curve"]] == list(range(1, 11))
+    text = run.report_html.read_text()
+    assert "not finished: begun" in text
+    assert "at the end nan" in text, "a loss that is no number is not passed over"
+    assert len(re.findall(r'<polyline points="([^"]*)"', text)) == 1
+    assert "nan" not in re.findall(r'<polyline points="([^"]*)"', text)[0]
+    assert "reward accuracy" not in text
 
 
 def test_a_run_that_was_only_built_has_a_page_too(rounds: Path, tmp_path: Path, lidr: Lidr) -> None:
