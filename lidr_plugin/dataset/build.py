@@ -57,7 +57,7 @@ def build(ready: Prepared, store: Store, meter: Meter) -> Counts:
 
 async def _run(ready: Prepared, client: Client, emit: Callable[[Outcome], None], show: Callable[[], None]) -> None:
     steps = (ready.method.steps(prompt, ready.ask) for prompt in ready.prompts)
-    concurrency = sum(model.concurrency for model in {id(model): model for model in ready.roles.values()}.values())
+    concurrency = sum(model.concurrency for model in ready.models.values())
     try:
         async with kept_up(show):
             await run(steps, client, emit, concurrency)
