@@ -18,9 +18,10 @@ def build_pairs(
         bool, typer.Option("--dry-run", help="Check everything, show what would be sent, and send and write nothing.")
     ] = False,
 ) -> None:
-    """Make LLaMA-Factory preference pairs: responses, self-translations, filters, dataset, report.
+    """Make preference pairs in LLaMA-Factory's format.
 
-    Every completion is stored the moment it arrives. Interrupted or killed, the same command goes on from there.
+    Responses, self-translations, filters, dataset, report. Every completion is stored the moment it arrives.
+    Interrupted or killed, the same command goes on from there.
     """
     import lidr_plugin
 

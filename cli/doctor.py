@@ -10,7 +10,10 @@ def doctor(
     config: Annotated[Path | None, typer.Argument(help="Also check this configuration.")] = None,
     overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Overrides.")] = None,
 ) -> None:
-    """Check interpreters, environments, versions, GPUs and, given a configuration, what its run needs."""
+    """Check environments, versions, GPUs and a configuration.
+
+    Each finding comes with its fix. Given a configuration, also what its run needs.
+    """
     from lidr_plugin.config.file import load
     from lidr_plugin.doctor import check_config, check_machine
 

@@ -20,7 +20,10 @@ def create(
         bool | None, typer.Option("--gpu/--cpu", help="For which kind of machine; without it, as found.")
     ] = None,
 ) -> None:
-    """Make the pinned environment of a stage under ~/.lidr/envs (or $LIDR_HOME/envs). Made before, it does nothing."""
+    """Make the pinned environment of a stage.
+
+    The stages cannot share one. It is made under ~/.lidr/envs (or $LIDR_HOME/envs); made before, nothing is done.
+    """
     from lidr_plugin.machine import environments
     from lidr_plugin.machine.gpus import has_gpu
 
@@ -36,4 +39,4 @@ def register(app: typer.Typer) -> None:
 
 
 def _group() -> None:
-    """The pinned environments of the stages, which cannot share one."""
+    """Make the pinned environments of the stages."""

@@ -33,9 +33,10 @@ def evaluate(
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Overrides: eval.limit=50")
     ] = None,
 ) -> None:
-    """MGSM, language fidelity and a judge's verdicts on one model or several, with 95 % intervals, and an export for alpaca_eval.
+    """Measure models: MGSM, language fidelity, a judge's verdicts.
 
-    All answers go through the run's store: interrupted, the same command goes on, and nothing is asked twice.
+    One model or several, with 95 % intervals, and an export for alpaca_eval. All answers go through the run's store:
+    interrupted, the same command goes on, and nothing is asked twice.
     """
     from rich.console import Console
 

@@ -9,7 +9,10 @@ import typer
 def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to write; made if absent.")] = Path(),
 ) -> None:
-    """Write a commented lidr.yaml and sample prompts. Existing files are left alone."""
+    """Write a commented lidr.yaml and sample prompts.
+
+    Existing files are left alone.
+    """
     from importlib import resources
 
     from lidr_plugin import files

@@ -21,10 +21,11 @@ def iterate(
     until: Annotated[Until, typer.Option("--until", help="Stop every round after this stage.")] = Until.eval,
     number: Annotated[int | None, typer.Option("--round", min=1, help="This round alone.")] = None,
 ) -> None:
-    """Build, train and evaluate, round after round, each with new prompts and the last round's model.
+    """Build, train and evaluate, round after round.
 
-    Every stage is a process of its own. Interrupted or killed, the same command goes on; what is finished is not repeated.
-    A model that repeats itself, does not end or leaves its language stops the loop before it makes data.
+    Each round has new prompts and the last round's model; every stage is a process of its own. Interrupted or killed,
+    the same command goes on; what is finished is not repeated. A model that repeats itself, does not end or leaves its
+    language stops the loop before it makes data.
     """
     import lidr_plugin
 

@@ -20,9 +20,10 @@ app = typer.Typer(
     epilog="Begin: lidr init, then lidr build-pairs lidr.yaml --dry-run",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # Rich takes as long to import as all the rest of `lidr --help`
     add_completion=False,
 )
-env_app = typer.Typer(help="The pinned environments of the stages, which cannot share one.", no_args_is_help=True)
+env_app = typer.Typer(help="Make the pinned environments of the stages.", no_args_is_help=True)
 store_app = typer.Typer(help="Verify, export and import a run's completions.", no_args_is_help=True)
 
 recipes_app = typer.Typer(help="Find and copy the shipped LLaMA-Factory recipes.", no_args_is_help=True)

@@ -14,7 +14,10 @@ def plan(
         typer.Option("--gpus", help="So many GPUs with so many GB each, as 8x80. Default: those found here."),
     ] = None,
 ) -> None:
-    """Memory, batch, steps, time and disk of each training method on the given GPUs, from the model's config alone."""
+    """Estimate memory, steps, time and disk of every training.
+
+    Each training method on the given GPUs, from the model's config alone.
+    """
     from rich.console import Console
     from rich.table import Table
 

@@ -21,10 +21,11 @@ def probe(
     ] = None,
     sample: Annotated[int, typer.Option("--sample", min=1, help="So many prompts, evenly spread.")] = 64,
 ) -> None:
-    """The reward signal before any training: how much better one language is, and what a round could learn from it.
+    """Measure the reward signal before any training.
 
-    Answers, their translations and a way back, by language; with eval.judge also its verdicts on chosen against rejected and a
-    grade. All answers are kept: build-pairs finds them in the store.
+    How much better one language is, and what a round could learn from it: answers, their translations and a way back,
+    by language; with eval.judge also its verdicts on chosen against rejected and a grade. All answers are kept:
+    build-pairs finds them in the store.
     """
     from rich.console import Console
 

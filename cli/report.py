@@ -9,9 +9,10 @@ import typer
 def report(
     run_dir: Annotated[Path, typer.Argument(help="The output_dir of a run, or of `lidr iterate`.")],
 ) -> None:
-    """Render a run's page again: report.html, report.md and report.json, from whatever the run has.
+    """Render a run's page again, from whatever the run has.
 
-    After build-pairs it shows the pairs, after train the curves too, after eval the results; each of them renders it itself.
+    report.html, report.md and report.json. After build-pairs it shows the pairs, after train the curves too, after eval
+    the results; each of them renders it itself.
     """
     import lidr_plugin
 

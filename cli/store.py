@@ -10,7 +10,7 @@ RunArgument = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The run's 
 
 
 def verify(run_dir: RunArgument) -> None:
-    """Check the store: the file itself, and every completion against its request."""
+    """Check the file, and every completion against its request."""
     from lidr_plugin.completions.store import Store
     from lidr_plugin.errors import StoreError
     from lidr_plugin.run_directory import RunDirectory
@@ -28,7 +28,10 @@ def export(
     run_dir: RunArgument,
     target: Annotated[Path, typer.Argument(metavar="FILE", help="JSONL, one completion a line.")],
 ) -> None:
-    """Write all completions with their requests as JSON lines, ordered by key; of a damaged store what can be read."""
+    """Write all completions with their requests as JSON lines.
+
+    Ordered by key; of a damaged store what can be read.
+    """
     from lidr_plugin.completions.store import Store
     from lidr_plugin.completions.store import export as library
     from lidr_plugin.errors import RunError, StoreError
@@ -64,7 +67,10 @@ def import_(
     run_dir: RunArgument,
     source: Annotated[Path, typer.Argument(metavar="FILE", help="What `lidr store export` wrote.", exists=True)],
 ) -> None:
-    """Add exported completions to a run's store; those that are there stay as they are."""
+    """Add exported completions to a run's store.
+
+    Those that are there stay as they are.
+    """
     from lidr_plugin.completions.store import Store, read_entries
     from lidr_plugin.run_directory import RunDirectory
 

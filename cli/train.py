@@ -18,9 +18,10 @@ def train(
         bool, typer.Option("--dry-run", help="Check everything, show the recipe, and train and write nothing.")
     ] = False,
 ) -> None:
-    """Train on what build-pairs made, through llamafactory-cli; merge the adapter; verify the result.
+    """Train on what build-pairs made, through llamafactory-cli.
 
-    Interrupted or killed, the same command goes on from the last checkpoint. A finished training is not repeated.
+    The adapter is merged and the result verified. Interrupted or killed, the same command goes on from the last
+    checkpoint. A finished training is not repeated.
     """
     import lidr_plugin
     from lidr_plugin.config.file import load
