@@ -12,6 +12,8 @@ import typer
 
 from lidr_plugin import __version__
 from lidr_plugin.errors import LidrError
+from lidr_plugin.errors.redaction import redacted
+from lidr_plugin.errors.terminal import plain
 
 app = typer.Typer(
     name="lidr",
@@ -61,8 +63,8 @@ def fail(message: str, hint: str, status: int) -> NoReturn:
 def _report_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """For what no one foresaw: a line for the user, and the traceback in a file."""
     with tempfile.NamedTemporaryFile("w", prefix="lidr-", suffix=".traceback", delete=False) as file:
-        traceback.print_exception(kind, error, trace, file=file)
-    print(f"error: this is a bug in lidr: {kind.__name__}: {error}", file=sys.stderr)
+        file.writelines(map(redacted, traceback.format_exception(kind, error, trace)))
+    print(f"error: this is a bug in lidr: {kind.__name__}: {plain(str(error))}", file=sys.stderr)
     print(f"  hint: please report it with {file.name}; what was finished is kept", file=sys.stderr)
 
 
