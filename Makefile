@@ -30,11 +30,13 @@ quickstart: .venv/.lidr
 endif
 
 # Format, lint, types, then every test; those that want an environment or a checkpoint which is not there say so and skip.
+# Those with a vLLM server come one after another: on a CPU a server takes both cores.
 test: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -m vllm
+	$(BIN)/python -m pytest -n 2 -m 'not vllm'
 
 docs: .venv/.dev
 	$(BIN)/python -m docs.generate

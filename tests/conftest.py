@@ -21,6 +21,11 @@ LANGUAGES = ("en", "de", "es", "fr")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What starts a training or a harness comes first: begun last, it would leave the other worker with nothing to do."""
+    items.sort(key=lambda item: not (item.get_closest_marker("train") or item.get_closest_marker("eval")))
+
+
 @pytest.fixture
 def shared() -> Path:
     """The folder with real data; tests that want it skip where it is absent."""
