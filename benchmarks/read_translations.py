@@ -2,8 +2,8 @@
 
     python -m benchmarks.read_translations
 
-Three corpora in tests/corpora: `translation_shapes` (answers in all the shapes that they come in, and the text that a person reads),
-`translation_prompts` (does the prompt ask for a translation?), `fidelity` (does a translation keep what it must?).
+Three corpora in tests/corpora: `translation_shapes` (answers in all the shapes that they come in, and the text that a person
+reads), `translation_prompts` (does the prompt ask for a translation?), `fidelity` (does a translation keep what it must?).
 Printed are right, missed and false, and every misreading.
 """
 

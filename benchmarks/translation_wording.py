@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from lidr_plugin import languages
 from lidr_plugin.completions.engines.openai import OpenAI
-from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
+from lidr_plugin.completions.requests import Chat, Completion, Sampling
 from lidr_plugin.methods.translation import PREFILL, TEMPLATE, parse_translation, translation_request
 from lidr_plugin.methods.translation_prompts import asks_for_translation
 from lidr_plugin.text.chrf import chrf
