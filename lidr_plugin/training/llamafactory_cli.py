@@ -160,7 +160,7 @@ def _failure(run: RunDirectory, log_file: Path, start: int, status: int) -> RunE
     with log_file.open("rb") as file:
         file.seek(max(start, os.path.getsize(log_file) - _END))
         text = file.read().decode(errors="replace")
-    lines = [line for line in text.splitlines() if not re.search(r"\d+%\|", line)]  # progress bars left out
+    lines = [line for line in text.splitlines() if not re.search(r"\d%\|", line)]  # progress bars left out
     end = "\n".join(f"  {line}" for line in lines[-20:])
     cause = cause_of("\n".join(lines), status)
     why = f" (likely: {cause.what})" if cause else ""
