@@ -48,6 +48,10 @@ _REMARK = re.compile(
 """How a remark on the translation begins."""
 
 
+_KINDS = {"sentence": "sentence"}
+"""What a tag of this name is; any other is taken for the translation's."""
+
+
 class Translated(NamedTuple):
     """What an answer to a translation request holds.
 
@@ -127,15 +131,13 @@ def _until_end_token(text: str, source: str) -> tuple[str, bool]:
 
 def _between_tags(text: str, prefilled: bool) -> _Part:
     """The translation in a text in which every tag is the answer's: among its parts with words, the best by their tags."""
-    places, kinds = [0], [""]
-    ends = []
-    for tag in _TAG.finditer(text):
-        sort = "sentence" if tag["name"].lower() == "sentence" else "translated"
-        kinds.append(f"/{sort}" if tag["slash"] or tag["empty"] else sort)
-        ends.append(tag.start())
-        places.append(tag.end())
-    cuts = zip(places, [*ends, len(text)], kinds, [*kinds[1:], ""], strict=True)
-    parts = [(text[start:end], left, right) for start, end, left, right in cuts if _has_words(text[start:end])]
+    tags = [tag for tag in _TAG.finditer(text) if not _is_mention(text, tag)]
+    kinds = [
+        ("/" if tag["slash"] or tag["empty"] else "") + _KINDS.get(tag["name"].lower(), "translated") for tag in tags
+    ]
+    begins, ends = [0, *(tag.end() for tag in tags)], [*(tag.start() for tag in tags), len(text)]
+    cuts = zip(begins, ends, ["", *kinds], [*kinds, ""], strict=True)
+    parts = [(text[begin:end], left, right) for begin, end, left, right in cuts if _has_words(text[begin:end])]
     first = parts[0] if parts else ("", "", "")
     ranked = [
         *(part for part in [first] if prefilled and part[1] != "translated" and part[2] == "/translated"),
@@ -146,6 +148,15 @@ def _between_tags(text: str, prefilled: bool) -> _Part:
     ]
     best = ranked[0] if ranked else first
     return _Part(best[0], bool(ranked), bool(best[2]))
+
+
+def _is_mention(text: str, tag: re.Match[str]) -> bool:
+    """Whether an opening tag is named in a sentence: words before it in its line, and none up to the tag that follows."""
+    if tag["slash"] or tag["empty"]:
+        return False
+    following = _TAG.search(text, tag.end(), tag.end() + 80)
+    between = text[tag.end() : following.start()] if following else text[tag.end() :]
+    return bool(following) and not _has_words(between) and _has_words(text[: tag.start()].rpartition("\n")[2])
 
 
 def _among_own_tags(text: str, source: str) -> _Part:
