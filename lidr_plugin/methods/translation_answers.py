@@ -20,28 +20,27 @@ _HALF_CLOSE = re.compile(r"<[ \t]{0,3}(/?)[ \t]{0,3}([a-z]{0,10})\s{0,8}\Z", re.
 
 _END = re.compile(r"<\|\w{1,32}\|>|<｜[^<>｜]{1,40}｜>|</s>|<(?:end_of_turn|eos|EOT)>|\[/INST\]")
 """Tokens by which a model ends its turn, where a server gives them as text."""
-_BEGIN = re.compile(r"\s*(?:<s>|<bos>|<\|begin_of_text\|>|(?:<\|im_start\|>|<\|start_header_id\|>)assistant\S{0,20})")
-
-_TRANSLATION = (
-    r"(?:translat\w*|version|übersetz\w*|tradu[cçzit]\w*|перев[ое]д\w*|vertal\w*|tłumacz\w*|çevir\w*|terjemah\w*"
-    r"|[翻译译訳]{1,2}|번역|ترجم\w*)"
+_BEGIN = re.compile(
+    r"\A\s{0,9}(?:<s>|<bos>|<\|begin_of_text\|>|(?:<\|im_start\|>|<\|start_header_id\|>)assistant\S{0,20})"
 )
-_ANNOUNCED = re.compile(
-    rf"[^\n:：]{{0,100}}{_TRANSLATION}[^\n:：]{{0,60}}[:：][*_ \t]{{0,4}}(?:\n\s*|\Z)", re.IGNORECASE
+
+_TRANSLATION = re.compile(
+    r"translat|version|übersetz|tradu[cçzit]|перев[ое]д|vertal|tłumacz|çevir|terjemah|翻[译譯訳]|[译譯訳]文|번역|ترجم",
+    re.IGNORECASE,
 )
 _LABEL = re.compile(
-    r"[*_#\s]{0,6}(?:translat(?:ion|ed text)|übersetzung|traduction|traducción|tradução|traduzione|перевод|译文|翻译|翻訳|번역)"
+    r"\A[*_#\s]{0,6}(?:translat(?:ion|ed text)|übersetzung|traduction|traducción|tradução|traduzione|перевод|译文|翻译|翻訳|번역)"
     r"[*_ ]{0,3}[:：][*_\s]{0,6}",
     re.IGNORECASE,
 )
 _TALK = re.compile(
-    r"(?:sure|certainly|of course|sorry|i(?:'|’)m sorry|i am sorry|i can(?:not|'t|’t)?|as an ai|please (?:provide|send|share))\b"
+    r"\A(?:sure|certainly|of course|sorry|i(?:'|’)m sorry|i am sorry|i can(?:not|'t|’t)?|as an ai|please (?:provide|send|share))\b"
     r"[^\n]{0,200}?translat",
     re.IGNORECASE,
 )
 """What a model says to the user instead of translating."""
 _REMARK = re.compile(
-    r"[(*_#\s\[]{0,6}(?:(?:translator'?s? )?note|notes|explanation|translated text|this is (?:the|a) translation|i hope this"
+    r"\A[(*_#\s\[]{0,6}(?:(?:translator'?s? )?note|notes|explanation|translated text|this is (?:the|a) translation|i hope this"
     r"|let me know|please note|i (?:have )?(?:translated|used|kept))\b",
     re.IGNORECASE,
 )
@@ -84,7 +83,7 @@ def parse_translation(completion: Completion, source: str, *, thinking: bool) ->
     found = _among_own_tags(text, source) if _PLAIN_TAG.search(source) else _between_tags(text, completion.prefilled)
     inner = found.text if "<think" in source else without_thoughts(found.text, thinking=thinking)
     if not found.tagged:
-        if not completion.prefilled or (_ANNOUNCED.match(inner) and not _ANNOUNCED.match(source)) or _TALK.match(inner):
+        if not completion.prefilled or (_announcement(inner) and not _announcement(source)) or _TALK.match(inner):
             return Translated("", cut)
         inner = _without_remarks(inner, source)
     inner, half = _without_half_tag(inner, source)
@@ -115,7 +114,7 @@ def _is_plain(text: str) -> bool:
     """Without anything that may be a tag, a fence, an end token or a preamble."""
     head = text[:240].lstrip()
     return not (
-        "<" in text or "&lt;" in text or "```" in text or "[/" in text or _ANNOUNCED.match(head) or _LABEL.match(head)
+        "<" in text or "&lt;" in text or "```" in text or "[/" in text or _announcement(head) or _LABEL.match(head)
     )
 
 
@@ -161,8 +160,8 @@ def _is_mention(text: str, tag: re.Match[str]) -> bool:
 
 def _among_own_tags(text: str, source: str) -> _Part:
     """The translation of a text that has such tags itself; they come back escaped, as they were sent, or not."""
-    opening = re.match(r"\s*<translated>", text, re.IGNORECASE)
-    if opening and not re.match(r"\s*<translated>", source, re.IGNORECASE):
+    opening = re.match(r"\s{0,9}<translated>", text, re.IGNORECASE)
+    if opening and not re.match(r"\s{0,9}<translated>", source, re.IGNORECASE):
         text = text[opening.end() :]
     own, closings = source.lower().count(_CLOSE), [tag for tag in _PLAIN_TAG.finditer(text) if tag[0].lower() == _CLOSE]
     there = len(closings) + sum(tag[0].lower() == "&lt;/translated&gt;" for tag in _ESCAPED_TAG.finditer(text))
@@ -174,12 +173,22 @@ def _among_own_tags(text: str, source: str) -> _Part:
     return _Part(_ESCAPED_TAG.sub(r"<\1\2>", text), bool(opening) or closed, closed)
 
 
+def _announcement(text: str) -> int:
+    """The length of a first line that announces a translation: "Here is the German version:"; 0 if there is none."""
+    line = text[:170].partition("\n")[0]
+    announces = line.rstrip("*_ \t\r").endswith((":", "：")) and _TRANSLATION.search(line)
+    return len(line) if announces else 0
+
+
 def _undressed(text: str, source: str) -> str:
     """Without what models put around a translation: a line that announces it, a label, a code block."""
     text = text.strip()
-    for head in (_ANNOUNCED, _LABEL):
-        if (found := head.match(text)) and not head.match(source) and _has_words(text[found.end() :]):
-            text = text[found.end() :].strip()
+    announced = 0 if _announcement(source) else _announcement(text)
+    if _has_words(text[announced:]):
+        text = text[announced:].strip()
+    label = None if _LABEL.match(source) else _LABEL.match(text)
+    if label and _has_words(text[label.end() :]):
+        text = text[label.end() :].strip()
     if "```" not in source:
         text = re.sub(r"\A```\w{0,12}[ \t]*\n", "", text)
         text = text.removesuffix("```").rstrip()
@@ -189,9 +198,10 @@ def _undressed(text: str, source: str) -> str:
 def _without_remarks(text: str, source: str) -> str:
     """Without closing paragraphs that speak of the translation, where it has more paragraphs than the source."""
     paragraphs = re.split(r"(\n\s*\n)", text.strip())
-    kept = len(re.split(r"\n\s*\n", source.strip()))
-    for place in range(2 * kept, len(paragraphs), 2):
-        if _REMARK.match(paragraphs[place]) and not _REMARK.search(source):
+    own = re.split(r"\n\s*\n", source.strip())
+    remarked = any(map(_REMARK.match, own))
+    for place in range(2 * len(own), len(paragraphs), 2):
+        if _REMARK.match(paragraphs[place]) and not remarked:
             return "".join(paragraphs[:place]).rstrip()
     return text
 

@@ -2,7 +2,7 @@
 
 import re
 
-_OPENING = re.compile(r"\s*<think\b[^<>]{0,40}>", re.IGNORECASE)
+_OPENING = re.compile(r"\A\s{0,9}<think\b[^<>]{0,40}>", re.IGNORECASE)
 _CLOSING = re.compile(r"</think\s{0,8}>", re.IGNORECASE)
 _EITHER = re.compile(r"</?think\b[^<>]{0,40}>", re.IGNORECASE)
 _QUOTES = "`'\"“”„«»‘’‹›「」"
