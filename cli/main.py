@@ -7,6 +7,8 @@ from types import TracebackType
 from typing import NoReturn
 
 from lidr_plugin.errors import LidrError
+from lidr_plugin.errors.redaction import redacted
+from lidr_plugin.errors.terminal import plain
 from lidr_plugin.machine import interrupts
 
 
@@ -21,8 +23,8 @@ def fail(message: str, hint: str, status: int) -> NoReturn:
 def _report_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """For what no one foresaw: a line for the user, and the traceback in a file."""
     with tempfile.NamedTemporaryFile("w", prefix="lidr-", suffix=".traceback", delete=False) as file:
-        traceback.print_exception(kind, error, trace, file=file)
-    print(f"error: this is a bug in lidr: {kind.__name__}: {error}", file=sys.stderr)
+        file.writelines(map(redacted, traceback.format_exception(kind, error, trace)))
+    print(f"error: this is a bug in lidr: {kind.__name__}: {plain(str(error))}", file=sys.stderr)
     print(f"  hint: please report it with {file.name}; what was finished is kept", file=sys.stderr)
 
 

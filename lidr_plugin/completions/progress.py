@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from lidr_plugin.errors.terminal import one_line, plain
+
 _BINS = 120
 _LINE_EVERY = 30.0
 
@@ -65,8 +67,8 @@ class _Bar:
     """A live bar on a terminal; elsewhere nothing, so that a line can be printed now and then (`due`)."""
 
     def __init__(self, description: str, total: float | None, numbers: str, *columns: ProgressColumn) -> None:
-        shown = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), *columns)
-        numbers_column = TextColumn("{task.fields[numbers]}")
+        shown = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), *columns)
+        numbers_column = TextColumn("{task.fields[numbers]}", markup=False)
         self._progress = Progress(*shown, numbers_column, console=Console(stderr=True), transient=True)
         self._task = self._progress.add_task(description, total=total, numbers=numbers)
         self._live: Live | None = self._progress.live if sys.stderr.isatty() else None
@@ -101,7 +103,7 @@ class Display(_Bar):
     """
 
     def __init__(self, what: str, meter: Meter, prompts: int, requests: int) -> None:
-        self._what = what
+        self._what = what = one_line(what, 40)
         super().__init__(what, 1.0, "", TimeRemainingColumn())
         self._meter = meter
         self._prompts = prompts
@@ -156,12 +158,12 @@ class Steps(_Bar):
 
     def update(self, line: Mapping[str, Any]) -> None:
         """A line of LLaMA-Factory's `trainer_log.jsonl`."""
-        step, steps = line.get("current_steps", 0), line.get("total_steps", 0)
+        step, steps = (x if isinstance(x := line.get(f"{of}_steps"), int) else 0 for of in ("current", "total"))
         names = {"loss": "loss", "eval_loss": "held-out loss", "accuracy": "reward accuracy", "lr": "lr"}
-        numbers = [f"{name} {line[key]:.4g}" for key, name in names.items() if key in line]
+        numbers = [f"{name} {x:.4g}" for key, name in names.items() if isinstance(x := line.get(key), int | float)]
         numbers.append(f"{line.get('elapsed_time', '')} gone, {line.get('remaining_time', '')} left")
         text = f"step {step}/{steps}, " + ", ".join(numbers)
         if self._live:
-            self._progress.update(self._task, total=steps or None, completed=step, numbers=text)
+            self._progress.update(self._task, total=steps or None, completed=step, numbers=plain(text))
         elif self.due() or step == steps:
-            print(text, file=sys.stderr, flush=True)
+            print(plain(text), file=sys.stderr, flush=True)

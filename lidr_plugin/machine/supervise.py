@@ -26,6 +26,25 @@ def _in_child() -> None:
     _die_with_parent()
 
 
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    for other in _ENDING:
+        signal.signal(other, signal.SIG_IGN)
+    # Nothing may be waited for in here: this handler runs inside of `Popen.wait`, which holds the lock for that.
+    raise InterruptedError(number)
+
+
+def _end(child: "subprocess.Popen[bytes]", patience: float) -> None:
+    """Ends the whole group, first kindly."""
+    for kind in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(child.pid, kind)
+            child.wait(patience)
+        except ProcessLookupError:
+            break
+        except subprocess.TimeoutExpired:
+            continue
+
+
 def main(patience: float, command: list[str]) -> int:
     """The command's exit status; that of a command ended by a signal is 128 + its number, as in a shell.
 
@@ -36,27 +55,17 @@ def main(patience: float, command: list[str]) -> int:
     # Until there is a child that a signal could end.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     child = subprocess.Popen(command, start_new_session=True, preexec_fn=_in_child)  # noqa: PLW1509 (one thread)
-
-    def end(number: int, frame: FrameType | None) -> None:
-        for other in _ENDING:
-            signal.signal(other, signal.SIG_IGN)
-        for kind in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(child.pid, kind)
-                child.wait(patience)
-            except ProcessLookupError:
-                break
-            except subprocess.TimeoutExpired:
-                continue
-        sys.exit(128 + number)
-
-    for number in _ENDING:
-        signal.signal(number, end)
-    _die_with_parent()
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
-    if os.getppid() != parent:  # it died before it was watched
-        end(signal.SIGTERM, None)
-    status = child.wait()
+    try:
+        for number in _ENDING:
+            signal.signal(number, _interrupt)
+        _die_with_parent()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+        if os.getppid() != parent:  # it died before it was watched
+            raise InterruptedError(signal.SIGTERM)
+        status = child.wait()
+    except InterruptedError as interrupt:
+        _end(child, patience)
+        return 128 + int(interrupt.args[0])
     return status if status >= 0 else 128 - status
 
 
