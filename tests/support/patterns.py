@@ -62,7 +62,12 @@ def uses(path: Path, module: str) -> Iterator[Use]:
             patterns, flags = FROM_DATA[f"{place}: {source}"](), []
         for pattern in patterns:
             compiled = pattern if isinstance(pattern, re.Pattern) else re.compile(pattern, *flags)
-            yield Use(f"{place}:{call.lineno} {compiled.pattern[:40]}", compiled, function in ANCHORED, BOUNDED.get(str(place)))
+            yield Use(
+                f"{place}:{call.lineno} {compiled.pattern[:40]}",
+                compiled,
+                function in ANCHORED,
+                BOUNDED.get(str(place)),
+            )
 
 
 def _of_re(function: ast.expr) -> bool:
