@@ -76,6 +76,7 @@ def _aside() -> tuple[re.Pattern[str], ...]:
             r"\([^()\n]{0,300}\)",
             r"^[ *_>#-]{0,6}" + pattern("check") + r"[^\n]*",
             r"^[ *_>-]{0,6}\(?\d{1,3}[.):、]\s?(?=\D)(?=\S)",
+            r"^[ ]?---+[ ]?$[\s\S]*\Z",
             r"\[\d+(?:[,-]\s?\d+)*\]",
             r"(?<![#\d])#\d+",
         )
@@ -90,6 +91,8 @@ def _minor() -> tuple[re.Pattern[str], ...]:
         for text in (
             rf"{pattern('year')}\s(?P<n>{_YEAR})(?![\d.,]*\d)",
             rf"(?P<n>{_YEAR})\s(?:году|год|року)",
+            rf"\d\s?(?:[^\W\d_]{{1,12}}\s)?(?:out of|of the|von|sur|из|จาก|dari)\s(?P<n>{_NUMBER})",
+            r"\b(?:or|oder|ou|o|или)\s(?:about\s|approximately\s|roughly\s|etwa\s|environ\s)?(?P<n>\d[\d.,]{0,6})\s?%",
             r"(?<!\d)(?P<n>\d{1,6})(?:st|nd|rd|th|ème|º|ª)(?![^\W\d_])",
             rf"{pattern('after')}\s(?:the\s|los\s|las\s|les\s)?(?P<n>{_NUMBER})\s(?:{time})",
         )

@@ -11,7 +11,9 @@ _SPACES = re.compile("[\u00a0\u2000-\u200a\u202f\u205f]+")
 _INVISIBLE = re.compile("[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]+")
 _SUPERSCRIPT = re.compile("[⁺⁻⁰¹²³⁴-⁹]+")
 _SUPERSCRIPTS = str.maketrans("⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+-0123456789")
-_SAME = str.maketrans({"−": "-", "‐": "-", "‑": "-", "﹣": "-", "’": "'", "ʼ": "'", "′": "'", "⁄": "/", "∕": "/", "：": ":", "∶": ":"})
+_SAME = str.maketrans(
+    {"−": "-", "‐": "-", "‑": "-", "﹣": "-", "’": "'", "ʼ": "'", "′": "'", "⁄": "/", "∕": "/", "：": ":", "∶": ":"}
+)
 _LATEX = (
     (re.compile(r"\\(?:left|right|displaystyle|textstyle|big|Big|limits|,\s*\\text(?=\{\}))(?![a-zA-Z])"), ""),
     (re.compile(r"\\[,!;: ]|(?<=\d)~(?=\d)"), THIN),
@@ -23,7 +25,7 @@ _LATEX = (
     (re.compile(r"(?<=\d)\s?\\[dtc]?frac\s?\{([^{}]{1,60})\}\s?\{([^{}]{1,60})\}"), r" \1/\2"),
     (re.compile(r"\\[dtc]?frac\s?\{([^{}]{1,60})\}\s?\{([^{}]{1,60})\}"), r"\1/\2"),
     (re.compile(r"\^\{([^{}]{1,20})\}"), r"^\1"),
-    (re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mathit|mbox|boldsymbol|operatorname|underline)\s?\{([^{}]{0,200})\}"), r"\1"),
+    (re.compile(r"\\(?:text(?:bf|it)?|math(?:rm|bf|it)|mbox|boldsymbol|operatorname|underline)\s?\{([^{}]{0,200})\}"), r"\1"),
 )  # fmt: skip
 _SIGNS = re.compile(r"\\[\[\]()]|(?<!\\)\\\\|`")
 

@@ -21,7 +21,13 @@ UNITS = {
     **{"cent": ("money", 1), "coin": ("money", 100)},
 }
 """Kind of a unit and its size among those of the kind, by its name in the table."""
-_SYMBOLS = {"kg": ("grams", 1000), "g": ("grams", 1), "km": ("metres", 100_000), "m": ("metres", 100), "cm": ("metres", 1)} | {
+_SYMBOLS = {
+    "kg": ("grams", 1000),
+    "g": ("grams", 1),
+    "km": ("metres", 100_000),
+    "m": ("metres", 100),
+    "cm": ("metres", 1),
+} | {
     "角": ("money", 10),
     "毛": ("money", 10),
 }
@@ -48,7 +54,9 @@ def words(kind: str) -> tuple[str, ...]:
 
 def _runs_on(word: str) -> bool:
     """Whether a word's script has no spaces between words, or hangs further syllables on: Chinese, Japanese, Thai, Korean."""
-    return any("\u0e00" <= char <= "\u0eff" or "\u3040" <= char <= "\u9fff" or "\uac00" <= char <= "\ud7a3" for char in word)
+    return any(
+        "\u0e00" <= char <= "\u0eff" or "\u3040" <= char <= "\u9fff" or "\uac00" <= char <= "\ud7a3" for char in word
+    )
 
 
 @cache
@@ -76,7 +84,8 @@ def scales(language: str) -> dict[str, int]:
             common.setdefault(word, set()).add(power)
     shared = {word: min(powers) for word, powers in common.items() if len(powers) == 1 and len(word) > 3}
     english = _TABLE["en"]["scales"] if languages.base(language) not in _TABLE else {}
-    return shared | {"k": 3} | english | _TABLE.get(languages.base(language), {}).get("scales", {})
+    own: dict[str, int] = _TABLE.get(languages.base(language), {}).get("scales", {})
+    return shared | {"k": 3} | english | own
 
 
 @cache

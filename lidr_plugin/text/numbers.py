@@ -5,23 +5,28 @@ last "answer is" or "Answer:" (in any language), else the last sentence that say
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Sequence
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from lidr_plugin.text import spelled
-from lidr_plugin.text.asides import Marks, marks_of, between
+from lidr_plugin.text.asides import Marks, between, marks_of
+from lidr_plugin.text.compounds import compounds
 from lidr_plugin.text.formulae import last_box, plain
 from lidr_plugin.text.number_words import decimal_mark, language_of_answer_word, pattern
-from lidr_plugin.text.numerals import Numeral, read
+from lidr_plugin.text.numerals import Numeral, singles
 
 _MOST_CHARACTERS = 20_000
 """Of a longer answer the end is read; those of 4,096 tokens are seldom longer."""
 
+_MAY_BE, _ASIDE = ("", "minor"), ("aside",)
 _HASHES = re.compile(r"^#{4} ?(?=\S)(.*\d.*)$", re.MULTILINE)
 _ENDS = re.compile(r"[.!?](?=[\"')\]*$_]{0,4}(?:\s|\Z))|[。！？।;\n]")
-_OPERATOR = re.compile(r"\W{0,3}(?:[^\W\d_]{1,12}\.?\W{1,2})?\s?[+×x*·÷/]\s?[($€£¥₹]{0,2}\s?\Z|[\s)$]{0,2}[-–][\s($€£¥₹]{0,3}\Z")
+_OPERATOR = re.compile(
+    r"\W{0,3}(?:[^\W\d_]{1,12}\.?\W{1,2})?\s?[+×x*·÷/]\s?[($€£¥₹]{0,2}\s?\Z|[\s)$]{0,2}[-–][\s($€£¥₹]{0,3}\Z"
+)
 _EQUAL = re.compile(r"[=→⇒≈]")
 _TO_THE_POINT = re.compile(r"[\s*_:=~≈≃$€£¥₹%(+\"“”„«»'-]{0,6}(?:[^\W\d_]{1,8}[.$ ]{1,2}){0,2}[$€£¥₹(]?\Z")
 
@@ -65,9 +70,11 @@ class _Reader:
         self.cues = self._cues()
         own = next((code for cue in reversed(self.cues) if (code := language_of_answer_word(cue.word))), "")
         commas = bool(own) and decimal_mark(own) == "," and decimal_mark(language) != ","
-        self.numerals = _ranges(self.lower, read(self.text, language or own, commas=commas))
+        self.numerals = _ranges(self.lower, compounds(self.text, singles(self.text, language or own, commas=commas)))
         self.marks: Marks = marks_of(self.lower, self.numerals)
         self.sentences = self._sentences()
+        self.ends = [end for _, end in self.sentences]
+        self.starts = [numeral.start for numeral in self.numerals]
 
     def _sentences(self) -> list[tuple[int, int]]:
         """Their places; no number is divided."""
@@ -111,44 +118,46 @@ class _Reader:
         value = spelled.number(self.lower[start:end], whole=whole)
         return None if value is None else Numeral(start, end, (Fraction(value),))
 
-    def _within(self, start: int, end: int, marks: Iterable[str]) -> list[Numeral]:
-        wanted = set(marks)
-        return [
-            numeral
-            for numeral, mark in zip(self.numerals, self.marks.of, strict=True)
-            if start <= numeral.start and numeral.end <= end and mark in wanted
-        ]
+    def _within(self, start: int, end: int, marks: Collection[str]) -> list[Numeral]:
+        found = []
+        for place in range(bisect_left(self.starts, start), len(self.numerals)):
+            if (numeral := self.numerals[place]).start >= end:
+                break
+            if numeral.end <= end and self.marks.of[place] in marks:
+                found.append(numeral)
+        return found
+
+    def _parts(self, start: int, end: int) -> list[tuple[int, int]]:
+        """The sentences between two places, the first and the last as far as they lie there."""
+        first, last = bisect_right(self.ends, start), bisect_left(self.ends, end)
+        return [(max(start, a), min(end, b)) for a, b in self.sentences[first : last + 1] if b > start and a < end]
 
     def _announced(self, cue: _Cue, line: int) -> Numeral | None:
         """The number in the rest of a line that announces the answer."""
-        for kinds in (("", "minor"), ("aside",)):
-            for start, end in self.sentences:
-                start, end = max(start, cue.end), min(end, line)
-                if start < end and (numerals := self._within(start, end, kinds)):
-                    if not self._is_reasoning(start, end, line):
-                        return self._stated(numerals, start, end, first=start == cue.end)
-                    return self._concluded(start, len(self.text))
+        for kinds in _MAY_BE, _ASIDE:
+            for start, end in self._parts(cue.end, line):
+                if numerals := self._within(start, end, kinds):
+                    if self._is_reasoning(start, end, line):
+                        return self._concluded(start, len(self.text))
+                    return self._stated(numerals, start, end, first=start == cue.end)
         return None
 
     def _is_reasoning(self, start: int, end: int, line: int) -> bool:
         """Whether a line begins a calculation that further lines carry on, and is not the answer yet."""
-        numerals = self._within(start, end, ("", "minor"))
-        direct = bool(_TO_THE_POINT.fullmatch(self.text[start : numerals[0].start])) if numerals else False
-        calculates = bool(_EQUAL.search(self.text, start, end))
-        if direct and not calculates:
+        numerals = self._within(start, end, _MAY_BE)
+        direct = numerals and _TO_THE_POINT.fullmatch(self.text[start : numerals[0].start])
+        if direct and not _EQUAL.search(self.text, start, end):
             return False
-        for first, last in self.sentences:
-            if first >= line and self._within(first, last, ("",)):
-                if _EQUAL.search(self.text, first, last) or _conclusion().search(self.lower, first, last):
-                    return True
-        return False
+        return any(
+            self._within(a, b, ("",)) and (_EQUAL.search(self.text, a, b) or _conclusion().search(self.lower, a, b))
+            for a, b in self._parts(line, len(self.text))
+        )
 
     def _concluded(self, start: int, end: int) -> Numeral | None:
         """The last number that is said, asides left out unless there is nothing else."""
-        for kinds in (("", "minor"), ("aside",)):
-            for first, last in reversed(self.sentences):
-                first, last = max(start, first), min(end, last)
-                if first < last and (numerals := self._within(first, last, kinds)):
+        for kinds in _MAY_BE, _ASIDE:
+            for first, last in reversed(self._parts(start, end)):
+                if numerals := self._within(first, last, kinds):
                     return self._stated(numerals, first, last, first=False)
         return None
 
@@ -181,7 +190,10 @@ class _Reader:
         if self.text[numerals[0].end : numerals[0].end + 3].lstrip().startswith("=") and len(numerals) > 2:
             return False  # 18 = 9 × 2
         return bool(
-            _OPERATOR.search(gap) or _EQUAL.search(tail) or re.fullmatch(r"[\s,;]{1,3}", gap) or _goes_on_words().search(tail)
+            _OPERATOR.search(gap)
+            or _EQUAL.search(tail)
+            or re.fullmatch(r"[\s,;]{1,3}", gap)
+            or _goes_on_words().search(tail)
         )
 
     def _result(self, numerals: Sequence[Numeral]) -> Numeral:
@@ -240,9 +252,15 @@ def _goes_on_words() -> re.Pattern[str]:
     return re.compile(rf"{pattern('so')}|{pattern('stands')}")
 
 
-def expected_number(final_answer: str) -> set[Fraction]:
+_PLAIN = re.compile(r"-?\d{1,18}(?:\.\d{1,18})?")
+
+
+@lru_cache(maxsize=4096)
+def expected_number(final_answer: str) -> frozenset[Fraction]:
     """The right answer as the data has it, as English writes numbers (`1,000` is `1000.0`); empty if it cannot be read."""
-    return final_numbers(final_answer, "en")
+    if _PLAIN.fullmatch(final_answer):
+        return frozenset([Fraction(final_answer)])
+    return frozenset(final_numbers(final_answer, "en"))
 
 
 def is_correct(text: str, final_answer: str, language: str = "") -> bool:
