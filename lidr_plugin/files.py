@@ -4,7 +4,7 @@ import io
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,7 +20,8 @@ def dump_line(value: Any) -> bytes:
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Opens a file that takes the place of `path` when the block ends well, and leaves no trace when it does not.
 
-    The new content is flushed to the disk before the rename, so a crash leaves the old file or the new one.
+    The new content is flushed to the disk before the rename, so a crash leaves the old file or the new one. An `OSError`
+    names `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not `tempfile`: its files are for their owner alone, and a umask cannot be asked for without being changed.
@@ -31,8 +32,11 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename in (None, str(part)):
+            error.filename = str(path)  # of a full disk the system names no file
+        with suppress(OSError):
+            part.unlink()
         raise
 
 

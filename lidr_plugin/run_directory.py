@@ -123,7 +123,7 @@ class RunDirectory:
     def nearest(self) -> Path:
         """The run's directory, or what there is of its path."""
         place = self.path.absolute()
-        while not place.exists():
+        while not os.path.exists(place):
             place = place.parent
         return place
 
@@ -153,12 +153,12 @@ class RunDirectory:
             self.path.mkdir(parents=True, exist_ok=True)
             handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
-            raise RunError(f"{error.filename}: {error.strerror}", "set another output_dir") from None
+            raise RunError.of(error, self.path, "set another output_dir") from None
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                pid = os.read(handle, 32).decode().strip() or "unknown"
+                pid = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
                 raise RunError(
                     f"{self.path}: another lidr is at work there (pid {pid})", "wait for it, or set another output_dir"
                 ) from None
@@ -182,5 +182,4 @@ class RunDirectory:
             except KeyboardInterrupt:
                 raise Interrupted("interrupted", kept) from None
             except OSError as error:
-                hint = f"is the disk full, or not yours? {kept}"
-                raise RunError(f"{error.filename or self.path}: {error.strerror}", hint) from None
+                raise RunError.of(error, self.path, kept) from None

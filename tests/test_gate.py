@@ -60,7 +60,7 @@ def test_the_gate_reads_what_lidr_eval_wrote(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"{", "damaged: Invalid JSON"),
+        (b"{", "not valid JSON"),
         (b'{"results": {"M0": {}}}', "M1 is missing"),
         (b'{"results": {"M0": {}, "M1": {"prompts": {"de": {}}}}}', "damaged at results.M1.prompts.de.degenerate"),
         (

@@ -8,7 +8,8 @@ from pydantic import TypeAdapter
 
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.intervals import Share
-from lidr_plugin.evaluation.results import ANEW, read
+from lidr_plugin.evaluation.results import ANEW
+from lidr_plugin.machine.inputs import read_record
 
 _LIMITS = {
     "degenerate": (0.10, "of its answers repeat themselves without end"),
@@ -72,7 +73,7 @@ def problems_in(path: Path, before: str, after: str) -> list[str]:
     Raises:
         InputError: the file is damaged, or lacks what is to be compared.
     """
-    found = read(TypeAdapter(_File), path, ANEW.format("eval")).results
+    found = read_record(TypeAdapter(_File), path, ANEW.format("eval")).results
     old, new = (found.get(label, _Model()).prompts for label in (before, after))
     if lacking := set(new) - set(old) or {before, after} - set(found):
         raise InputError(f"{path}: {', '.join(sorted(lacking))} is missing", ANEW.format("eval"))
