@@ -14,6 +14,8 @@ from lidr_cli.output import Output
 
 from lidr_plugin import __version__
 from lidr_plugin.errors import LidrError, RunError
+from lidr_plugin.errors.redaction import redacted
+from lidr_plugin.errors.terminal import plain
 
 app = typer.Typer(
     name="lidr",
@@ -62,16 +64,17 @@ def fail(message: str, hint: str, status: int) -> int:
 
 def _report_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """For what no one foresaw: a line for the user, and the traceback in a file."""
-    found = "; ".join(f"{type(leaf).__name__}: {leaf}" for leaf in _leaves(error))
+    found = "; ".join(f"{type(leaf).__name__}: {plain(str(leaf))}" for leaf in _leaves(error))
     print(f"error: this is a bug in lidr: {found}", file=sys.stderr)
+    lines = list(map(redacted, traceback.format_exception(kind, error, trace)))
     try:
         with tempfile.NamedTemporaryFile(
             "w", prefix="lidr-", suffix=".traceback", delete=False, encoding="utf-8", errors="replace"
         ) as file:
-            traceback.print_exception(kind, error, trace, file=file)
+            file.writelines(lines)
         print(f"  hint: please report it with {file.name}; what was finished is kept", file=sys.stderr)
     except OSError:  # no room for it: better here than nowhere
-        traceback.print_exception(kind, error, trace, file=sys.stderr)
+        print("".join(lines), file=sys.stderr)
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

@@ -75,5 +75,6 @@ def test_a_gate_that_cannot_read_its_input_lets_nothing_through(content: bytes, 
     file.write_bytes(content)
     with pytest.raises(InputError) as caught:
         gate.problems_in(file, "M0", "M1")
-    assert caught.value.message.startswith(f"{file}: {says}")
+    assert str(file) in caught.value.message
+    assert says in caught.value.message
     assert "`lidr eval` writes it anew" in caught.value.hint
