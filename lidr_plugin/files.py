@@ -1,6 +1,7 @@
 """Files that appear whole or not at all."""
 
 import io
+import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping
@@ -62,6 +63,8 @@ def yaml_of(values: Mapping[str, Any]) -> str:
     # ruamel.yaml declares it as None, which means that keys are sorted.
     writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     writer.width = 120
+    # YAML 1.1 takes these for line breaks, also within quotes, where they stand unescaped.
+    writer.allow_unicode = not any(c in json.dumps(values, ensure_ascii=False) for c in "\x85\u2028\u2029")
     writer.dump(dict(values), text)
     return text.getvalue().removeprefix("%YAML 1.1\n---\n")
 

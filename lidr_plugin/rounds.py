@@ -53,8 +53,10 @@ def iterate(config: Config, *, until: str, only: int | None, say: Callable[[str]
     """
     top = RunDirectory.of(config.output_dir, config.store)
     _check_rounds(config)
-    if until == "eval" and not config.eval.prompts:
-        say("no gate: eval.prompts names no held-out prompts on which a round's model is compared with the one before")
+    if until == "eval" and not _is_measured(config):
+        say(
+            "no gate: none of eval.prompts, eval.mgsm and eval.skills says on what a round's model is compared with the one before"
+        )
     if only and only > 1 and not (before := top.round(only - 1).model).exists():
         raise InputError(
             f"round {only} starts from {before}, which is not there", "leave --round out, or do the one before first"
@@ -119,12 +121,17 @@ def _stages(config: Config, top: RunDirectory, *, until: str, only: int | None) 
         }
         for name in names:
             if name == "eval":
-                if not (config.eval.mgsm or config.eval.prompts or config.eval.lm_eval):
+                if not (_is_measured(config) or config.eval.lm_eval):
                     continue
                 # The round's model beside the one that it came from.
                 models = {f"M{x}": _model(config, top, x) for x in (number - 1, number)}
                 changes["eval"] = config.eval.model_copy(update={"models": models})
             yield Stage(number, name, config.model_copy(update=changes))
+
+
+def _is_measured(config: Config) -> bool:
+    """Whether a round's model is asked anything that the gate can compare."""
+    return bool(config.eval.prompts or config.eval.mgsm or config.eval.skills)
 
 
 def _model(config: Config, top: RunDirectory, number: int) -> str:
@@ -200,5 +207,6 @@ def _gate(top: RunDirectory, number: int) -> None:
         listed = "\n".join(f"  {line}" for line in found)
         raise RunError(
             f"round {number}: its model is not fit to make data:\n{listed}",
-            "a lower train.learning_rate, fewer epochs or stricter filters; then remove the round's folder and go on",
+            "train more gently (a lower train.learning_rate, fewer epochs), filter more strictly, or put prompts of the "
+            "skill that is lost among the round's; then remove the round's folder and go on",
         )
