@@ -1,6 +1,5 @@
 """Rounds of build, train and evaluate, each stage a process of its own: the whole of `lidr iterate`, as one call."""
 
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,7 +15,8 @@ from lidr_plugin.errors import InputError, Interrupted, RunError
 from lidr_plugin.evaluation import gate
 from lidr_plugin.evaluation.intervals import percent
 from lidr_plugin.evaluation.results import read_probe, read_results
-from lidr_plugin.machine.children import guarded
+from lidr_plugin.machine import interrupts
+from lidr_plugin.machine.children import running
 from lidr_plugin.machine.inputs import is_there, read_record
 from lidr_plugin.pages import write_page
 from lidr_plugin.run_directory import RunDirectory
@@ -25,6 +25,8 @@ STAGES = ("build", "probe", "train", "eval")
 _COMMANDS = {"build": "build-pairs", "probe": "probe", "train": "train", "eval": "eval"}
 _PATIENCE = 30.0
 """Seconds for a stage of a killed loop to end."""
+_STAGE_PATIENCE = 60.0
+"""Seconds for an interrupted stage to end: longer than what it starts itself is given, a server or a training."""
 
 
 class Stage(NamedTuple):
@@ -170,13 +172,13 @@ def _run(top: RunDirectory, stage: Stage) -> None:
     files.write_json(file, resolved(stage.config))
     code = "from lidr_cli.main import main; main()"
     command = [sys.executable, "-c", code, _COMMANDS[stage.name], str(file)]
-    child = subprocess.Popen(guarded(command), start_new_session=True)
     try:
-        status = child.wait()
+        with running(command, patience=_STAGE_PATIENCE) as child:
+            status = child.wait()
     except KeyboardInterrupt:
-        child.terminate()
-        child.wait()
-        raise Interrupted("interrupted", "the same command goes on from the stage that was under way") from None
+        status = interrupts.STATUS
+    if status == interrupts.STATUS:
+        raise Interrupted("interrupted", "the same command goes on from the stage that was under way")
     if status:
         error = InputError if status == 2 else RunError
         raise error(f"round {stage.round}: {stage.name} ended with status {status}", "mended, the same command goes on")

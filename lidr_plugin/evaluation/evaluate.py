@@ -1,6 +1,5 @@
 """Measures one model or several side by side: the whole of `lidr eval`, as one call."""
 
-import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -22,6 +21,7 @@ from lidr_plugin.evaluation.intervals import grouped, summary
 from lidr_plugin.evaluation.judge import Contest, JudgeModel, Verdicts, warning
 from lidr_plugin.evaluation.lm_eval import Harness
 from lidr_plugin.evaluation.results import Changes, HeadToHead, ModelResults, Results, plain
+from lidr_plugin.machine import interrupts
 from lidr_plugin.methods.base import Text
 from lidr_plugin.methods.responses import turns_of
 from lidr_plugin.methods.translation import sampling_of
@@ -106,7 +106,7 @@ class _Evaluation:
             for exam in self._exams
             for x in exam.questions
         ]
-        found = asyncio.run(ask(store, model, requests, label)) if requests else []
+        found = interrupts.run(ask(store, model, requests, label)) if requests else []
         return [
             Text(without_thoughts(answer.text, thinking=drawn.thinking), cut=answer.finish_reason == "length")
             for answer in found
