@@ -7,6 +7,7 @@ from functools import cache
 
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
+from lidr_plugin.machine.inputs import read_text
 from lidr_plugin.methods import translation_words
 from lidr_plugin.prompts.prompt import Prompt
 
@@ -50,7 +51,7 @@ class TranslationPrompts:
             return cls(config.translation_prompts, lambda prompt: asks_for_translation(prompt.texts[dominant].joined))
         path = config.folder / config.translation_prompt_ids
         try:
-            ids = frozenset(map(str.strip, path.read_text(encoding="utf-8-sig").split("\n")))
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"translation_prompt_ids: {path}: {error}") from None
+            ids = frozenset(map(str.strip, read_text(path).split("\n")))
+        except InputError as error:
+            raise InputError(f"translation_prompt_ids: {error.message}", error.hint) from None
         return cls(config.translation_prompts, lambda prompt: prompt.id in ids)
