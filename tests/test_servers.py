@@ -1,13 +1,16 @@
 """A vLLM server that lidr starts: it is stopped whatever happens, and its own words are shown."""
 
 import asyncio
+import json
 import os
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from lidr_plugin.completions.engines import servers
 from lidr_plugin.completions.engines.servers import Vllm, arguments
 from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
 from lidr_plugin.config.engine import EngineSettings
@@ -17,16 +20,11 @@ from tests.support import vllm_server
 REQUEST = Chat("w", (Message("user", "hello"),), Sampling(0.0, 1.0, 100, 1.1, 42, False), row="1 [en]")
 
 
-def vllm(folder: Path, behave: str, *, startup_timeout: float = 60) -> Vllm:
-    config = EngineSettings(
-        backend="vllm",
-        python=vllm_server.interpreter(folder),
-        args={"behave": behave},
-        startup_timeout=startup_timeout,
-        max_retries=0,
-    )
+def vllm(folder: Path, behave: str = "well", **changes: Any) -> Vllm:
+    given = {"max_retries": 0, "startup_timeout": 60, **changes, "args": {"behave": behave, **changes.get("args", {})}}
+    config = EngineSettings(backend="vllm", python=vllm_server.interpreter(folder), **given)
     log = folder / "logs" / "vllm.log"
-    return Vllm(config, model="m", revision="main", trust_remote_code=False, log=log, max_tokens=100)
+    return Vllm(config, model=str(folder), revision="main", trust_remote_code=False, log=log, max_tokens=100)
 
 
 def process_of(folder: Path) -> int | None:
@@ -43,6 +41,14 @@ def process_of(folder: Path) -> int | None:
     return None
 
 
+@pytest.fixture
+def on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without a GPU, with 20 GiB free."""
+    monkeypatch.delenv("VLLM_CPU_KVCACHE_SPACE", raising=False)
+    monkeypatch.setattr(servers, "has_gpu", lambda: False)
+    monkeypatch.setattr(servers, "free_memory", lambda: 20 << 30)
+
+
 @pytest.fixture(autouse=True)
 def marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIDR_TEST", str(tmp_path))
@@ -57,6 +63,74 @@ def test_it_answers_and_is_gone_afterwards(tmp_path: Path) -> None:
     assert asyncio.run(ask()) == Completion("fine", "stop", 3, 1)
     assert process_of(tmp_path) is None
     assert re.search(r"serving on \d+", (tmp_path / "logs/vllm.log").read_text())
+
+
+CONFIG = {"num_hidden_layers": 4, "num_attention_heads": 8, "hidden_size": 512, "max_position_embeddings": 32768}
+
+
+def log_of_a_start(folder: Path, **changes: Any) -> str:
+    """What a server says that was started for a small model on a CPU."""
+    (folder / "config.json").write_text(json.dumps(CONFIG))
+
+    async def start() -> None:
+        async with vllm(folder, **changes):
+            pass
+
+    asyncio.run(start())
+    return (folder / "logs/vllm.log").read_text()
+
+
+def test_a_server_on_a_cpu_gets_the_cache_that_the_run_needs_and_it_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], on_a_cpu: None
+) -> None:
+    log = log_of_a_start(tmp_path, concurrency=16)
+    assert "--max-num-seqs 16" in log
+    assert "with a cache of 4 GiB" in log
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "a cache of 4 GiB (16 sequences of 32,768 tokens need 4.0 GiB; 20.0 GiB of memory are free" in line
+
+
+@pytest.mark.parametrize(
+    ("changes", "environment", "size"),
+    [
+        ({"env": {"VLLM_CPU_KVCACHE_SPACE": 7}}, "", "7"),
+        ({"env": {"VLLM_CPU_KVCACHE_SPACE": "7"}}, "5", "7"),
+        ({}, "5", "5"),
+        ({"args": {"kv-cache-memory-bytes": 1000}}, "", "None"),
+        ({"args": {"gpu_memory_utilization": 0.5}}, "", "None"),
+    ],
+)
+def test_whoever_sets_the_cache_himself_is_not_talked_into_another(
+    changes: Mapping[str, Any],
+    environment: str,
+    size: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    on_a_cpu: None,
+) -> None:
+    if environment:
+        monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", environment)
+    log = log_of_a_start(tmp_path, **changes)
+    assert f"with a cache of {size} GiB" in log
+    assert "max-num-seqs" not in log
+    assert not capsys.readouterr().err
+
+
+def test_too_little_memory_is_said_before_a_server_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_a_cpu: None
+) -> None:
+    monkeypatch.setattr(servers, "free_memory", lambda: 3 << 30)
+    with pytest.raises(EngineError, match="one sequence of 32,768 tokens"):
+        log_of_a_start(tmp_path)
+    assert not (tmp_path / "logs/vllm.log").exists()
+
+
+def test_a_server_on_gpus_sizes_its_own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_a_cpu: None) -> None:
+    monkeypatch.setattr(servers, "has_gpu", lambda: True)
+    log = log_of_a_start(tmp_path)
+    assert "with a cache of None GiB" in log
+    assert "max-num-seqs" not in log
 
 
 async def enter(engine: Vllm) -> None:

@@ -349,7 +349,6 @@ def test_the_merged_model_is_served_by_vllm(tmp_path: Path, lidr: Lidr, train_py
         "max_prompts=1",
         "generation.max_tokens=16",
         "translation={max_tokens: 24, retries: 0}",
-        env={"VLLM_CPU_KVCACHE_SPACE": "1"},
     )
     assert served.returncode == 0, served.stderr
     assert json.loads((tmp_path / "round2/report.json").read_text())["completions"]["generated"] >= 4

@@ -17,6 +17,11 @@ _BINS = 120
 _LINE_EVERY = 30.0
 
 
+def say(line: str) -> None:
+    """Tells the user something once, on a line of its own; a live bar stays below it."""
+    print(line, file=sys.stderr, flush=True)
+
+
 @dataclass
 class Meter:
     """Counters of a run. `timeline` has completion tokens by time; its bins double in width when they are used up.

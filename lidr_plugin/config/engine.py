@@ -21,6 +21,23 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def _as_texts(value: Any) -> Any:
+    """Numbers need no quotes: an environment has texts only."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: str(item) if isinstance(item, int | float) and not isinstance(item, bool) else item
+        for name, item in value.items()
+    }
+
+
+def _check_env(env: dict[str, str]) -> dict[str, str]:
+    for name, value in env.items():
+        if not name or "=" in name or "\0" in name + value:
+            raise ValueError(f"{name!r} cannot be set: a name has no '=', and neither name nor value a NUL")
+    return env
+
+
 Url = Annotated[str, AfterValidator(_check_url)]
 
 
@@ -52,6 +69,11 @@ class EngineSettings(Section):
     # Those of them that change answers are part of the identity that completions are stored under.
     args: dict[str, Any] = Field(default={}, json_schema_extra=HOW)
     """vllm: arguments of its server; `{tensor_parallel_size: 8}` is `--tensor-parallel-size 8`."""
+    env: Annotated[dict[str, str], BeforeValidator(_as_texts), AfterValidator(_check_env)] = Field(
+        default={}, json_schema_extra=HOW
+    )
+    """vllm: environment variables of its server, such as `{VLLM_CPU_KVCACHE_SPACE: 4}` (GiB for the cache on a CPU, which lidr
+    otherwise sizes by what the run needs and the memory that is free)."""
     startup_timeout: Number = Field(default=1800.0, gt=0, json_schema_extra=HOW)
     """vllm: seconds that the server may take to start."""
     device: str | None = Field(default=None, json_schema_extra=HOW)

