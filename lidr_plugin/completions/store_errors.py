@@ -1,0 +1,77 @@
+"""What can be wrong with the file of a store, in words."""
+
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lidr_plugin.errors import InputError, StoreError
+
+ELSEWHERE = "move it away, or set `store` or output_dir to another place"
+_FULL = "free some space and start again; nothing is lost"
+_SAID = {
+    sqlite3.SQLITE_FULL: ("the disk is full", _FULL),
+    sqlite3.SQLITE_IOERR: ("the disk is full, or fails (disk I/O error)", _FULL),
+    sqlite3.SQLITE_BUSY: (
+        "locked by another program",
+        "end what reads or copies it (a browser for databases, a backup)",
+    ),
+    sqlite3.SQLITE_READONLY: (
+        "cannot be written: the file, its folder or its disk is read-only",
+        "set `store` elsewhere",
+    ),
+    sqlite3.SQLITE_CANTOPEN: ("cannot be opened", "check that its folder exists, and that it can be read and written"),
+}
+"""SQLite's primary error codes in words, with what to do."""
+
+
+def check_place(path: Path) -> None:
+    """Refuses what can be no store, before anything is opened or written.
+
+    Raises:
+        InputError: there is a folder, a pipe, a device or a link that leads nowhere.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}", ELSEWHERE) from None
+    if not stat.S_ISREG(mode):
+        kind = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe"}.get(stat.S_IFMT(mode), "a device")
+        raise InputError(f"{path}: {kind}, not a completion store", ELSEWHERE)
+
+
+class UnreadableError(StoreError):
+    """The file is no store, damaged, or of a newer lidr: SQLite does not read it, and an export looks at its pages."""
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Turns what SQLite raises into a `StoreError`."""
+    try:
+        yield
+    except (OverflowError, UnicodeEncodeError, sqlite3.IntegrityError) as error:
+        hint = "whoever answered sent no chat completion"
+        raise StoreError(f"{path}: an answer cannot be stored: {error}", hint) from None
+    except (sqlite3.Error, ValueError) as error:  # ValueError: bytes that are no UTF-8, also in SQLite's own message
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise damaged(path, str(error) if hasattr(error, "sqlite_errorcode") else "malformed") from None
+        what, hint = _SAID.get(code, (str(error), "check that the folder exists and can be written"))
+        raise StoreError(f"{path}: {what}", hint) from None
+
+
+def damaged(path: Path, what: str) -> UnreadableError:
+    """A file that is no store, or one no more."""
+    return UnreadableError(f"{path}: not a completion store, or damaged ({what})", remedy(path))
+
+
+def remedy(path: Path) -> str:
+    """What to do about a damaged store."""
+    return (
+        f"lidr store export {path} saved.jsonl     saves all that can be read\n"
+        f"mv {path} {path}.damaged\n"
+        f"lidr store import {path} saved.jsonl     then the same command asks again for what is missing alone"
+    )
