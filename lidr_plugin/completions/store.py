@@ -61,11 +61,13 @@ class Store:
             check_place(path)
             if read_only and not path.exists():
                 raise InputError(f"{path}: no completion store there")
+            _check_log(path)
         with told(self.path):
             self._db = sqlite3.connect(_address(path, read_only), uri=True, isolation_level=None)
             try:
                 self._db.execute(f"PRAGMA busy_timeout = {int(1000 * _PATIENCE)}")
                 self._db.execute("PRAGMA cache_size = -64000")
+                self._format()  # before another program's file would be changed
                 if not read_only:
                     self._write_ahead()
                     self._migrate()
@@ -135,7 +137,7 @@ class Store:
         if version > _SEALED:
             hint = "upgrade lidr; `lidr store export` may read it all the same"
             raise UnreadableError(f"{self.path}: written by a newer lidr (format {version})", hint)
-        if columns != COLUMNS[: _FIRST + max(version, 1) - 1] or not version:
+        if version < 1 or columns != COLUMNS[: _FIRST + version - 1]:
             raise damaged(self.path, f"format {version} has other columns")
         return version
 
@@ -270,3 +272,20 @@ def _address(path: Path | None, read_only: bool) -> str:
     at_rest = not any(Path(f"{real}{suffix}").exists() for suffix in ("-wal", "-shm"))
     mode = f"ro{'&immutable=1' if at_rest else ''}" if read_only else "rwc"
     return f"{real.as_uri()}?mode={mode}"
+
+
+def _check_log(path: Path) -> None:
+    """Refuses a write-ahead log that is another store's, or an older one of this, before it is written into the file.
+
+    A store never grows smaller, so a log in which the file has fewer pages than it has is not its own.
+    """
+    real = path.resolve()
+    if not Path(f"{real}-wal").exists():
+        return
+    size = (
+        real.stat().st_size if real.exists() else 0
+    )  # first: others may be at work, and the pages only grow in number
+    with told(path), closing(sqlite3.connect(_address(path, read_only=True), uri=True)) as db:
+        pages, each = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    if size > pages * each:
+        raise damaged(path, f"{path.name}-wal beside it is not its own")

@@ -21,7 +21,10 @@ _SAID = {
         "cannot be written: the file, its folder or its disk is read-only",
         "set `store` elsewhere",
     ),
-    sqlite3.SQLITE_CANTOPEN: ("cannot be opened", "check that its folder exists, and that it can be read and written"),
+    sqlite3.SQLITE_CANTOPEN: (
+        "cannot be opened, or its folder cannot be written",
+        "check the folder's owner, mode and disk",
+    ),
 }
 """SQLite's primary error codes in words, with what to do."""
 
