@@ -276,7 +276,7 @@ def test_answers_that_others_gave_are_measured_beside_the_models(tmp_path: Path)
         (tmp_path / "theirs/de.json").write_text("[]")
         with pytest.raises(InputError, match=r"4 prompts have no output, the first is 0 \[de\]"):
             evaluate(load(config, []))
-        with pytest.raises(InputError, match=r"other/en.json: no JSON list"):
+        with pytest.raises(InputError, match=r"other/en.json: no such file"):
             evaluate(load(config, ["eval.outputs.theirs=other/{language}.json"]))
 
 
