@@ -12,7 +12,7 @@ from typing import NoReturn, Self
 from lidr_plugin.completions.requests import Completion
 from lidr_plugin.completions.rows import COLUMNS, Entry, Row
 from lidr_plugin.completions.salvage import lost_rows, unsound
-from lidr_plugin.completions.store_errors import ELSEWHERE, UnreadableError, check_place, damaged, remedy, told
+from lidr_plugin.completions.store_errors import ELSEWHERE, UnreadableError, check_place, damaged, in_words, remedy
 from lidr_plugin.errors import InputError, StoreError
 
 _MIGRATIONS = (
@@ -62,7 +62,7 @@ class Store:
             if read_only and not path.exists():
                 raise InputError(f"{path}: no completion store there")
             _check_log(path)
-        with told(self.path):
+        with _told(self.path):
             self._db = sqlite3.connect(_address(path, read_only), uri=True, isolation_level=None)
             try:
                 self._db.execute(f"PRAGMA busy_timeout = {int(1000 * _PATIENCE)}")
@@ -97,7 +97,7 @@ class Store:
         self._db.close()
 
     def __len__(self) -> int:
-        with told(self.path):
+        with _told(self.path):
             count: int = self._db.execute("SELECT count(*) FROM completion").fetchone()[0]
         return count
 
@@ -183,7 +183,7 @@ class Store:
         """
         found: dict[bytes, Completion] = {}
         sealed = self.sealed
-        with told(self.path):
+        with _told(self.path):
             for start in range(0, len(keys), _ASKED_AT_ONCE):
                 part = keys[start : start + _ASKED_AT_ONCE]
                 marks = ",".join("?" * len(part))
@@ -206,7 +206,7 @@ class Store:
             StoreError: they cannot be stored; or the file was removed, and then all is saved beside its place.
         """
         rows = (Row.of(*entry).values() for entry in entries)
-        with told(self.path):
+        with _told(self.path):
             before = self._db.total_changes
             with self._transaction():
                 self._db.executemany(
@@ -241,7 +241,7 @@ class Store:
 
     def entries(self) -> Iterator[Entry]:
         """Every completion, ordered by key. Raises `StoreError` where one cannot be read."""
-        with told(self.path):
+        with _told(self.path):
             for values in self._db.execute(f"SELECT {self._columns} FROM completion ORDER BY key"):
                 row = Row(*values)
                 yield Entry(row.request, row.completion())
@@ -252,7 +252,7 @@ class Store:
         Raises:
             StoreError: SQLite cannot even look.
         """
-        with told(self.path):
+        with _told(self.path):
             faults = [str(row[0]) for row in self._db.execute("PRAGMA integrity_check") if row[0] != "ok"]
             if faults:
                 return faults + lost_rows(self.path)
@@ -274,6 +274,15 @@ def _address(path: Path | None, read_only: bool) -> str:
     return f"{real.as_uri()}?mode={mode}"
 
 
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turns what SQLite raises into a `StoreError`."""
+    try:
+        yield
+    except (sqlite3.Error, ValueError, OverflowError) as error:
+        raise in_words(path, error) from None
+
+
 def _check_log(path: Path) -> None:
     """Refuses a write-ahead log that is another store's, or an older one of this, before it is written into the file.
 
@@ -285,7 +294,7 @@ def _check_log(path: Path) -> None:
     size = (
         real.stat().st_size if real.exists() else 0
     )  # first: others may be at work, and the pages only grow in number
-    with told(path), closing(sqlite3.connect(_address(path, read_only=True), uri=True)) as db:
+    with _told(path), closing(sqlite3.connect(_address(path, read_only=True), uri=True)) as db:
         pages, each = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
     if size > pages * each:
         raise damaged(path, f"{path.name}-wal beside it is not its own")

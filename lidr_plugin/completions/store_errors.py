@@ -1,9 +1,6 @@
 """What can be wrong with the file of a store, in words."""
 
-import sqlite3
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from lidr_plugin.errors import InputError, StoreError
@@ -11,22 +8,13 @@ from lidr_plugin.errors import InputError, StoreError
 ELSEWHERE = "move it away, or set `store` or output_dir to another place"
 _FULL = "free some space and start again; nothing is lost"
 _SAID = {
-    sqlite3.SQLITE_FULL: ("the disk is full", _FULL),
-    sqlite3.SQLITE_IOERR: ("the disk is full, or fails (disk I/O error)", _FULL),
-    sqlite3.SQLITE_BUSY: (
-        "locked by another program",
-        "end what reads or copies it (a browser for databases, a backup)",
-    ),
-    sqlite3.SQLITE_READONLY: (
-        "cannot be written: the file, its folder or its disk is read-only",
-        "set `store` elsewhere",
-    ),
-    sqlite3.SQLITE_CANTOPEN: (
-        "cannot be opened, or its folder cannot be written",
-        "check the folder's owner, mode and disk",
-    ),
+    "FULL": ("the disk is full", _FULL),
+    "IOERR": ("the disk is full, or fails (disk I/O error)", _FULL),
+    "BUSY": ("locked by another program", "end what reads or copies it (a browser for databases, a backup)"),
+    "READONLY": ("cannot be written: the file, its folder or its disk is read-only", "set `store` elsewhere"),
+    "CANTOPEN": ("cannot be opened, or its folder cannot be written", "check the folder's owner, mode and disk"),
 }
-"""SQLite's primary error codes in words, with what to do."""
+"""SQLite's error codes in words, with what to do."""
 
 
 def check_place(path: Path) -> None:
@@ -50,20 +38,15 @@ class UnreadableError(StoreError):
     """The file is no store, damaged, or of a newer lidr: SQLite does not read it, and an export looks at its pages."""
 
 
-@contextmanager
-def told(path: Path) -> Iterator[None]:
-    """Turns what SQLite raises into a `StoreError`."""
-    try:
-        yield
-    except (OverflowError, UnicodeEncodeError, sqlite3.IntegrityError) as error:
-        hint = "whoever answered sent no chat completion"
-        raise StoreError(f"{path}: an answer cannot be stored: {error}", hint) from None
-    except (sqlite3.Error, ValueError) as error:  # ValueError: bytes that are no UTF-8, also in SQLite's own message
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
-        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            raise damaged(path, str(error) if hasattr(error, "sqlite_errorcode") else "malformed") from None
-        what, hint = _SAID.get(code, (str(error), "check that the folder exists and can be written"))
-        raise StoreError(f"{path}: {what}", hint) from None
+def in_words(path: Path, error: Exception) -> StoreError:
+    """What SQLite raised; it has no code where bytes are no UTF-8, also in its own message, or a value is none of its own."""
+    code = getattr(error, "sqlite_errorname", "SQLITE_CORRUPT").split("_")[1]
+    if isinstance(error, OverflowError | UnicodeEncodeError) or code == "CONSTRAINT":
+        return StoreError(f"{path}: an answer cannot be stored: {error}", "whoever answered sent no chat completion")
+    if code in ("CORRUPT", "NOTADB"):
+        return damaged(path, str(error) if hasattr(error, "sqlite_errorname") else "malformed")
+    what, hint = _SAID.get(code, (str(error), "check that the folder exists and can be written"))
+    return StoreError(f"{path}: {what}", hint)
 
 
 def damaged(path: Path, what: str) -> UnreadableError:
