@@ -1,6 +1,5 @@
 """A run's policy, compared with the model as the train environment reads it."""
 
-import asyncio
 import sys
 from collections.abc import Iterator
 from itertools import islice
@@ -16,6 +15,7 @@ from lidr_plugin.completions.tokens import Encoder, Ids, Sample
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.errors import EngineError
+from lidr_plugin.machine import interrupts
 from lidr_plugin.machine.environments import python_of
 from lidr_plugin.machine.hub import is_path
 from lidr_plugin.methods.base import POLICY
@@ -53,7 +53,7 @@ def parity_of(ready: Prepared) -> Parity:
     if trained is None:
         return Parity(0, skipped="there is no train environment, or no such model")
     try:
-        return asyncio.run(_compare(engine, sample, trained))
+        return interrupts.run(_compare(engine, sample, trained))
     except EngineError as error:
         return Parity(0, skipped=error.message)
 
