@@ -2,8 +2,8 @@
 
     python -m benchmarks.fidelity [--data ../shared/data]
 
-Labelled pairs are those of tests/corpora/fidelity.jsonl. Of the real texts every one is a translation, made by machine or by people,
-so that each alarm counts as false, though some of them are right; and against the translation of another text nearly all should sound.
+Labelled pairs are those of tests/corpora/fidelity.jsonl. Of the real texts every one is a translation, made by machine or by
+people, so that each alarm counts as false, though some of them are right; of strangers: with the next text's translation instead.
 """
 
 import argparse
@@ -11,10 +11,11 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from lidr_plugin.text.fidelity import loss
+from lidr_plugin.methods.translation_fidelity import loss
 
 CORPUS = Path(__file__).resolve().parents[1] / "tests/corpora/fidelity.jsonl"
 
@@ -86,13 +87,11 @@ def main() -> None:
     total, alarms, strays, begun = 0, 0, 0, time.process_time()
     for name, rows in real(args.data) if args.data else ():
         lost = Counter(row.lost for row in rows)
-        stray = sum(
-            row._replace(translation=other.translation).lost is not None
-            for row, other in zip(rows, rows[1:], strict=False)
-        )
+        stray = sum(row._replace(translation=other.translation).lost is not None for row, other in pairwise(rows))
         words = ", ".join(f"{what} {count}" for what, count in lost.most_common() if what)
         print(
-            f"{name:22} alarms {1 - lost[None] / len(rows):6.2%} of {len(rows)} ({words}); of strangers {stray / (len(rows) - 1):.0%}"
+            f"{name:22} alarms {1 - lost[None] / len(rows):6.2%} of {len(rows)} ({words}); "
+            f"of strangers {stray / (len(rows) - 1):.0%}"
         )
         total, alarms, strays = total + len(rows), alarms + len(rows) - lost[None], strays + stray
         for row in [row for row in rows if row.lost][: args.show]:

@@ -13,9 +13,11 @@ _SCALES = {
     "thousand": 3, "tausend": 3, "mille": 3, "mil": 3, "тыс": 3, "тысяч": 3, "千": 3, "천": 3, "hazar": 3, "हजार": 3, "হাজার": 3,
     "พัน": 3, "万": 4, "萬": 4, "만": 4, "หมื่น": 4, "lakh": 5, "लाख": 5, "লাখ": 5, "แสน": 5,
     "million": 6, "millions": 6, "millionen": 6, "millón": 6, "millones": 6, "milhão": 6, "milhões": 6, "milioni": 6, "milione": 6,
-    "miljoen": 6, "млн": 6, "миллион": 6, "миллиона": 6, "миллионов": 6, "mio": 6, "مليون": 6, "میلیون": 6, "ล้าน": 6, "백만": 6, "百万": 6,
+    "miljoen": 6, "млн": 6, "миллион": 6, "миллиона": 6, "миллионов": 6, "mio": 6, "مليون": 6, "میلیون": 6, "ล้าน": 6, "백만": 6,
+    "百万": 6,
     "milyon": 6, "milionów": 6, "triệu": 6, "juta": 6, "千万": 7, "crore": 7, "करोड़": 7, "কোটি": 7, "亿": 8, "億": 8, "억": 8,
-    "billion": 9, "billions": 9, "milliarde": 9, "milliarden": 9, "milliard": 9, "milliards": 9, "mil millones": 9, "bilhões": 9, "miliardi": 9,
+    "billion": 9, "billions": 9, "milliarde": 9, "milliarden": 9, "milliard": 9, "milliards": 9, "mil millones": 9, "bilhões": 9,
+    "miliardi": 9,
     "miljard": 9, "млрд": 9, "миллиард": 9, "миллиарда": 9, "миллиардов": 9, "mrd": 9, "bn": 9, "مليار": 9, "میلیارد": 9, "十亿": 9,
     "trillion": 12, "billón": 12, "billones": 12, "billionen": 12, "万亿": 12, "兆": 12, "조": 12,
 }  # fmt: skip
