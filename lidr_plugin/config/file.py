@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from lidr_plugin import __version__
 from lidr_plugin.config.schema import Config
+from lidr_plugin.config.secrets import secrets_in
 from lidr_plugin.config.section import keys
 from lidr_plugin.config.source import Source
 from lidr_plugin.errors import InputError
@@ -53,6 +54,8 @@ def _folder(source: Source, path: Path) -> Path:
 
 
 def _validated(source: Source, where: str, folder: Path) -> Config:
+    for secret in secrets_in(source.data):
+        source.refuse(secret.key, secret.advice)
     try:
         config = Config.model_validate(source.data, context={"folder": folder})
     except ValidationError as error:

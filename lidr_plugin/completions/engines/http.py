@@ -50,33 +50,54 @@ class Passing(Exception):
         self.wait = wait
 
 
+def key_of(variable: str) -> str:
+    """The key in an environment variable; empty if it is unset.
+
+    Raises:
+        InputError: no header can have it.
+    """
+    key = os.environ.get(variable, "").strip()
+    wrong = next((place for place, x in enumerate(key, 1) if not (x.isascii() and x.isprintable())), None)
+    if wrong is not None:
+        what = "a line break" if key[wrong - 1] in "\r\n" else "what no header can have"
+        raise InputError(f"{variable} is no key: it has {what} in it (character {wrong})", "export it again, on one line")
+    remember(key)
+    return key
+
+
 class Server:
     """A server's connections, inside of `async with`. How many requests it has at once is for the caller to bound.
+
+    Once the model is settled, an answer that is, or may be, another model's is none (`changes.py`).
 
     Args:
         url: its address, up to and with `/v1`.
         key_env: the environment variable with the key, which is sent as a bearer token; none is sent if it is unset.
         timeout: seconds for one try, from the connection to the last byte.
+
+    Raises:
+        InputError: the key cannot be one.
     """
 
     def __init__(self, url: str, *, key_env: str, timeout: float) -> None:
         self.url = url.rstrip("/")
         self.busy = 0
         self.key_env = key_env
+        self._key = key_of(key_env)
         self._timeout = timeout
+        self._model: SettledModel | None = None
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        """Raises `EngineError` if the address or the key cannot be one; no connection is made yet."""
+        """Raises `EngineError` if the address cannot be one; no connection is made yet."""
         import aiohttp
 
-        key = os.environ.get(self.key_env, "").strip()
-        if not (key.isascii() and key.isprintable()):
-            raise EngineError(f"{self.key_env} is no key: it has characters that a header cannot have")
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_SECONDS),
+            connector=aiohttp.TCPConnector(
+                limit=0, keepalive_timeout=_KEEP_SECONDS, socket_factory=lambda address: self._socket(*address[:3])
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"Authorization": f"Bearer {key}"} if key else {},
+            headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
             json_serialize_bytes=orjson.dumps,
             proxy=_proxy_for(self.url),
             timeout=aiohttp.ClientTimeout(self._timeout, sock_connect=min(_MODELS_SECONDS, self._timeout)),
