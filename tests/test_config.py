@@ -47,7 +47,8 @@ translation_prompt_ids: ids.txt
 answer_filter: contrast
 engine:
   {backend: vllm, concurrency: 3, timeout: 5, max_retries: 1, max_failures: 2, weights: w, model: served, api_key_env: KEY,
-   python: /bin/python, args: {rope: {factor: 2.0, on: yes}, x: null, list: [1, 2.5, "no"]}, startup_timeout: 90, device: cpu, env: {OMP_NUM_THREADS: 4},
+   python: /bin/python, args: {rope: {factor: 2.0, on: yes}, x: null, list: [1, 2.5, "no"]}, startup_timeout: 90,
+   device: cpu, env: {OMP_NUM_THREADS: 4},
    dtype: float32, batch_size: 2}
 generation:
   {temperature: 1, top_p: 1, max_tokens: 9, repetition_penalty: 1, seed: 18446744073709551615, system: "no", thinking: true}
