@@ -84,7 +84,7 @@ def _names_variable(text: str) -> bool:
 
 def _advice(key: KeyPath) -> str:
     """What to do about the secret at a key."""
-    name, section = key[-1].replace("-", "_"), key[:-1]
+    name, section = re.sub("(?<=[a-z])(?=[A-Z])", "_", key[-1].replace("-", "_")), key[:-1]
     if name == "api_key_env":
         return "takes the name of the environment variable that holds the key, not the key itself"
     if "base_url" in key:
@@ -93,14 +93,14 @@ def _advice(key: KeyPath) -> str:
         return "secrets are written to no file, and no environment variable is read for this one: leave it out"
     if "env" in section:
         return f"secrets come from lidr's own environment, which what it starts inherits: export {name}"
-    if name == "api_key" and section[-1:] == ("args",):
+    if (short := name.lower()) == "api_key" and section[-1:] == ("args",):
         instead = "VLLM_API_KEY"
-    elif name == "api_key" and "lm_eval" in section:
+    elif short == "api_key" and "lm_eval" in section:
         instead = "OPENAI_API_KEY"
-    elif name == "api_key":
+    elif short == "api_key":
         instead = f"OPENAI_API_KEY, or name another variable in {'.'.join((*section, 'api_key_env'))}"
     else:
-        instead = _VARIABLES.get(name.lower(), "")
+        instead = _VARIABLES.get(short, "")
     if instead:
         return f"secrets come from the environment: export {instead}"
     return "secrets come from the environment, which what lidr starts inherits: export it there, and leave it out here"

@@ -86,8 +86,10 @@ def build_engine(
             top_logprobs=top_logprobs,
         )
     if backend == "vllm":
+        from lidr_plugin.completions.engines.access import key_of
         from lidr_plugin.completions.engines.servers import Vllm
 
+        key_of("VLLM_API_KEY")  # what is wrong with it is told before anything is written
         return Vllm(
             config,
             model=model,
