@@ -34,7 +34,7 @@ def evaluate(
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Overrides: eval.limit=50")
     ] = None,
 ) -> None:
-    """Measure models: MGSM, language fidelity, a judge's verdicts.
+    """Measure models: MGSM, skills of your own, language fidelity, a judge's verdicts.
 
     One model or several, with 95 % intervals, and an export for alpaca_eval. All answers go through the run's store:
     interrupted, the same command goes on, and nothing is asked twice.
@@ -43,16 +43,16 @@ def evaluate(
 
     import lidr_plugin
     from lidr_plugin.config.file import load
-    from lidr_plugin.evaluation.benchmarks import BENCHMARKS
+    from lidr_plugin.evaluation.benchmarks import heads_of
     from lidr_plugin.run_directory import RunDirectory
 
     settings = load(config, overrides or [])
     done = lidr_plugin.evaluate(settings)
     console = Console(width=None if sys.stdout.isatty() else 120)
-    for benchmark in BENCHMARKS:
-        rows = {label: found[benchmark.name] for label, found in done.results.items() if benchmark.name in found}
+    for name, heads in heads_of(settings.eval.skills).items():
+        rows = {label: found[name] for label, found in done.results.items() if name in found}
         if rows:
-            console.print(_table(benchmark.name, benchmark.heads, rows))
+            console.print(_table(name, heads, rows))
     if contest := done.head_to_head:
         rates = {label: {code: _rates(x) for code, x in found.items()} for label, found in contest.results.items()}
         console.print(_table(f"against {contest.against}, judged by {contest.judge} in both orders", _VERDICTS, rates))

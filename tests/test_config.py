@@ -76,6 +76,7 @@ train:
 eval:
   models: {M0: a, 1: b}
   mgsm: mgsm/{language}.jsonl
+  skills: {sums: 'sums/{language}.jsonl'}
   prompts: heldout/{language}.jsonl
   outputs: {other: 'outputs/{language}.json'}
   judge:
@@ -258,7 +259,7 @@ def test_the_results_of_a_configuration_leave_out_what_is_marked_and_nothing_els
     marked = {key.name for key in keys(Config) if key.field.json_schema_extra == HOW}
     assert not [name for name in found if any(name == key or name.startswith(f"{key}.") for key in marked)]
     leaves = {key.name for key in keys(Config) if key.section is None} - marked
-    filled = {"eval.models": "eval.models.1", "eval.outputs": "eval.outputs.other"}
+    filled = {"eval.models": "eval.models.1", "eval.outputs": "eval.outputs.other", "eval.skills": "eval.skills.sums"}
     filled |= {
         "eval.lm_eval.model_args": "eval.lm_eval.model_args.dtype",
         "eval.lm_eval.args": "eval.lm_eval.args.limit",

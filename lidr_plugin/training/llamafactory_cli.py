@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from lidr_plugin.completions.progress import Steps
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError, RunError
-from lidr_plugin.machine.children import guarded
+from lidr_plugin.machine.children import running
 from lidr_plugin.machine.environments import python_of
 from lidr_plugin.machine.loopback import without_proxy
 from lidr_plugin.run_directory import RunDirectory
@@ -137,16 +137,8 @@ def run_training(
         start = log.tell()
         log.write(f"\n$ cd {run.path.absolute()} && {' '.join(command)}\n".encode())
         log.flush()
-        process = subprocess.Popen(
-            guarded(command),
-            cwd=run.path,
-            env=environment(python, env),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
+        variables, none = environment(python, env), subprocess.DEVNULL
+        with running(command, cwd=run.path, env=variables, stdin=none, stdout=log, stderr=subprocess.STDOUT) as process:
             ended = False
             while not ended:
                 ended = process.poll() is not None  # asked before the lines are read, so that the last are not missed
@@ -157,9 +149,6 @@ def run_training(
                     if "loss" in line or "eval_loss" in line:
                         steps.update(line)
                 time.sleep(0 if ended else _PAUSE)
-        finally:
-            process.terminate()
-            process.wait()
     if process.returncode:
         raise _failure(run, log_file, start, process.returncode)
     if loss is not None and math.isnan(loss):
