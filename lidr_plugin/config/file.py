@@ -11,10 +11,10 @@ from pydantic_core import ErrorDetails
 
 from lidr_plugin import __version__
 from lidr_plugin.config.schema import Config
-from lidr_plugin.config.secrets import secrets_in
 from lidr_plugin.config.section import keys
 from lidr_plugin.config.source import Source
 from lidr_plugin.errors import InputError
+from lidr_plugin.machine.secrets import secrets_in
 
 _MOST_TOLD = 100
 """Of thousands of problems nobody reads all, and to look for the key that each may mean takes seconds."""

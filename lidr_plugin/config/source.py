@@ -11,10 +11,10 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
-from lidr_plugin.config.secrets import mentions_secret
 from lidr_plugin.errors import InputError
 from lidr_plugin.errors.redaction import HIDDEN
 from lidr_plugin.machine.inputs import is_there, read_text
+from lidr_plugin.machine.secrets import mentions_secret
 
 KeyPath: TypeAlias = tuple[str, ...]
 _Place: TypeAlias = Callable[[Node], str]

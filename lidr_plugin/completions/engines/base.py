@@ -86,8 +86,8 @@ def build_engine(
             top_logprobs=top_logprobs,
         )
     if backend == "vllm":
-        from lidr_plugin.completions.engines.access import key_of
         from lidr_plugin.completions.engines.servers import Vllm
+        from lidr_plugin.machine.access import key_of
 
         key_of("VLLM_API_KEY")  # what is wrong with it is told before anything is written
         return Vllm(

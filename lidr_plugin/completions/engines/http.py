@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import orjson
 
-from lidr_plugin.completions.engines.access import key_of, proxy_for
 from lidr_plugin.completions.engines.settled import Listing, SettledModel
 from lidr_plugin.errors import EngineError
 from lidr_plugin.errors.redaction import HIDDEN
 from lidr_plugin.errors.terminal import one_line
+from lidr_plugin.machine.access import key_of, proxy_for
 
 # Imported by what uses them: a run whose answers are all in the store need not wait for them.
 if TYPE_CHECKING:
