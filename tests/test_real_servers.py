@@ -13,24 +13,12 @@ from pathlib import Path
 import pytest
 
 from lidr_plugin.completions.store import Store
-from lidr_plugin.machine.environments import python_of
 from lidr_plugin.machine.gpus import has_gpu
 from tests.conftest import write_config
 from tests.support.child import LIDR, PATIENCE, started, until
-from tests.support.trained import CHECKPOINT, ROOT
+from tests.support.trained import ROOT
 
 pytestmark = pytest.mark.vllm
-
-
-@pytest.fixture
-def checkpoint(monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A real model, and an environment without the variable that users do not have either."""
-    if python_of("vllm") is None:
-        pytest.skip("no vllm environment: lidr env create vllm")
-    if not (CHECKPOINT / "config.json").exists():
-        pytest.skip(f"no real checkpoint at {CHECKPOINT}")
-    monkeypatch.delenv("VLLM_CPU_KVCACHE_SPACE", raising=False)
-    return CHECKPOINT
 
 
 def checkout(folder: Path) -> Path:
@@ -104,7 +92,7 @@ def test_a_server_whose_worker_is_killed_and_then_stopped_is_started_again_and_t
         languages=["de"],
         prompts=str(shared / "data/alpagasus/{language}.jsonl"),
         max_prompts=12,
-        engine={"backend": "vllm", "concurrency": 4, "timeout": 30, "args": args},
+        engine={"backend": "vllm", "concurrency": 4, "timeout": 40, "args": args},
         generation__max_tokens=48,
         translation={"max_tokens": 64, "retries": 0},
     )
@@ -118,7 +106,7 @@ def test_a_server_whose_worker_is_killed_and_then_stopped_is_started_again_and_t
     said = child.communicate(timeout=PATIENCE)[1].decode()
     assert child.returncode == 0, said
     assert "it is started again in 1 s (1 of 3 times)" in said
-    assert "the vLLM server gave no answer for 30 s: it is started again in 4 s (2 of 3 times)" in said
+    assert "the vLLM server gave no answer for 40 s: it is started again in 4 s (2 of 3 times)" in said
     report = json.loads((run / "report.json").read_text())
     assert report["completions"]["failed"] == 0
     assert report["completions"]["generated"] == completions_in(run)
