@@ -21,6 +21,7 @@ from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.errors import EngineError
 from lidr_plugin.machine.environments import python_of, versions
 from lidr_plugin.machine.gpus import has_gpu
+from lidr_plugin.machine.loopback import without_proxy
 from lidr_plugin.machine.memory import free_memory
 
 _PAUSES = (1.0, 4.0, 16.0)
@@ -136,7 +137,8 @@ class Vllm:
     async def _start(self) -> None:
         """Raises `EngineError`, with nothing left running, if it does not come to a healthy server."""
         port, size = _free_port(), {VARIABLE: str(self._cache.gib)} if self._cache else {}
-        env = {**os.environ, "VLLM_NO_USAGE_STATS": "1", **size, **self._config.env}
+        seen = {**os.environ, "VLLM_NO_USAGE_STATS": "1", **size, **self._config.env}
+        env = {**seen, **without_proxy(seen)}
         process = ServerProcess(self._command(port), env, self._log)
         url, patience = f"http://127.0.0.1:{port}", self._config.startup_timeout
         client = OpenAI(
