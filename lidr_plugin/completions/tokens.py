@@ -15,7 +15,7 @@ import orjson
 from pydantic import BaseModel
 
 from lidr_plugin import files
-from lidr_plugin.completions.engines.fingerprint import MODEL_FILES, WEIGHT_FILES, sha256_of
+from lidr_plugin.completions.engines.fingerprint import MODEL_FILES, sha256_of
 from lidr_plugin.completions.requests import Message
 from lidr_plugin.errors import EngineError
 from lidr_plugin.machine import hub
@@ -118,7 +118,7 @@ class Encoder(NamedTuple):
             if known is None:
                 return None
             folder = known.parent
-        names = MODEL_FILES - WEIGHT_FILES
+        names = MODEL_FILES - hub.WEIGHT_FILES
         parts = [[path.name, sha256_of(path)] for path in sorted(folder.iterdir()) if path.suffix in names]
         made = versions(self.python, "transformers", "tokenizers")
         told = orjson.dumps([str(self.python), made, parts, sample.thinking, sample.messages])

@@ -19,15 +19,15 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from lidr_plugin.completions.engines.kv_cache import cache_of
 from lidr_plugin.completions.engines.openai import OpenAI
-from lidr_plugin.completions.engines.server_process import Log
 from lidr_plugin.completions.parity import difference
 from lidr_plugin.completions.requests import Message
 from lidr_plugin.completions.tokens import Encoder, Ids, Sample, digest, remember, remembered
 from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.errors import EngineError
+from lidr_plugin.machine.kv_cache import cache_of
 from lidr_plugin.machine.memory import free_memory
+from lidr_plugin.machine.server_process import Log
 
 GIB = 1 << 30
 SHAPE = {"num_hidden_layers": 24, "num_attention_heads": 14, "num_key_value_heads": 2, "hidden_size": 896}
