@@ -60,6 +60,7 @@ class OpenAI:
                 self._capabilities[server] = await capabilities_of(
                     server, self._model, top_logprobs=self._top_logprobs, retries=self._retries
                 )
+                await server.settle(self._model)
             self._connections = connections.pop_all()
         return self
 
