@@ -1,5 +1,6 @@
 """`lidr init`: a commented configuration and sample prompts to start from."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -21,14 +22,11 @@ def init(
 
     starter = resources.files("lidr_plugin.starter")
     names = ["lidr.yaml", *(f"prompts/{path.name}" for path in (starter / "prompts").iterdir())]
-    there = [name for name in names if (folder / name).exists()]
+    there = [name for name in names if os.path.lexists(folder / name)]
     if there:
         raise InputError(f"{folder / there[0]} is there already", "name another folder: lidr init DIR")
     for name in sorted(names):
-        try:
-            files.write_text(folder / name, (starter / name).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"{folder / name}: {error.strerror}") from None
+        files.write_text(folder / name, (starter / name).read_text(encoding="utf-8"))
         say(f"wrote {folder / name}")
     say(f"next: edit {folder / 'lidr.yaml'}, then lidr build-pairs {folder / 'lidr.yaml'} --dry-run")
 

@@ -1,5 +1,6 @@
 """Measures one model or several side by side: the whole of `lidr eval`, as one call."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -184,7 +185,7 @@ def _names_of(config: Config, run: RunDirectory) -> dict[str, str]:
     if config.eval.models:
         return dict(config.eval.models)
     found = {"M0": config.model_name_or_path}
-    if backend_of(config.engine) != "openai" and (run.model / "config.json").exists():
+    if backend_of(config.engine) != "openai" and os.path.exists(run.model / "config.json"):
         found["M1"] = str(run.model)
     return found
 
