@@ -12,10 +12,8 @@ from typing import Any
 from lidr_plugin import files
 from lidr_plugin.errors import InputError
 from lidr_plugin.machine.environments import home
+from lidr_plugin.machine.hub import WEIGHT_FILES
 from lidr_plugin.machine.inputs import read_json
-
-WEIGHT_FILES = frozenset({".safetensors", ".bin", ".pt", ".gguf"})
-"""Suffixes of the files with a model's weights."""
 
 MODEL_FILES = WEIGHT_FILES | {".json", ".jinja", ".model", ".txt", ".tiktoken", ".py"}
 """Suffixes of the files that decide what a model says: weights, configuration, tokenizer, chat template, code."""
