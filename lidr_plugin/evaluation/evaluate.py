@@ -139,7 +139,7 @@ class _Evaluation:
         first, *others = self._models
         known = self._answers.get(first, {})
         return {
-            label: {name: changes_of(known[name], new) for name, new in self._answers[label].items()}
+            label: {name: changes_of(known[name], new) for name, new in self._answers.get(label, {}).items()}
             for label in others
         }
 

@@ -29,11 +29,12 @@ def write_page(run: RunDirectory) -> list[Path]:
         InputError: nothing in the directory is a run's, or a file of it is damaged.
         RunError: the files cannot be written.
     """
-    page = collect(run)
+    page, before = collect(run), there(run.report_json, dict[str, Any]) or {}
+    html, markdown, json = rendered(page, "page.html"), rendered(page, "page.md"), json_of(page, before)
     try:
-        files.write_text(run.report_html, rendered(page, "page.html"))
-        files.write_text(run.report_md, rendered(page, "page.md"))
-        files.write_json(run.report_json, json_of(page, there(run.report_json, dict[str, Any]) or {}))
+        files.write_text(run.report_html, html)
+        files.write_text(run.report_md, markdown)
+        files.write_json(run.report_json, json)
     except OSError as error:
         raise RunError.of(error, run.path, "lidr report makes the page again") from None
     return [run.report_html, run.report_md, run.report_json]
