@@ -21,6 +21,7 @@ from lidr_plugin.evaluation.results import plain
 from lidr_plugin.machine.children import ended
 from lidr_plugin.machine.environments import python_of
 from lidr_plugin.machine.inputs import is_there, read_record
+from lidr_plugin.machine.loopback import without_proxy
 
 _DATA = json.loads(Path(__file__).with_suffix(".json").read_bytes())
 FAMILIES: Mapping[str, Mapping[str, str]] = _DATA["families"]
@@ -105,7 +106,8 @@ class Harness:
         output, log = self._folder / label, self._folder / f"{label}.log"
         shutil.rmtree(output, ignore_errors=True)
         # API models of lm-eval want a key, also for servers that ask for none.
-        env = {"OPENAI_API_KEY": "none", **os.environ, "TOKENIZERS_PARALLELISM": "false"}
+        home = without_proxy(os.environ, str(self._wanted.model_args.get("base_url", "")))
+        env = {"OPENAI_API_KEY": "none", **os.environ, **home, "TOKENIZERS_PARALLELISM": "false"}
         command = self._command(model, output, self._cache(label, settings))
         status = ended(command, log, folder=self._config.folder.absolute(), env=env)
         results = sorted(output.rglob("results_*.json"))

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from lidr_plugin.errors import InputError
+from lidr_plugin.machine.loopback import without_proxy
 
 Kind = Literal["model", "dataset"]
 
@@ -102,6 +103,9 @@ def _asking(what: str) -> Iterator[None]:
 
     before = remarks.get_verbosity()
     remarks.set_verbosity(logging.ERROR)  # its warnings show the address, and with it a password
+    names = without_proxy(os.environ)
+    variables = {name: os.environ.get(name) for name in names}
+    os.environ.update(names)  # read when its client is made, at the first question
     try:
         yield
     except (errors.HTTPError, OSError, ValueError) as error:  # type: ignore[attr-defined]  # httpx's, from 2.0 on httpx2's
@@ -109,6 +113,8 @@ def _asking(what: str) -> Iterator[None]:
         raise InputError(f"{what}: {refusal.reason}", refusal.hint) from None
     finally:
         remarks.set_verbosity(before)
+        for name, value in variables.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 class _Refusal(NamedTuple):

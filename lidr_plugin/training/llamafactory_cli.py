@@ -19,6 +19,7 @@ from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.machine.children import running
 from lidr_plugin.machine.environments import python_of
+from lidr_plugin.machine.loopback import without_proxy
 from lidr_plugin.run_directory import RunDirectory
 
 
@@ -45,7 +46,8 @@ def interpreter(config: Config) -> Path:
 def environment(python: Path, env: Mapping[str, str]) -> dict[str, str]:
     """The environment of a child there: its `bin` comes first, so that LLaMA-Factory finds its own torchrun."""
     path = os.pathsep.join((str(python.parent), os.environ.get("PATH", "")))
-    return {**os.environ, **env, "PATH": path, "PYTHONUNBUFFERED": "1"}
+    seen = {**os.environ, **env}
+    return {**seen, **without_proxy(seen), "PATH": path, "PYTHONUNBUFFERED": "1"}
 
 
 _PAUSE = 0.2
