@@ -110,7 +110,7 @@ class _Evaluation:
         ]
         found = interrupts.run(ask(store, model, requests, label)) if requests else []
         return [
-            Text(without_thoughts(answer.text, thinking=drawn.thinking), cut=answer.finish_reason == "length")
+            Text(without_thoughts(answer.text, thinking=drawn.thinking), cut=answer.cut)
             for answer in found
             if answer  # None only where a budget ends
         ]

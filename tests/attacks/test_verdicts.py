@@ -1,17 +1,25 @@
 """Verdicts and grades of a judge
 
-Promised: a verdict or a grade is what a person reads in the judge's text, in English, German, French, Spanish, Portuguese, Italian,
-Russian, Chinese, Japanese and Korean; a text that cannot be read for certain is neither a win nor a loss and no grade; no `usage`
-that a server sends lets `max_cost` be passed; log-probabilities that are no numbers are not stored, and a store that has some is read.
+Promised: a verdict or a grade is what a person reads in the judge's text, in English, German, French, Spanish, Portuguese,
+Italian, Russian, Chinese, Japanese and Korean; a text that cannot be read for certain is neither a win nor a loss and no grade;
+no `usage` that a server sends lets `max_cost` be passed; log-probabilities that are no numbers are not stored, and a store that
+has some is read.
 
 Not promised: irony, verdicts in other languages beyond a bare letter, grades in words.
 """
 
+import asyncio
 import math
 import time
+from pathlib import Path
 
 import pytest
 
+from lidr_plugin.completions.budget import Budget
+from lidr_plugin.completions.engines.chat_completions import Capabilities, completion_of
+from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
+from lidr_plugin.completions.store import Entry, Store
+from lidr_plugin.evaluation import judge
 from lidr_plugin.text.grades import grade
 from lidr_plugin.text.verdicts import verdict
 
@@ -126,3 +134,55 @@ def test_a_hostile_text_of_a_judge_is_read_within_seconds(part: str) -> None:
     verdict(part * 100_000)
     grade(part * 100_000)
     assert time.process_time() - began < 5
+
+
+SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=10, repetition_penalty=1.0, seed=0, thinking=False)
+REQUEST = Chat("w", (Message("user", "Which?"),), SAMPLING, top_logprobs=2)
+
+
+def replied(**further: object) -> dict[str, object]:
+    choice = {"message": {"content": "A"}, "finish_reason": "stop", **further.pop("choice", {})}  # type: ignore[dict-item]
+    return {"choices": [choice], **further}
+
+
+@pytest.mark.parametrize("usage", USAGES, ids=str)
+def test_what_a_server_says_of_its_tokens_never_makes_a_request_cheaper_than_it_can_be(usage: object) -> None:
+    completion = completion_of(replied(usage=usage), REQUEST, Capabilities())
+    budget = Budget(1e6, 1e6, 100.0)  # in tokens
+
+    async def send() -> Completion:
+        return completion
+
+    async def spend() -> int:
+        return sum([await budget.pay(REQUEST, send) is not None for _ in range(5)])
+
+    assert asyncio.run(spend()) == 1, "another 80 tokens have no room"
+    assert 1 <= budget.spent <= 100
+
+
+LOGPROBS = [
+    [{"token": "A", "logprob": math.nan}],
+    [{"token": "A", "logprob": -math.inf}, {"token": "B", "logprob": math.inf}],
+    [{"token": "A", "logprob": None}],
+    [{"token": None, "logprob": -1.0}],
+    [{"token": "A", "logprob": "-1"}],
+    [],
+]
+
+
+@pytest.mark.parametrize("top", LOGPROBS, ids=str)
+def test_log_probabilities_that_are_no_numbers_are_not_kept(top: list[object]) -> None:
+    choice = {"logprobs": {"content": [{"top_logprobs": top}]}}
+    completion = completion_of(replied(choice=choice), REQUEST, Capabilities())
+    assert completion.first_token is None
+    assert judge.letter(completion) == "A"
+
+
+@pytest.mark.parametrize("value", [math.nan, -math.inf, math.inf])
+def test_a_store_that_holds_such_log_probabilities_is_read(tmp_path: Path, value: float) -> None:
+    request = b'{"messages":[],"weights":"w"}'
+    completion = Completion("B", "stop", 1, 1, first_token=(("A", value), ("The", -1.0)))
+    with Store(tmp_path / "completions.sqlite") as store:
+        store.put_many([Entry(request, completion)])
+        (entry,) = store.entries()
+    assert judge.letter(entry.completion) == "B"
