@@ -18,6 +18,9 @@ from lidr_plugin.machine.loopback import without_proxy
 
 Kind = Literal["model", "dataset"]
 
+WEIGHT_FILES = frozenset({".safetensors", ".bin", ".pt", ".gguf"})
+"""Suffixes of the files with a model's weights."""
+
 _SECONDS = 20
 """For one answer: a run that would wait longer for its first look-up should say so instead."""
 

@@ -12,9 +12,7 @@ import orjson
 
 from lidr_plugin import files
 from lidr_plugin.machine.environments import home
-
-WEIGHT_FILES = frozenset({".safetensors", ".bin", ".pt", ".gguf"})
-"""Suffixes of the files with a model's weights."""
+from lidr_plugin.machine.hub import WEIGHT_FILES
 
 MODEL_FILES = WEIGHT_FILES | {".json", ".jinja", ".model", ".txt", ".tiktoken", ".py"}
 """Suffixes of the files that decide what a model says: weights, configuration, tokenizer, chat template, code."""
