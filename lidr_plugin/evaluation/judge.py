@@ -17,10 +17,10 @@ from lidr_plugin.completions.models import Purpose, other_model
 from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
 from lidr_plugin.completions.store import Store
 from lidr_plugin.config.schema import Config
+from lidr_plugin.evaluation.grades import grade as read_grade
 from lidr_plugin.evaluation.intervals import Share, percent
+from lidr_plugin.evaluation.verdicts import verdict
 from lidr_plugin.machine import interrupts
-from lidr_plugin.text.grades import grade as read_grade
-from lidr_plugin.text.verdicts import verdict
 
 _VERDICT = Path(__file__).with_name("judge_verdict.txt").read_text(encoding="utf-8").strip()
 _GRADE = Path(__file__).with_name("judge_grade.txt").read_text(encoding="utf-8").strip()

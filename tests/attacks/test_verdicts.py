@@ -20,8 +20,8 @@ from lidr_plugin.completions.engines.chat_completions import Capabilities, compl
 from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
 from lidr_plugin.completions.store import Entry, Store
 from lidr_plugin.evaluation import judge
-from lidr_plugin.text.grades import grade
-from lidr_plugin.text.verdicts import verdict
+from lidr_plugin.evaluation.grades import grade
+from lidr_plugin.evaluation.verdicts import verdict
 
 VERDICTS = [
     ("A\n\nAnswer A is complete.", "A"),
