@@ -142,7 +142,7 @@ def build_pairs(
     from lidr_plugin import files
     from lidr_plugin.completions.progress import Meter
     from lidr_plugin.completions.store import Store
-    from lidr_plugin.dataset.build import Built, build
+    from lidr_plugin.dataset.build import Built, build, settle_configuration
     from lidr_plugin.dataset.counts import write_report
     from lidr_plugin.dataset.prepare import Prepared
     from lidr_plugin.pages import renew_page
@@ -159,6 +159,7 @@ def build_pairs(
                 counts = build(ready, store, meter)
             files.write_text(run.train_yaml, recipe_for(config, run, ready.stage, rows=sum(counts.pairs.values())))
             report = write_report(run, config, counts, meter, ready.method.reasons)
+            settle_configuration(run, config)
             renew_page(run)
             return Built(run, report)
 

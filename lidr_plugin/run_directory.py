@@ -30,6 +30,11 @@ class RunDirectory:
         return self.path / "config.json"
 
     @property
+    def config_before(self) -> Path:
+        """The configuration before this one, while the files of a run are put in their places."""
+        return self.path / "config.json.before"
+
+    @property
     def store(self) -> Path:
         """Every completion."""
         return self.store_file or self.path / "completions.sqlite"

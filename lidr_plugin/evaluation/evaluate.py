@@ -52,6 +52,7 @@ def evaluate(config: Config, *, benchmarks: Sequence[Benchmark] | None = None) -
     run = RunDirectory.of(config.output_dir, config.store)
     evaluation = _Evaluation(config, run, benchmarks)
     with run.at_work("every answer is kept; the same command goes on from there"), Store(run.store) as store:
+        files.sweep(run.eval_results.parent)
         found = evaluation.results(store)
         files.write_json(run.eval_results, plain(found))
     return found
@@ -111,7 +112,7 @@ class _Evaluation:
         ]
         found = interrupts.run(ask(store, model, requests, label)) if requests else []
         return [
-            Text(without_thoughts(answer.text, thinking=drawn.thinking), cut=answer.finish_reason == "length")
+            Text(without_thoughts(answer.text, thinking=drawn.thinking), cut=answer.cut)
             for answer in found
             if answer  # None only where a budget ends
         ]

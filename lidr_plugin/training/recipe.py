@@ -1,6 +1,7 @@
 """Recipes: LLaMA-Factory's keys with the paper's settings, put together from `recipes/layers.yaml`; the shipped ones too."""
 
 import os
+import shlex
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -11,6 +12,7 @@ from lidr_plugin import files
 from lidr_plugin.config.methods import Stage
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
+from lidr_plugin.errors.terminal import inert
 from lidr_plugin.machine.inputs import read_json
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.processes import Launch, launch_of, split
@@ -115,8 +117,8 @@ def _deepspeed(name: str, *, quantised: bool) -> str:
 def render(settings: Settings, config: Config, launch: Launch, *, rows: int, path: Path) -> str:
     """The text of `train.yaml`, with a head that says what it is and how to run it."""
     kind, loss = ("pairs", f"; {_LOSS}") if settings["stage"] == "dpo" else ("rows", "")
-    variables = "".join(f"{name}={value} " for name, value in launch.environment(settings).items())
-    place = f"'{path.absolute()}'" if " " in str(path.absolute()) else path.absolute()
+    variables = "".join(f"{_word(name)}={_word(value)} " for name, value in launch.environment(settings).items())
+    place = _word(str(path.absolute()))
     head = f"""\
 # Made by lidr: {config.train.method} training on {rows:,} {kind}, with the settings of Language Imbalance Driven Rewarding
 # (arXiv 2410.08964){loss}.
@@ -128,6 +130,18 @@ def render(settings: Settings, config: Config, launch: Launch, *, rows: int, pat
 # `lidr train` makes it anew for the machine that it runs on.
 """
     return head + files.yaml_of(settings)
+
+
+def _word(text: str) -> str:
+    """A text as a word of a command that stands in a comment: quoted if need be, on one line in any case."""
+    if text == inert(text) and not set(text) & {"\n", "\t"}:
+        return shlex.quote(text)
+    # As bash, zsh and ksh read it.
+    return "$'" + "".join(c if (c.isascii() and c.isalnum()) or c in "/._-" else _escaped(c) for c in text) + "'"
+
+
+def _escaped(character: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in character.encode(errors="surrogateescape"))
 
 
 def recipe_for(config: Config, run: RunDirectory, stage: Stage, *, rows: int = 0) -> str:
@@ -179,8 +193,8 @@ def copy_shipped(name: str, target: Path) -> list[Path]:
     named = next((line.partition(": ")[2] for line in text.splitlines() if line.startswith("deepspeed: ")), None)
     if named:
         copies.append(target.parent / Path(named).name)
-        text = text.replace(f"deepspeed: {named}", f"deepspeed: {copies[1]}")
-    text = text.replace(f"recipes/{recipe.name}.yaml", str(target))
+        text = text.replace(f"deepspeed: {named}", files.yaml_of({"deepspeed": str(copies[1])}).rstrip("\n"))
+    text = text.replace(f"recipes/{recipe.name}.yaml", _word(str(target)))
     if there := [path for path in copies if os.path.lexists(path)]:
         raise InputError(f"{there[0]} exists", "lidr overwrites nothing here; name another place")
     files.write_text(target, text)
