@@ -60,21 +60,60 @@ COMMANDS = [
     Command("dry run", ["build-pairs", "lidr.yaml", "--dry-run"], INPUTS, 30),
     Command("build", ["build-pairs", "lidr.yaml"], INPUTS, 20),
     Command(
-        "listed", ["build-pairs", "lidr.yaml", "prompts=listed/{language}.json"], ["listed/en.json", "listed/de.json"], 10
+        "listed",
+        ["build-pairs", "lidr.yaml", "prompts=listed/{language}.json"],
+        ["listed/en.json", "listed/de.json"],
+        10,
     ),
     Command("as the run has it", ["build-pairs", "run/config.json"], ["run/config.json"], 10),
     Command("plan", ["plan", "lidr.yaml"], [*INPUTS, "run/data/demo.jsonl"], 30),
     Command("doctor", ["doctor", "lidr.yaml"], [*INPUTS, "home/envs/train/.lidr-pins", "home/fingerprints.json"], 10),
     Command("recipe", ["train", "lidr.yaml", "--dry-run"], [*CONFIG, *TRAINED], 15),
     Command("train", ["train", "lidr.yaml"], ["run/train.json"], 10),
-    Command("train anew", ["train", "lidr.yaml", "--restart"], [*(f"home/envs/train/made/{name}" for name in MADE), "home/envs/train/merge.json"], 12),
+    Command(
+        "train anew",
+        ["train", "lidr.yaml", "--restart"],
+        [*(f"home/envs/train/made/{name}" for name in MADE), "home/envs/train/merge.json"],
+        12,
+    ),
     Command("probe", ["probe", "lidr.yaml", "--sample", "2"], INPUTS, 10),
-    Command("eval", ["eval", "lidr.yaml"], [*CONFIG, "mgsm/en.jsonl", "held/de.csv", "theirs/en.json", "model/config.json"], 15),
-    Command("iterate", ["iterate", "lidr.yaml", "--round", "1"], [*CONFIG, "run/iterate.json", "run/iter1/probe.json", "run/iter1/eval/results.json"], 20),
-    Command("report", ["report", "run"], ["run/iter1/report.json", "run/iter1/probe.json", "run/iter1/train.json", "run/iter1/config.json", "run/iter1/eval/results.json", "run/iter1/checkpoint/trainer_state.json", "run/iter1/eval/M0.alpaca_eval.de.json", "run/report.json"], 40, False),
-    Command("report of a round", ["report", "run/iter1"], ["run/iter1/report.json", "run/iter1/eval/results.json", "run/iter1/train.json"], 20, False),
+    Command(
+        "eval",
+        ["eval", "lidr.yaml"],
+        [*CONFIG, "mgsm/en.jsonl", "held/de.csv", "theirs/en.json", "model/config.json"],
+        15,
+    ),
+    Command(
+        "iterate",
+        ["iterate", "lidr.yaml", "--round", "1"],
+        [*CONFIG, "run/iterate.json", "run/iter1/probe.json", "run/iter1/eval/results.json"],
+        20,
+    ),
+    Command(
+        "report",
+        ["report", "run"],
+        [
+            "run/iter1/report.json",
+            "run/iter1/probe.json",
+            "run/iter1/train.json",
+            "run/iter1/config.json",
+            "run/iter1/eval/results.json",
+            "run/iter1/checkpoint/trainer_state.json",
+            "run/iter1/eval/M0.alpaca_eval.de.json",
+            "run/report.json",
+        ],
+        40,
+        False,
+    ),
+    Command(
+        "report of a round",
+        ["report", "run/iter1"],
+        ["run/iter1/report.json", "run/iter1/eval/results.json", "run/iter1/train.json"],
+        20,
+        False,
+    ),
     Command("verify", ["store", "verify", "run"], ["run/report.json"], 1, False),
-]  # fmt: skip
+]
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +192,25 @@ def test_rubbish_is_named(command: Command, made: Path) -> None:
     attacked()
 
 
-WORDS = [*TEXTS, "lidr.yaml", "run", "model", "--gpus", "8x80", "99999999x1", "1x1e9", "--sample", "--round", "--until", "-1", "10" * 200, "--help", "--", "/dev/zero", "train/x"]  # fmt: skip
+WORDS = [
+    *TEXTS,
+    "lidr.yaml",
+    "run",
+    "model",
+    "--gpus",
+    "8x80",
+    "99999999x1",
+    "1x1e9",
+    "--sample",
+    "--round",
+    "--until",
+    "-1",
+    "10" * 200,
+    "--help",
+    "--",
+    "/dev/zero",
+    "train/x",
+]
 
 
 @settings(
@@ -161,9 +218,23 @@ WORDS = [*TEXTS, "lidr.yaml", "run", "model", "--gpus", "8x80", "99999999x1", "1
 )
 @given(
     command=st.sampled_from(
-        ["init", "plan", "report", "recipes cp", "recipes ls", "iterate", "probe", "train --dry-run", "eval", "doctor", "env create", "store verify", "nonsense"]
+        [
+            "init",
+            "plan",
+            "report",
+            "recipes cp",
+            "recipes ls",
+            "iterate",
+            "probe",
+            "train --dry-run",
+            "eval",
+            "doctor",
+            "env create",
+            "store verify",
+            "nonsense",
+        ]
     ),
     words=st.lists(st.sampled_from(WORDS), max_size=3),
-)  # fmt: skip
+)
 def test_an_odd_command_line_is_named(command: str, words: list[str], made: Path) -> None:
     _survives(made, [*command.split(), *(word.replace("\x00", "") for word in words)], {})

@@ -13,17 +13,38 @@ from tests.support.inside import in_process
 
 LANGUAGES = ("en", "de")
 SHAPE = {
-    "architectures": ["LlamaForCausalLM"], "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "head_dim": 16,
-    "num_key_value_heads": 2, "intermediate_size": 128, "vocab_size": 1000, "tie_word_embeddings": True, "quantization_config": None,
-}  # fmt: skip
+    "architectures": ["LlamaForCausalLM"],
+    "hidden_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "head_dim": 16,
+    "num_key_value_heads": 2,
+    "intermediate_size": 128,
+    "vocab_size": 1000,
+    "tie_word_embeddings": True,
+    "quantization_config": None,
+}
 PARITY = {
-    "template": "qwen", "checked": 4, "at_the_ends": 0, "mismatch": None, "fixes": [{"template": "qwen", "default_system": None}],
+    "template": "qwen",
+    "checked": 4,
+    "at_the_ends": 0,
+    "mismatch": None,
+    "fixes": [{"template": "qwen", "default_system": None}],
     "lengths": {"rows": 4, "longest": 90, "p99": 90, "cutoff_len": 2048, "over": []},
-}  # fmt: skip
+}
 PROOF = {
-    "modules": 2, "zero": [], "unchanged": [], "shift": 0.03, "error": 0.0001, "lost": 0.003, "kl_base_to_trained": 0.0004,
-    "kl_saved_to_trained": 0.0, "weights_changed": 0.9, "update_kept": 1.0, "broken": "",
-}  # fmt: skip
+    "modules": 2,
+    "zero": [],
+    "unchanged": [],
+    "shift": 0.03,
+    "error": 0.0001,
+    "lost": 0.003,
+    "kl_base_to_trained": 0.0004,
+    "kl_saved_to_trained": 0.0,
+    "weights_changed": 0.9,
+    "update_kept": 1.0,
+    "broken": "",
+}
 _PYTHON = """\
 #!/bin/sh
 # Answers as lidr's scripts in the train environment do, without a model.
