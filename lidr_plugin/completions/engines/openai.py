@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from typing import Self
 
 from lidr_plugin.completions.engines.capabilities import capabilities_of
-from lidr_plugin.completions.engines.chat_completions import Capabilities, body_of, completion_of
+from lidr_plugin.completions.engines.chat_completions import Capabilities, NotEnded, body_of, completion_of
 from lidr_plugin.completions.engines.http import Passing, Refused, Server, retried
 from lidr_plugin.completions.requests import Chat, Completion
 from lidr_plugin.completions.tokens import Ids, Sample
@@ -153,6 +153,10 @@ class OpenAI:
         answer = await server.chat(body_of(request, self._model, takes))
         try:
             return completion_of(answer, request, takes)
+        except NotEnded as error:
+            if not error.passing:
+                raise RequestError(f"{request.row}: {server.url}: {error}", _advice("")) from None
+            raise Passing(f"{server.url}: {error}") from None
         except ValueError as error:
             raise Passing(f"{server.url}: {error}") from None
 
