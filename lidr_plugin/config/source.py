@@ -89,6 +89,9 @@ class Source:
         if not equals or not all(key) or len(key) > _MOST_LEVELS:
             self.problems.append(f"{place}: write KEY=VALUE, as in engine.concurrency=64")
             return
+        if any("\ud800" <= char <= "\udfff" for char in name):  # the shell's way to hand over what is not UTF-8
+            self.problems.append(f"{place}: not UTF-8")
+            return
         self.places = {known: at for known, at in self.places.items() if known[: len(key)] != key}
         try:
             value = self._read(text, key, lambda _: place)
@@ -99,9 +102,11 @@ class Source:
         for depth, part in enumerate(key[:-1], start=1):
             if not isinstance(target.get(part), dict):
                 target[part] = {}
+                self.places[key[:depth]] = place
             self.places.setdefault(key[:depth], place)
             target = target[part]
         target[key[-1]] = value
+        self.places.setdefault(key, place)
 
     def report(self, key: KeyPath, problem: str) -> None:
         """Adds a problem of a key, with the place where it or the nearest section around it was written."""

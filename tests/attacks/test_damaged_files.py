@@ -119,19 +119,27 @@ def test_a_state_of_another_kind_is_named(file: str, content: str, world: Path) 
         ("run/iter1/train.json", ("training",), {"stage": ["dpo"], "dataset": 5}),
         ("run/iter1/checkpoint/trainer_state.json", ("log_history",), 5),
         ("run/iter1/checkpoint/trainer_state.json", ("log_history",), [1, [], None]),
-        ("run/iter1/checkpoint/trainer_state.json", ("log_history",), [{"step": 10**18, "loss": 1e308}, {"step": -1, "loss": "x"}]),
+        (
+            "run/iter1/checkpoint/trainer_state.json",
+            ("log_history",),
+            [{"step": 10**18, "loss": 1e308}, {"step": -1, "loss": "x"}],
+        ),
         ("run/iter1/checkpoint/trainer_state.json", ("log_history",), [{"step": 1, "loss": float("nan")}] * 2),
         ("run/iter1/eval/results.json", ("models",), {}),
         ("run/iter1/eval/results.json", ("models",), {"M0": "x" * 5000}),
         ("run/iter1/eval/results.json", ("models",), {"M0": "~nobody/model", "M1": "\0"}),
-        ("run/iter1/eval/results.json", ("results", "M0"), {"lm_eval": {"t": {"m": {"value": 1e308, "stderr": -1e308}}}}),
+        (
+            "run/iter1/eval/results.json",
+            ("results", "M0"),
+            {"lm_eval": {"t": {"m": {"value": 1e308, "stderr": -1e308}}}},
+        ),
         ("run/iter1/eval/results.json", ("head_to_head", "cost"), -1e308),
         ("run/iter1/eval/results.json", ("head_to_head", "results"), {"M1": {}}),
         ("run/iterate.json", ("1.build",), []),
         ("run/iterate.json", ("1.build",), {}),
         ("run/iterate.json", ("1.build",), {"seed": "x"}),
     ],
-)  # fmt: skip
+)
 def test_a_value_that_makes_no_sense_is_named_or_shown(
     file: str, place: tuple[str, ...], value: object, world: Path
 ) -> None:
@@ -179,11 +187,20 @@ def test_an_environment_that_answers_rubbish_is_named(script: str, answer: str, 
 @pytest.mark.parametrize(
     "shape",
     [
-        {"hidden_size": 0}, {"hidden_size": -64}, {"hidden_size": True}, {"num_attention_heads": 0}, {"head_dim": "wide"},
-        {"vocab_size": 10**15}, {"num_hidden_layers": 1.5}, {"num_key_value_heads": []}, {"text_config": []}, {"text_config": None},
-        {"quantization_config": "nf4"}, {"intermediate_size": None},
+        {"hidden_size": 0},
+        {"hidden_size": -64},
+        {"hidden_size": True},
+        {"num_attention_heads": 0},
+        {"head_dim": "wide"},
+        {"vocab_size": 10**15},
+        {"num_hidden_layers": 1.5},
+        {"num_key_value_heads": []},
+        {"text_config": []},
+        {"text_config": None},
+        {"quantization_config": "nf4"},
+        {"intermediate_size": None},
     ],
-)  # fmt: skip
+)
 def test_a_shape_that_makes_no_sense_is_named(shape: dict[str, object], world: Path) -> None:
     path = world / "model/config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **shape}))
