@@ -46,11 +46,11 @@ def honest(asked: Asked, served: str = "fake") -> Reply:
 
 
 @contextmanager
-def lying(reply: Answering, host: str = "127.0.0.1") -> Iterator[str]:
-    """The server on threads of its own; yields its address, with `/v1`."""
+def lying(reply: Answering, host: str = "127.0.0.1", *, keeps: bool = True) -> Iterator[str]:
+    """The server on threads of its own; yields its address, with `/v1`. `keeps`: connections, for further requests."""
 
     class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+        protocol_version = "HTTP/1.1" if keeps else "HTTP/1.0"
 
         def do_GET(self) -> None:
             content = self.rfile.read(int(self.headers["Content-Length"] or 0))
