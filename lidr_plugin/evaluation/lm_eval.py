@@ -156,6 +156,8 @@ class Harness:
     def _command(self, model: str, output: Path, cache: Path) -> list[str]:
         wanted, place, include = self._wanted, Path(os.path.expanduser(model)), self._include()
         named = {_NAMED.get(wanted.model, "model"): str(place.absolute()) if os.path.isdir(place) else model}
+        if "," in next(iter(named.values())):
+            raise InputError(f"eval.lm_eval: {model}: lm-eval takes what follows a comma for an argument", "rename it")
         arguments = ",".join(f"{key}={value}" for key, value in {**named, **wanted.model_args}.items())
         return [
             *(str(self._python), "-m", "lm_eval", "run", "--model", wanted.model, "--model_args", arguments),

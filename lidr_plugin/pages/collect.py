@@ -13,6 +13,7 @@ from lidr_plugin.completions.engines.fingerprint import sha256_of
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.results import Results, read_probe, read_results
 from lidr_plugin.machine.inputs import is_there, read, read_record
+from lidr_plugin.machine.secrets import without_secrets
 from lidr_plugin.pages.records import COUNTS, Answers, Build, Model, Page, Point, Round, Training
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.llamafactory_cli import step_of
@@ -84,7 +85,7 @@ def _round(number: int, run: RunDirectory) -> Round:
         build=there(run.report_json, Build) if built else None,
         signal=read_probe(run.probe_json).signal if is_there(run.probe_json) else None,
         training=_training(run),
-        configuration=there(run.config, dict[str, Any]) or {},
+        configuration=without_secrets(there(run.config, dict[str, Any]) or {}),
         versions=dict(re.findall(r"^- ([A-Z]\w+) (\d[\w.+]*)$", text, re.MULTILINE)),
     )
 
@@ -115,7 +116,7 @@ def _training(run: RunDirectory) -> Training | None:
     log = next((found.log_history for found in logs if found), [])
     return Training(
         status=state.status,
-        settings=state.training,
+        settings=without_secrets(state.training),
         merge=state.merge.model_dump() if state.merge else None,
         curve=list(_curve(log, "")),
         held_out=list(_curve(log, "eval_")),

@@ -16,6 +16,7 @@ from lidr_plugin import files
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.views import rows_of, stage_on_disk, without
 from lidr_plugin.errors import InputError, RunError
+from lidr_plugin.errors.redaction import is_secret_name
 from lidr_plugin.machine.hub import is_path
 from lidr_plugin.machine.inputs import made_by, opened, read_record
 from lidr_plugin.run_directory import RunDirectory
@@ -209,7 +210,8 @@ def _begun(training: _Training, earlier: TrainingState | None, say: Say) -> Trai
         changed = [
             f"{key}: was {before.get(key)!r}, is {now.get(key)!r}"
             for key in sorted({*before, *now})
-            if before.get(key) != now.get(key)
+            # A token that version 0.1 wrote down has no part in what is learnt.
+            if before.get(key) != now.get(key) and not is_secret_name(key)
         ]
         if changed:
             hint = "set the keys back, take another output_dir, or begin anew: lidr train --restart"
