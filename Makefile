@@ -4,6 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := runs/quickstart
 MODEL ?=
+PROMPTS ?=
 
 .PHONY: quickstart test check docs clean
 
@@ -17,7 +18,7 @@ MODEL ?=
 	touch $@
 
 # Without MODEL: the shipped example, from its recorded completions. With MODEL=<directory or Hub id>: the same prompts on
-# that model, through a vLLM server that lidr starts.
+# that model, through a vLLM server that lidr starts; PROMPTS=4: the first four of them.
 ifeq ($(MODEL),)
 quickstart: .venv/.lidr
 	$(BIN)/lidr store import $(RUN) examples/quickstart/completions.jsonl
@@ -25,8 +26,9 @@ quickstart: .venv/.lidr
 else
 quickstart: .venv/.lidr
 	$(BIN)/lidr env create vllm
-	$(BIN)/lidr build-pairs examples/quickstart/lidr.yaml model_name_or_path=$(MODEL) \
-	  'engine={backend: vllm, concurrency: 64, args: {max_model_len: 4096}}' output_dir=$(RUN)-model
+	$(BIN)/lidr build-pairs examples/quickstart/lidr.yaml 'model_name_or_path=$(MODEL)' \
+	  'engine={backend: vllm, concurrency: 64, args: {max_model_len: 4096, enforce_eager: true}}' output_dir=$(RUN)-model \
+	  $(if $(PROMPTS),max_prompts=$(PROMPTS))
 endif
 
 # Format, lint, types, then every test; those that want an environment or a checkpoint which is not there say so and skip.

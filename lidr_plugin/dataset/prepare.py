@@ -1,5 +1,6 @@
 """A run, made ready: what is checked of it before anything is asked or written. Build, dry run, probe and doctor begin here."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
@@ -7,6 +8,7 @@ from typing import Self
 from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.engines.base import NamedEngine
 from lidr_plugin.completions.models import policy_of, translator_of
+from lidr_plugin.completions.store_errors import check_place
 from lidr_plugin.config.methods import Stage
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.llamafactory import read_info
@@ -50,6 +52,7 @@ class Prepared:
         self.run = RunDirectory.of(config.output_dir, config.store)
         read_info(self.run.dataset_info)
         self._check_output()
+        check_place(self.run.store)
         self.prompts = PromptSet(
             self._prompt_files(),
             config.columns,
@@ -91,7 +94,7 @@ class Prepared:
     def _prompt_files(self) -> dict[str, Path]:
         config = self.config
         paths = {code: config.prompt_path(code) for code in config.codes}
-        absent = [code for code, path in paths.items() if not path.is_file()]
+        absent = [code for code, path in paths.items() if not os.path.isfile(path)]
         if absent and (not config.translate_prompts or config.dominant_language in absent):
             problems = [f"prompts: {paths[code]}: no such file ({code})" for code in absent]
             hint = "translate_prompts: true has the model translate the prompts of languages without a file"
@@ -100,7 +103,7 @@ class Prepared:
 
     def _check_output(self) -> None:
         place = self.run.nearest()
-        if not place.is_dir():
+        if not os.path.isdir(place):
             raise InputError(f"output_dir: {self.run.path}: {place} is a file", "set another output_dir")
 
     def _check_disk(self) -> None:

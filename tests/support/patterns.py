@@ -1,0 +1,146 @@
+"""Every regular expression of a package, found in its source; texts on which one that backtracks stands still."""
+
+import ast
+import importlib
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from re import _parser  # type: ignore[attr-defined]  # there is no public name for it
+from typing import Any, NamedTuple
+
+from lidr_plugin.methods import translation_words
+from lidr_plugin.training.llamafactory_cli import causes
+
+ROOT = Path(__file__).resolve().parents[2]
+ANCHORED = ("match", "fullmatch")
+SCANNING = ("search", "sub", "subn", "findall", "finditer", "split")
+FROM_DATA: dict[str, Callable[[], "list[str | re.Pattern[str]]"]] = {
+    "lidr_plugin/training/llamafactory_cli.py: cause.pattern": lambda: [cause.pattern for cause in causes()],
+    "lidr_plugin/methods/translation_words.py: wordings": lambda: [words.asking for words in translation_words.every()],
+}
+"""Patterns that are no text of the source: by where they are used, what they are."""
+
+
+BOUNDED = {"lidr_plugin/methods/translation_words.py": 470}
+"""Modules whose patterns are tried on the ends of a text alone: on so many characters."""
+
+
+class Use(NamedTuple):
+    """A regular expression, whether it is tried at one place alone, and on how many characters at most."""
+
+    where: str
+    pattern: "re.Pattern[str]"
+    anchored: bool
+    longest: int | None = None
+
+
+def modules(*packages: str) -> Iterator[tuple[Path, str]]:
+    """The modules of packages, given as `folder=import name`."""
+    for package in packages:
+        folder, _, name = package.partition("=")
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            parts = path.relative_to(ROOT / folder).with_suffix("").parts
+            yield path, ".".join([name or folder, *parts]).removesuffix(".__init__")
+
+
+def uses(path: Path, module: str) -> Iterator[Use]:
+    """The regular expressions of a module; what its text does not tell must stand in `FROM_DATA`."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _of_re(node.func)]
+    for call in calls:
+        place, function = path.relative_to(ROOT), call.func.attr  # type: ignore[attr-defined]
+        source = ast.unparse(call.args[0])
+        try:
+            known = vars(importlib.import_module(module))
+            flags = [eval(ast.unparse(x.value), dict(known)) for x in call.keywords if x.arg == "flags"]
+            flags += [eval(ast.unparse(x), dict(known)) for x in call.args[1:] if ast.unparse(x).startswith("re.")]
+            patterns = [eval(source, dict(known))]
+        except (NameError, ImportError):
+            patterns, flags = FROM_DATA[f"{place}: {source}"](), []
+        for pattern in patterns:
+            compiled = pattern if isinstance(pattern, re.Pattern) else re.compile(pattern, *flags)
+            yield Use(
+                f"{place}:{call.lineno} {compiled.pattern[:40]}",
+                compiled,
+                function in ANCHORED,
+                BOUNDED.get(str(place)),
+            )
+
+
+def _of_re(function: ast.expr) -> bool:
+    known = isinstance(function, ast.Attribute) and function.attr in ("compile", *ANCHORED, *SCANNING)
+    return known and isinstance(function.value, ast.Name) and function.value.id == "re"  # type: ignore[attr-defined]
+
+
+def words(pattern: "re.Pattern[str]") -> list[str]:
+    """The texts that a pattern holds letter by letter, and one of each class of characters in it."""
+    found: list[str] = []
+
+    def walk(node: Any) -> None:
+        word = ""
+        for kind, value in node:
+            if str(kind) == "LITERAL":
+                word += chr(value)
+                continue
+            found.append(word)
+            word = ""
+            if str(kind) == "IN":
+                found.extend(
+                    chr(x if str(k) == "LITERAL" else x[0]) for k, x in value if str(k) in ("LITERAL", "RANGE")
+                )
+                continue
+            for part in value if isinstance(value, tuple | list) else ():
+                for inner in part if isinstance(part, list) else [part]:
+                    if isinstance(inner, _parser.SubPattern):
+                        walk(inner)
+        found.append(word)
+
+    walk(_parser.parse(pattern.pattern, pattern.flags & ~re.UNICODE))
+    return list(dict.fromkeys(word for word in found if word))
+
+
+FILLERS = ("a", " ", "\n", "0", ".", "-", "_", "é", "中")
+RUNS = (
+    *FILLERS, *"@=,;:/\\<>(){}[]`'\"#*|~^$%&+!?\t1", "0,", "0.", "1 ", "- ", "a ", "a.", "a@", "@.",
+    "a=", "<a", "<>", "()", "$a", "`a", " \n", "\n ", "a\n", "-0", "1.2,", "http://", "www.", "…", "，", "्", "\u200b", "\ud7a3",
+)  # fmt: skip
+
+
+def hostile(pattern: "re.Pattern[str]") -> list[tuple[str, str, str]]:
+    """Head, unit and tail of texts that are long runs: of characters, of the pattern's own words, and of almost-matches."""
+    own = words(pattern)[:40]
+    runs = [("", unit, tail) for unit in (*RUNS, *own) for tail in ("", "\x00", "a!")]
+    begun = [(word, unit, "\x00") for word in own for unit in (*FILLERS, word[:-1] or word)]
+    pairs = [("", one + other, "\x00") for one in own[:12] for other in (*own[:12], *FILLERS)]
+    return list(dict.fromkeys([*runs, *begun, *pairs]))
+
+
+def seconds(use: Use, text: str) -> float:
+    """Processor time of going through a text with a pattern, as its use does."""
+    begun = time.process_time()
+    if use.anchored:
+        use.pattern.match(text)
+        use.pattern.fullmatch(text)
+    else:
+        for _ in use.pattern.finditer(text):
+            pass
+    return time.process_time() - begun
+
+
+def slowest(use: Use, sizes: Sequence[int], limit: float) -> tuple[float, str]:
+    """The longest time over texts that grow, and which that was; ends at the first beyond the limit.
+
+    Beyond the first size only the ten slowest texts are tried: what grows as a square is among them.
+    """
+    texts, worst = hostile(use.pattern), (0.0, "")
+    for size in sizes if use.longest is None else [use.longest]:
+        timed = []
+        for head, unit, tail in texts:
+            taken = seconds(use, head + unit * (size // len(unit)) + tail)
+            timed.append((taken, (head, unit, tail)))
+            worst = max(worst, (taken, f"{head!r} + {unit!r} * {size // len(unit)} + {tail!r}"))
+            if taken > limit:
+                return worst
+        texts = [text for _, text in sorted(timed, reverse=True)[:10]]
+    return worst
