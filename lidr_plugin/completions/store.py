@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn, Self
 
 from lidr_plugin.completions.requests import Completion
-from lidr_plugin.completions.rows import COLUMNS, Entry, Row
+from lidr_plugin.completions.rows import COLUMNS, Entry, Row, completion_of, is_sound, sum_of
 from lidr_plugin.completions.salvage import lost_rows, unsound
 from lidr_plugin.completions.store_errors import ELSEWHERE, UnreadableError, check_place, damaged, in_words, remedy
 from lidr_plugin.errors import InputError, StoreError
@@ -158,7 +158,7 @@ class Store:
         last, columns = 0, ", ".join(COLUMNS).replace("request", "CAST(request AS BLOB)")
         query = f"SELECT rowid, {columns} FROM completion WHERE rowid > ? AND checksum IS NULL ORDER BY rowid LIMIT ?"
         while rows := self._db.execute(query, [last, _SEALED_AT_ONCE]).fetchall():
-            sums = [(Row(*row[1:]).sum(), row[0]) for row in rows]
+            sums = [(sum_of(row[1:]), row[0]) for row in rows]
             with self._transaction():
                 self._db.executemany("UPDATE completion SET checksum = ? WHERE rowid = ?", sums)
             last = rows[-1][0]
@@ -187,11 +187,10 @@ class Store:
             for start in range(0, len(keys), _ASKED_AT_ONCE):
                 part = keys[start : start + _ASKED_AT_ONCE]
                 marks = ",".join("?" * len(part))
-                for values in self._db.execute(f"SELECT {self._columns} FROM completion WHERE key IN ({marks})", part):
-                    row = Row(*values)
-                    if not row.is_sound(sealed=sealed):
-                        self._refuse(row.key)
-                    found[row.key] = row.completion()
+                for row in self._db.execute(f"SELECT {self._columns} FROM completion WHERE key IN ({marks})", part):
+                    if not is_sound(row, sealed=sealed):
+                        self._refuse(row[0])
+                    found[row[0]] = completion_of(row)
         return found
 
     def _refuse(self, key: bytes) -> NoReturn:
@@ -242,9 +241,8 @@ class Store:
     def entries(self) -> Iterator[Entry]:
         """Every completion, ordered by key. Raises `StoreError` where one cannot be read."""
         with _told(self.path):
-            for values in self._db.execute(f"SELECT {self._columns} FROM completion ORDER BY key"):
-                row = Row(*values)
-                yield Entry(row.request, row.completion())
+            for row in self._db.execute(f"SELECT {self._columns} FROM completion ORDER BY key"):
+                yield Entry(row[6], completion_of(row))
 
     def verify(self) -> list[str]:
         """What is wrong with the file: SQLite's own check, and every row that is not as it was written.
