@@ -73,7 +73,7 @@ class Client:
         """For each request its completion, if it is in the store."""
         canonical = [request_json(request) for request in requests]
         keys = [key_of(text) for text in canonical]
-        found = self._store.get_many(keys)
+        found = self._store.get_many(keys, dict(zip(keys, canonical, strict=True)))
         self._meter.reused += sum(key in found for key in keys)
         return [
             found.get(key) or Missing(request, key, text)

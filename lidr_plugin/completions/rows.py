@@ -1,7 +1,6 @@
 """Completions as rows of the store, each with a checksum."""
 
 import zlib
-from hashlib import sha256
 from typing import Any, NamedTuple
 
 import orjson
@@ -63,11 +62,15 @@ def sum_of(row: tuple[Any, ...]) -> int:
     return zlib.crc32(said.encode(), zlib.crc32(key))
 
 
-def is_sound(row: tuple[Any, ...], *, sealed: bool) -> bool:
-    """Whether a row is as it was written; where rows may lack a checksum, as far as that can be told."""
+def is_sound(row: tuple[Any, ...], request: bytes | None = None, *, sealed: bool) -> bool:
+    """Whether a row is as it was written; where rows may lack a checksum, as far as that can be told.
+
+    Args:
+        request: the one of its key, where that is known.
+    """
     if (sealed or row[8] is not None) and row[8] != sum_of(row):
         return False
-    return bool(sha256(row[6]).digest() == row[0])
+    return bool(row[6] == request if request is not None else key_of(row[6]) == row[0])
 
 
 def completion_of(row: tuple[Any, ...]) -> Completion:
