@@ -1,5 +1,6 @@
 """`lidr init`: a commented configuration and sample prompts to start from."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +23,7 @@ def init(
     starter = resources.files("lidr_plugin.starter")
     names = ["lidr.yaml", *(f"prompts/{path.name}" for path in (starter / "prompts").iterdir())]
     texts = {name: (starter / name).read_bytes() for name in sorted(names)}
-    there = [name for name in texts if (folder / name).exists()]
+    there = [name for name in texts if os.path.lexists(folder / name)]
     own = [name for name in there if not _holds(folder / name, texts[name])]
     if own or len(there) == len(texts):
         raise InputError(f"{folder / (own or there)[0]} is there already", "name another folder: lidr init DIR")
@@ -31,9 +32,7 @@ def init(
             with files.replacing(folder / name) as file:
                 file.write(texts[name])
         except OSError as error:
-            raise RunError(
-                f"{folder / name}: {error.strerror}", "the same command again writes what is missing"
-            ) from None
+            raise RunError.of(error, folder / name, "the same command again writes what is missing") from None
     for name in texts:
         say(f"wrote {folder / name}")
     say(f"next: edit {folder / 'lidr.yaml'}, then lidr build-pairs {folder / 'lidr.yaml'} --dry-run")

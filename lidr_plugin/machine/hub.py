@@ -27,7 +27,7 @@ _SECONDS = 20
 
 def is_path(model: str) -> bool:
     """Whether a model's name can only be that of a directory here, be it there or not."""
-    return model.startswith(("/", ".", "~")) or Path(model).is_dir()
+    return model.startswith(("/", ".", "~")) or os.path.isdir(model)
 
 
 def commit(model: str, revision: str, *, key: str) -> str:
@@ -45,8 +45,8 @@ def commit(model: str, revision: str, *, key: str) -> str:
         from huggingface_hub import HfApi, constants
 
         reference = Path(constants.HF_HUB_CACHE) / f"models--{model.replace('/', '--')}" / "refs" / revision
-        if reference.is_file():
-            return reference.read_text().strip()
+        if os.path.isfile(reference):
+            return reference.read_text(encoding="utf-8").strip()
         return str(HfApi().model_info(model, revision=revision, timeout=_SECONDS).sha)
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
-from lidr_plugin.errors.redaction import is_secret_name, redacted, secrets_in_use
+from lidr_plugin.errors.redaction import HIDDEN, is_secret_name, redacted, secrets_in_use
 
 KeyPath: TypeAlias = tuple[str, ...]
 
@@ -50,6 +50,22 @@ def secrets_in(value: Any, key: KeyPath = ()) -> Iterator[Secret]:
             yield from secrets_in(item, (*key, str(number)))
     elif isinstance(value, str) and _holds_secret(value, key):
         yield Secret(key, _advice(key))
+
+
+def without_secrets(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What an older lidr wrote down, with its secrets hidden."""
+    found = {secret.key for secret in secrets_in(values)}
+
+    def shown(value: Any, key: KeyPath) -> Any:
+        if key in found:
+            return HIDDEN
+        if isinstance(value, Mapping):
+            return {name: shown(item, (*key, str(name))) for name, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [shown(item, (*key, str(number))) for number, item in enumerate(value)]
+        return value
+
+    return {name: shown(value, (name,)) for name, value in values.items()}
 
 
 def mentions_secret(argument: str) -> bool:

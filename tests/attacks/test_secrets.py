@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lidr_plugin.errors import LidrError
+from lidr_plugin import configure
+from lidr_plugin.errors import InputError, LidrError
 from lidr_plugin.errors.redaction import is_secret_name, redacted, remember
 from tests.conftest import Lidr, prompts, settings, write_config, write_prompts
 from tests.support import model
@@ -281,8 +282,6 @@ def test_the_hubs_address_its_token_and_its_token_store(here: Path, command: Lid
         }
         for arguments in (
             ("build-pairs", config),
-            ("doctor", config),
-            ("plan", config),
             ("eval", config, "eval.mgsm=hub:a/b"),
         ):
             done = command(*arguments, env=env)
@@ -332,6 +331,24 @@ def test_the_lines_of_the_harness(here: Path, lidr: Lidr) -> None:
         config = write_config(here, engine={"base_url": url, "model": "fake"}, eval={"lm_eval": tasks})
         shows_the_log_without(lidr("eval", config))
     assert traces(here) == []
+
+
+def test_what_an_older_lidr_wrote_down_is_not_on_the_page(here: Path, lidr: Lidr) -> None:
+    with lying(honest) as url:
+        assert lidr("build-pairs", write_config(here, engine={"base_url": url, "model": "fake"})).returncode == 0
+    old = {"hub_token": MARK, "learning_rate": 0.5, "report_to": [f"https://u:{MARK}@host"]}
+    path = here / "run/config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "train": old, "engine": {"args": {"api_key": MARK}}}))
+    (here / "run/train.json").write_text(json.dumps({"status": "begun", "training": old}))
+    assert lidr("report", "run").returncode == 0
+    assert sorted(traces(here)) == [str(path), str(here / "run/train.json")]
+    assert "0.5" in (here / "run/report.html").read_text()
+
+
+def test_a_configuration_of_the_api_is_no_place_either() -> None:
+    with pytest.raises(InputError, match="export VLLM_API_KEY") as raised:
+        configure(**{**settings(Path()), "engine": {"backend": "vllm", "args": {"api_key": MARK}}})
+    assert MARK not in str(raised.value) + repr(raised.value)
 
 
 def test_the_words_and_the_file_of_a_bug(here: Path, command: Lidr, monkeypatch: pytest.MonkeyPatch) -> None:

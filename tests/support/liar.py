@@ -1,6 +1,7 @@
 """A server in threads whose every reply a test makes of the whole request, its headers too; also a stub of a program."""
 
 import json
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -45,11 +46,11 @@ def honest(asked: Asked, served: str = "fake") -> Reply:
 
 
 @contextmanager
-def lying(reply: Answering, host: str = "127.0.0.1") -> Iterator[str]:
-    """The server on threads of its own; yields its address, with `/v1`."""
+def lying(reply: Answering, host: str = "127.0.0.1", *, keeps: bool = True) -> Iterator[str]:
+    """The server on threads of its own; yields its address, with `/v1`. `keeps`: connections, for further requests."""
 
     class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+        protocol_version = "HTTP/1.1" if keeps else "HTTP/1.0"
 
         def do_GET(self) -> None:
             content = self.rfile.read(int(self.headers["Content-Length"] or 0))
@@ -66,11 +67,18 @@ def lying(reply: Answering, host: str = "127.0.0.1") -> Iterator[str]:
 
         def log_message(self, format: str, *args: object) -> None: ...
 
-    server = ThreadingHTTPServer((host, 0), Handler)
-    server.daemon_threads = True
+    class Quiet(ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 128
+        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+
+        def handle_error(self, request: object, client_address: object) -> None:
+            """A client that goes away is no error."""
+
+    server = Quiet((host, 0), Handler)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     try:
-        yield f"http://{host}:{server.server_port}/v1"
+        yield f"http://{f'[{host}]' if ':' in host else host}:{server.server_port}/v1"
     finally:
         server.shutdown()
         server.server_close()

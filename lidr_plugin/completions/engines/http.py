@@ -7,6 +7,7 @@ import random
 import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import orjson
@@ -59,6 +60,21 @@ class Passing(Exception):
         self.wait = wait
 
 
+class _Connected:
+    """Whether a request made a connection of its own."""
+
+    new = False
+
+
+_request: ContextVar[_Connected] = ContextVar("_request")
+"""Of the task, and of those that it starts to connect."""
+
+
+def _socket(family: int, kind: int, protocol: int) -> socket.socket:
+    _request.get(_Connected()).new = True
+    return socket.socket(family, kind, protocol)
+
+
 class Server:
     """A server's connections, inside of `async with`. How many requests it has at once is for the caller to bound.
 
@@ -90,7 +106,7 @@ class Server:
 
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=0, keepalive_timeout=_KEEP_SECONDS, socket_factory=lambda address: self._socket(*address[:3])
+                limit=0, keepalive_timeout=_KEEP_SECONDS, socket_factory=lambda address: _socket(*address[:3])
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
@@ -157,6 +173,8 @@ class Server:
         import aiohttp
 
         assert self._session is not None
+        connected = _Connected()
+        _request.set(connected)
         try:
             # A redirect would make a GET of the request, or carry the key elsewhere.
             async with self._session.post(f"{self.url}/chat/completions", json=body, allow_redirects=False) as answer:
@@ -172,7 +190,7 @@ class Server:
             raise Passing(f"{self.url}: the server answered {answer.status}{words}", wait)
         if answer.status != 200:
             if answer.status == 404:  # no such address, or no such model any more
-                await self._confirm()
+                await self._confirm(doubted=True)
             raise Refused(answer.status, _own_words(content))
         try:
             found = orjson.loads(content)
@@ -181,7 +199,8 @@ class Server:
         _check_no_error(found, self.url)
         if self._model:
             self._model.check(found)
-            await self._confirm()
+            # A server that was started again has no old connections.
+            await self._confirm(doubted=connected.new)
         elif isinstance(found, dict) and isinstance(found.get("model"), str):
             self._names.add(found["model"])
         return found
@@ -200,21 +219,15 @@ class Server:
         told = isinstance(found, list) and all(isinstance(token, int) for token in found)
         return found if told else None
 
-    async def _confirm(self) -> None:
+    async def _confirm(self, *, doubted: bool) -> None:
         if self._model:
-            await self._model.confirm(self._listing_again)
+            await self._model.confirm(self._listing_again, doubted=doubted)
 
     async def _listing_again(self) -> Listing:
         try:
             return await self._listing()
         except EngineError as error:  # in the middle of a run it may pass
             raise Passing(error.message) from None
-
-    def _socket(self, family: int, kind: int, protocol: int) -> socket.socket:
-        """A new connection's: a server that was started again has no old ones."""
-        if self._model:
-            self._model.doubt()
-        return socket.socket(family, kind, protocol)
 
     def _without_key(self, content: bytes) -> bytes:
         """What a server repeats of the key is neither shown nor stored."""

@@ -34,11 +34,6 @@ class SettledModel:
         self._names = names | {name}
         self._looking = asyncio.Lock()
         self._looked = time.monotonic()
-        self._doubted = False
-
-    def doubt(self) -> None:
-        """Someone else may be at the other end, as after a new connection."""
-        self._doubted = True
 
     def check(self, answer: Any) -> None:
         """Raises `EngineError` if an answer says that it is another model's."""
@@ -47,23 +42,29 @@ class SettledModel:
             before = ", ".join(sorted(map(one_line, self._names)))
             raise self._changed(f"it answers as {one_line(name)!r}, and was {before} at the start")
 
-    async def confirm(self, listing: Callable[[], Awaitable[Listing]]) -> None:
-        """Looks again at what is served, if there is doubt or it is long ago; those who come meanwhile wait for that.
+    async def confirm(self, listing: Callable[[], Awaitable[Listing]], *, doubted: bool) -> None:
+        """Looks again at what is served, if that was long ago or there is doubt; one look serves all who came before it.
+
+        Args:
+            doubted: someone else may be at the other end, as after a new connection.
 
         Raises:
             EngineError: it is not what it was.
         """
+        now = time.monotonic()
+        if not doubted and now - self._looked < _SURE_SECONDS:
+            return
         async with self._looking:
-            if not self._doubted and time.monotonic() - self._looked < _SURE_SECONDS:
+            if self._looked > now:
                 return
+            begun = time.monotonic()
             served = await listing()
-            # After the look, which may itself have made a connection.
-            self._doubted, self._looked = False, time.monotonic()
+            self._looked = begun
             if self._name not in served:
                 names = ", ".join(map(one_line, served)) or "nothing"
                 raise self._changed(f"it no longer serves {one_line(self._name)!r}; it serves: {names}")
-            now = _telling(served[self._name])
-            other = [f"{key} {self._entry[key]!r} is now {now[key]!r}" for key in now if now[key] != self._entry[key]]
+            new, old = _telling(served[self._name]), self._entry
+            other = [f"{key} {old[key]!r} is now {new[key]!r}" for key in new if new[key] != old[key]]
             if other:
                 raise self._changed(f"{one_line(self._name)!r} is another: {one_line(', '.join(other))}")
 
