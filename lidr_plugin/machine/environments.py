@@ -4,7 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import metadata
 from importlib.resources import files
@@ -39,6 +39,16 @@ def versions(python: Path, *names: str) -> dict[str, str]:
 def llamafactory_names(kind: str) -> frozenset[str]:
     """Names that the pinned LLaMA-Factory knows: its `keys` or its `templates`. A test compares them with the real one."""
     return frozenset((files(__package__) / "pins" / f"llamafactory.{kind}").read_text().split())
+
+
+@cache
+def llamafactory_kinds() -> Mapping[str, str]:
+    """What the pinned LLaMA-Factory takes for a key: `bool`, `int`, `float`, or words with `|` between them.
+
+    Keys that take several kinds of value, or any text, are not there. The same test compares them with the real one.
+    """
+    lines = (files(__package__) / "pins" / "llamafactory.kinds").read_text().splitlines()
+    return {name: kind for name, _, kind in (line.partition(" ") for line in lines)}
 
 
 def requirements_of(stage: str, *, gpu: bool) -> tuple[str, str]:
