@@ -1,5 +1,6 @@
 """`lidr init`: a commented configuration and sample prompts to start from."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,7 @@ def init(
 
     starter = resources.files("lidr_plugin.starter")
     names = ["lidr.yaml", *(f"prompts/{path.name}" for path in (starter / "prompts").iterdir())]
-    there = [name for name in names if (folder / name).exists()]
+    there = [name for name in names if os.path.lexists(folder / name)]
     if there:
         raise InputError(f"{folder / there[0]} is there already", "name another folder: lidr init DIR")
     for name in sorted(names):

@@ -144,12 +144,14 @@ def build_pairs(
     from lidr_plugin.completions.store import Store
     from lidr_plugin.dataset.build import Built, build
     from lidr_plugin.dataset.counts import write_report
+    from lidr_plugin.dataset.ownership import check_own
     from lidr_plugin.dataset.prepare import Prepared
     from lidr_plugin.pages import write_page
     from lidr_plugin.training.recipe import recipe_for
 
     with Prepared(config, method=method, filters=filters, engine=engine) as ready:
         run = ready.run
+        check_own(run, config.dataset_name)
         recipe_for(config, run, ready.stage)  # a recipe that cannot be made is told before anything is asked
         with run.at_work("every finished completion is kept; the same command goes on from there"):
             files.sweep(run.path)
@@ -170,10 +172,12 @@ def dry_run(config: Config, *, method: Method | None = None) -> DryRun:
         InputError: as the run itself would. A server that is not there is in the result, for the rest is worth seeing.
     """
     from lidr_plugin.dataset.dryrun import dry_run as rehearse
+    from lidr_plugin.dataset.ownership import check_own
     from lidr_plugin.dataset.prepare import Prepared
     from lidr_plugin.training.recipe import recipe_for
 
     with Prepared(config, method=method) as ready:
+        check_own(ready.run, config.dataset_name)
         recipe_for(config, ready.run, ready.stage)
         return rehearse(ready)
 

@@ -72,6 +72,7 @@ def create(stage: str, *, gpu: bool, say: Callable[[str], None]) -> Path:
     """Makes (or completes) the environment of a stage and returns its interpreter; done before, it does nothing.
 
     Raises:
+        InputError: something else is there.
         RunError: pip failed; its last lines are in the message.
     """
     if stage not in STAGES:
@@ -80,7 +81,14 @@ def create(stage: str, *, gpu: bool, say: Callable[[str], None]) -> Path:
     python = folder / "bin" / "python"
     if is_current(stage, gpu=gpu):
         return python
+    mark = folder / ".lidr-pins"
+    if folder.is_symlink() or (folder.exists() and any(folder.iterdir()) and not mark.exists()):
+        raise InputError(
+            f"{folder}: lidr did not make what is there", "move it away, or set LIDR_HOME to another folder"
+        )
     name, text = requirements_of(stage, gpu=gpu)
+    folder.mkdir(parents=True, exist_ok=True)
+    mark.touch()
     say(f"making {folder} from {name}.txt (a few minutes, some gigabytes)")
     if not python.exists():
         _run([sys.executable, "-m", "venv", str(folder)])
@@ -89,7 +97,7 @@ def create(stage: str, *, gpu: bool, say: Callable[[str], None]) -> Path:
     _run([str(python), "-m", "pip", "install", "--disable-pip-version-check", "-q", "-r", str(pins)])
     if name in _UNWANTED:
         _run([str(python), "-m", "pip", "uninstall", "-q", "-y", *_UNWANTED[name]])
-    (folder / ".lidr-pins").write_text(_mark(text))
+    mark.write_text(_mark(text))
     return python
 
 

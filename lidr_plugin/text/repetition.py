@@ -34,7 +34,7 @@ _ROUNDS, _LITTLE = 6, 0.1
 _FEW_ROUNDS, _HALF = 3, 0.5
 """The same for rounds that many texts have."""
 _NUMBERED_ROUNDS = 10
-"""Rounds that differ in numbers: an account of a year has no more in one line."""
+"""Rounds that differ in numbers alone: short lists have fewer."""
 _LISTED_ROUNDS, _MARKS = 15, ("#.", "#)", "#:")
 """Rounds of a list whose items are one and the same word: the same label may come some times in a row."""
 _NEW = 0.94
@@ -190,7 +190,11 @@ def _counted(text: str) -> Sequence[str]:
     units = _with_counters(text)
     for loop in _loops(units.counters):
         once = _round(units.counters, loop)
-        if loop.rounds >= _ROUNDS and loop.length >= _LITTLE * len(units.at) and not any("__" in unit for unit in once):
+        if (
+            loop.rounds >= _NUMBERED_ROUNDS
+            and loop.length >= _LITTLE * len(units.at)
+            and not any("__" in unit for unit in once)
+        ):
             step = abs(units.at[loop.start + 2 * loop.period] - units.at[loop.start + loop.period])
             listed = loop.rounds >= _LISTED_ROUNDS and any(unit in _MARKS for unit in once)
             if step <= 1 and len(_prose(once)) >= (1 if listed and loop.length >= _HALF * len(units.at) else 3):

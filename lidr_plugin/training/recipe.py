@@ -1,6 +1,7 @@
 """Recipes: LLaMA-Factory's keys with the paper's settings, put together from `recipes/layers.yaml`; the shipped ones too."""
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from functools import cache
@@ -179,7 +180,7 @@ def copy_shipped(name: str, target: Path) -> list[Path]:
         copies.append(target.parent / Path(named).name)
         text = text.replace(f"deepspeed: {named}", f"deepspeed: {copies[1]}")
     text = text.replace(f"recipes/{recipe.name}.yaml", str(target))
-    if there := [path for path in copies if path.exists()]:
+    if there := [path for path in copies if os.path.lexists(path)]:
         raise InputError(f"{there[0]} exists", "lidr overwrites nothing here; name another place")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text)
