@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,20 @@ def tiny(train_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.support.trained import in_train, once
 
     return once(tmp_path_factory, "tiny model", lambda folder: in_train(train_python, "make_model", folder))
+
+
+@pytest.fixture
+def checkpoint(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A real model for a vLLM server: the only one while the test runs, in an environment that says nothing of its memory."""
+    from tests.support.trained import CHECKPOINT, alone
+
+    if python_of("vllm") is None:
+        pytest.skip("no vllm environment: lidr env create vllm")
+    if not (CHECKPOINT / "config.json").exists():
+        pytest.skip(f"no real checkpoint at {CHECKPOINT}")
+    monkeypatch.delenv("VLLM_CPU_KVCACHE_SPACE", raising=False)
+    with alone(tmp_path_factory, "vllm"):
+        yield CHECKPOINT
 
 
 def prompts(count: int, languages: Sequence[str] = LANGUAGES) -> list[dict[str, str]]:

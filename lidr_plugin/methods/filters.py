@@ -10,6 +10,7 @@ from lidr_plugin.prompts.prompt_set import PromptSet
 from lidr_plugin.text import numbers
 from lidr_plugin.text.language import LanguageGate
 from lidr_plugin.text.repetition import is_degenerate
+from lidr_plugin.text.visible import is_blank
 
 _SHOWN = 5
 """Unreadable final answers that are named."""
@@ -61,7 +62,7 @@ def usable(row: Row) -> str | None:
         if text.failed:
             return text.failed
     for text in texts[1:]:  # the source may be empty where nothing was asked after it
-        if not text.text:
+        if is_blank(text.text):
             return Reason.EMPTY
     return None
 

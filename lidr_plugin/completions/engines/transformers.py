@@ -9,6 +9,7 @@ from typing import Any, Self
 from lidr_plugin.completions.requests import Chat, Completion, key_of, request_json
 from lidr_plugin.completions.tokens import Ids, Sample
 from lidr_plugin.errors import EngineError, RequestError
+from lidr_plugin.errors.terminal import one_line
 
 
 class Transformers:
@@ -165,4 +166,4 @@ def _seed(requests: Sequence[Chat]) -> int:
 
 def _failure(request: Chat, error: Exception) -> RequestError:
     hint = "lower engine.batch_size or generation.max_tokens" if "out of memory" in str(error).lower() else ""
-    return RequestError(f"{request.row}: generation failed: {error}", hint)
+    return RequestError(f"{one_line(request.row)}: generation failed: {error}", hint)
