@@ -21,7 +21,8 @@ def run(tmp_path: Path) -> Path:
 
 
 def test_the_quickstart_is_byte_for_byte_that_of_version_0_1_and_nothing_is_asked(run: Path) -> None:
-    built = lidr.build_pairs(lidr.load(QUICKSTART, f"output_dir={run}"))
+    # Version 0.1 did not look at what a translation loses, and some of these lost much.
+    built = lidr.build_pairs(lidr.load(QUICKSTART, f"output_dir={run}", "filters.fidelity=false"))
     assert (run / "data/quickstart.jsonl").read_bytes() == (GOLDEN / "quickstart.jsonl").read_bytes()
     assert (run / "rejected.jsonl").read_bytes() == (GOLDEN / "rejected.jsonl").read_bytes()
     expected = json.loads((GOLDEN / "report.json").read_bytes())

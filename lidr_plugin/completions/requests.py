@@ -46,6 +46,12 @@ class Chat(NamedTuple):
     row: str = ""
 
 
+class SharedChat(Chat):
+    """A request that every prompt makes alike: its answer is remembered for the run, and counted once."""
+
+    __slots__ = ()
+
+
 class Completion(NamedTuple):
     """What a model answered, as it came.
 

@@ -7,6 +7,11 @@ from typing import Any, NamedTuple
 from lidr_plugin.completions.requests import Chat, Completion
 from lidr_plugin.errors.terminal import one_line
 
+TRIAL = "Say a part of the alphabet, letter by letter."
+"""The user's turn of a trial request."""
+BEGUN = "P, Q, R, S, T,"
+"""The begun answer of a trial: who goes on from it says U, and who begins anew does not."""
+
 
 class Capabilities(NamedTuple):
     """What a server takes beyond OpenAI's own interface, and what it gives.
