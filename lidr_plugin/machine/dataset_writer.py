@@ -1,4 +1,4 @@
-"""Writes a dataset so that LLaMA-Factory's loader reads back the texts that were written."""
+"""Writes a dataset for the `datasets` library, LLaMA-Factory's loader, so that it reads back the texts that were written."""
 
 import hashlib
 import re
@@ -6,7 +6,6 @@ from collections import Counter
 from typing import BinaryIO
 
 from lidr_plugin import files
-from lidr_plugin.dataset.rows import RowJson
 
 _TEXTS = ("instruction", "input", "chosen", "rejected", "output", "system")
 """Columns that LLaMA-Factory reads."""
@@ -27,11 +26,11 @@ class DatasetWriter:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._digest = hashlib.blake2b()
-        self._held: RowJson | None = None
+        self._held: dict[str, str] | None = None
         self._rows = self._bytes = 0
         self._dates: Counter[str] = Counter()
 
-    def add(self, row: RowJson) -> None:
+    def add(self, row: dict[str, str]) -> None:
         """Writes the row before; this one waits, for the last may have to change."""
         self._write()
         self._held = row
@@ -68,7 +67,7 @@ class DatasetWriter:
             self._file.write(line)
 
 
-def undated(row: RowJson, key: str) -> RowJson:
+def undated(row: dict[str, str], key: str) -> dict[str, str]:
     """The row with a value that is no date any more; the prompt stays the same wherever it can."""
     instruction, second = row["instruction"], row["input"]
     if key in ("instruction", "input") and instruction and second:
