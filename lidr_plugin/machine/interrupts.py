@@ -18,15 +18,9 @@ STATUS = 130
 class _State:
     """How it stands with the one interrupt of this process."""
 
-    def __init__(self) -> None:
-        self.begin()
-
-    def begin(self) -> None:
-        # A lock, for a second signal may come while the first is being handled.
-        self.came = threading.Lock()
-        self.stop: Callable[[], object] | None = None
-        self.deferring = False
-        self.deferred = False
+    came = threading.Lock()  # a lock, for a second signal may come while the first is being handled
+    stop: Callable[[], object] | None = None
+    deferring = deferred = False
 
     def interrupt(self, number: int, frame: FrameType | None) -> None:
         """The handler: stops the event loop's work, or raises `KeyboardInterrupt` where there is none."""
@@ -49,7 +43,7 @@ def heeded() -> Iterator[None]:
 
     After the block they are ignored: a process that is ending anyhow ends with its own status.
     """
-    _state.begin()
+    _state.came, _state.stop, _state.deferring, _state.deferred = threading.Lock(), None, False, False
     heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     for number in heard:
         signal.signal(number, _state.interrupt)
