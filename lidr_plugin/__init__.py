@@ -223,7 +223,7 @@ def plan(config: Config, *, gpus: str | None = None) -> Plan:
     from lidr_plugin.training.plan import parse_gpus
     from lidr_plugin.training.plan import plan as estimate
 
-    return estimate(config, parse_gpus(gpus) if gpus else None)
+    return estimate(config, None if gpus is None else parse_gpus(gpus))
 
 
 def evaluate(config: Config, *, benchmarks: Sequence[Benchmark] | None = None) -> Results:
