@@ -12,8 +12,6 @@ from urllib.parse import unquote, urlsplit
 HIDDEN = "***"
 _SHORTEST = 8
 """Characters of a secret that is looked for: `none` and `EMPTY`, which servers without a key are given, are none."""
-_STORE_BYTES = 4096
-"""Of a file with a token; whatever is longer holds something else."""
 
 _EVERYWHERE = ("secret", "secrets", "password", "passwd", "passphrase", "passcode", "webhook", "apikey", "jwt")
 _PAIRS = frozenset(("api key", "access key", "private key", "access token", "auth token", "refresh token", "hf token"))
@@ -86,11 +84,6 @@ def secrets_in_use() -> set[str]:
     return {value for value in map(str.strip, _candidates()) if len(value) >= _SHORTEST}
 
 
-def is_a_word(secret: str) -> bool:
-    """Whether it is more likely what servers without a key are given (`not-needed`, `lm-studio`), or an option's value."""
-    return re.fullmatch("[a-z_-]{1,20}", secret) is not None
-
-
 def _candidates() -> Iterator[str]:
     yield from _told
     for name, value in os.environ.items():
@@ -102,7 +95,7 @@ def _candidates() -> Iterator[str]:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "huggingface"
     store = Path(os.environ.get("HF_TOKEN_PATH") or Path(os.environ.get("HF_HOME") or cache) / "token").expanduser()
     with suppress(OSError, ValueError):
-        if store.is_file() and store.stat().st_size <= _STORE_BYTES:
+        if store.is_file() and store.stat().st_size < 4096:
             yield store.read_text()
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
-from lidr_plugin.errors.redaction import HIDDEN, is_a_word, is_secret_name, masked, redacted, secrets_in_use
+from lidr_plugin.errors.redaction import HIDDEN, is_secret_name, masked, redacted, secrets_in_use
 
 KeyPath: TypeAlias = tuple[str, ...]
 
@@ -66,6 +66,11 @@ def without_secrets(values: Mapping[str, Any]) -> dict[str, Any]:
         return value
 
     return {name: shown(value, (name,)) for name, value in values.items()}
+
+
+def is_a_word(secret: str) -> bool:
+    """Whether it is more likely what servers without a key are given (`not-needed`, `lm-studio`), or an option's value."""
+    return re.fullmatch("[a-z_-]{1,20}", secret) is not None
 
 
 def mentions_secret(argument: str) -> bool:

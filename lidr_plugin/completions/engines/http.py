@@ -14,9 +14,10 @@ import orjson
 
 from lidr_plugin.completions.engines.settled import Listing, SettledModel
 from lidr_plugin.errors import EngineError
-from lidr_plugin.errors.redaction import HIDDEN, is_a_word
+from lidr_plugin.errors.redaction import HIDDEN
 from lidr_plugin.errors.terminal import one_line
 from lidr_plugin.machine.access import key_of, proxy_for
+from lidr_plugin.machine.secrets import is_a_word
 
 # Imported by what uses them: a run whose answers are all in the store need not wait for them.
 if TYPE_CHECKING:
