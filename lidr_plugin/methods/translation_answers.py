@@ -184,8 +184,7 @@ def _undressed(text: str, source: str) -> str:
     """Without what models put around a translation: a line that announces it, a label, a code block."""
     text = text.strip()
     announced = 0 if _announcement(source) else _announcement(text)
-    if _has_words(text[announced:]):
-        text = text[announced:].strip()
+    text = text[announced:].strip()
     label = None if _LABEL.match(source) else _LABEL.match(text)
     if label and _has_words(text[label.end() :]):
         text = text[label.end() :].strip()
