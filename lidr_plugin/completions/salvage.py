@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lidr_plugin.completions.rows import COLUMNS, Entry, Row
-from lidr_plugin.machine.sqlite_pages import Value, cells
+from lidr_plugin.completions.sqlite_pages import Value, cells
 
 _KEY = 32
 _SMALLEST = 200
