@@ -4,9 +4,9 @@ import re
 
 from lidr_plugin.text.visible import is_blank
 
-_OPENING = re.compile(r"\s{0,9}<think\b[^<>]{0,40}>", re.IGNORECASE)
-_CLOSING = re.compile(r"</think\s{0,8}>", re.IGNORECASE)
-_EITHER = re.compile(r"</?think\b[^<>]{0,40}>", re.IGNORECASE)
+_OPENING = re.compile(r"\s{0,9}<think(?:ing)?\b[^<>]{0,40}>", re.IGNORECASE)
+_CLOSING = re.compile(r"</think(?:ing)?\s{0,8}>", re.IGNORECASE)
+_EITHER = re.compile(r"</?think(?:ing)?\b[^<>]{0,40}>", re.IGNORECASE)
 _QUOTES = frozenset("`'\"“”„«»‘’‹›「」")
 _AFTER_A_WORD = ".,;:!?)]}。、，"
 
