@@ -232,7 +232,7 @@ def _brackets(text: str) -> int:
 
 
 def _text_of(path: Path) -> str:
-    text = read_text(path, "" if is_there(path) else "`lidr init` writes a commented one")
+    text = read_text(path, "name a configuration" if is_there(path) else "`lidr init` writes a commented one")
     if len(text) > _MOST_CHARACTERS:
         raise InputError(
             f"{path}: {len(text):,} characters are no configuration", "name the file that `lidr init` wrote"
