@@ -57,7 +57,7 @@ def _unlike(kind: str, value: Any) -> str:
         case "int":
             return "" if number and isinstance(value, int) else "a whole number"
         case "float":
-            return "" if number and math.isfinite(value) else "a number"
+            return "" if number and (isinstance(value, int) or math.isfinite(value)) else "a number"
     return f"one of {kind.replace('|', ', ')}" if kind and value not in kind.split("|") else ""
 
 
