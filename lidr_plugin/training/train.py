@@ -26,7 +26,7 @@ from lidr_plugin.training.memory import shape_of
 from lidr_plugin.training.plan import architecture, disk_needed
 from lidr_plugin.training.processes import Launch, launch_of
 from lidr_plugin.training.recipe import Settings, render, train_settings
-from lidr_plugin.training.state import MergeProof, TrainingState, TrainResult, read_state, write_state
+from lidr_plugin.training.state import MergeProof, TrainingState, TrainResult, check_own, read_state, write_state
 
 _FREE = frozenset(
     "per_device_train_batch_size gradient_accumulation_steps use_cpu preprocessing_num_workers logging_steps save_steps "
@@ -73,6 +73,7 @@ def train(config: Config, *, restart: bool, say: Say) -> Trained:
     run = training.run
     if training.launch.rank:
         return _follow(training)
+    check_own(run, restart=restart)
     with run.at_work("the same command goes on from the last checkpoint"):
         files.sweep(run.path)
         files.sweep(run.data)
@@ -81,14 +82,17 @@ def train(config: Config, *, restart: bool, say: Say) -> Trained:
                 shutil.rmtree(path, ignore_errors=True)
             run.train_json.unlink(missing_ok=True)
         state = _begun(training, read_state(run), say)
-        if state.status == "done" and run.model.exists():
+        if state.status == "done" and os.path.exists(run.model):
             return Trained(run, state, repeated=True)
         if state.status == "begun":
             fitting = _fitting(training, _check(training, say))
             write_state(run, state)
             files.write_text(run.train_yaml, fitting.recipe(run.train_yaml))
             state = _noted(run, state, status="trained", result=_run_llamafactory(fitting, say))
-        return Trained(run, _noted(run, state, status="done", merge=_merge(training, say)), repeated=False)
+        state = _noted(run, state, merge=_merged(training, say))
+        shutil.rmtree(run.model, ignore_errors=True)
+        os.replace(unproved(run), run.model)
+        return Trained(run, _noted(run, state, status="done"), repeated=False)
 
 
 def dry_run(config: Config, say: Say) -> str:
@@ -98,6 +102,7 @@ def dry_run(config: Config, say: Say) -> str:
         InputError: as the training itself would.
     """
     training = _prepared(config, say)
+    check_own(training.run, restart=False)
     _check(training, say)
     return training.recipe(training.run.train_yaml)
 
@@ -192,7 +197,7 @@ def _identity(training: _Training) -> dict[str, Any]:
         "merge_dtype": wanted.merge_dtype,
         **({"drop_over_cutoff": True} if wanted.drop_over_cutoff else {}),  # version 0.1 had no such key
         # Of weights no more than their size: it tells most models apart, and to read them takes minutes.
-        "model_bytes": sum(path.stat().st_size for path in model.glob("*.safetensors")) if model.is_dir() else 0,
+        "model_bytes": sum(path.stat().st_size for path in model.glob("*.safetensors")) if os.path.isdir(model) else 0,
         "dataset_sha256": dataset,
         "global_batch_size": training.launch.rows_a_step(settings),
     }
@@ -244,8 +249,8 @@ def _run_llamafactory(training: _Training, say: Say) -> TrainResult:
     return measured.model_copy(update={"last_loss": loss})
 
 
-def _merge(training: _Training, say: Say) -> MergeProof:
-    """Puts the model in its place, once it is proved to be what was trained."""
+def _merged(training: _Training, say: Say) -> MergeProof:
+    """Makes the model, and proves that it is what was trained."""
     run, dtype = training.run, training.config.train.merge_dtype
     adapter = training.settings["finetuning_type"] == "lora"
     say(f"merging into {run.model}" if adapter else "verifying the result")
@@ -253,8 +258,6 @@ def _merge(training: _Training, say: Say) -> MergeProof:
     if proof.broken:
         shutil.rmtree(unproved(run), ignore_errors=True)
         raise RunError(f"the trained model did not pass: {proof.broken}", f"{run.train_log} has the course")
-    shutil.rmtree(run.model, ignore_errors=True)
-    os.replace(unproved(run), run.model)
     if proof.lost > _WORTH_SAYING:
         say(f"warning: rounding to {dtype} lost {proof.lost:.0%} of what training changed in the model's answers")
         also = ", or serving the base with the adapter" if adapter else ""
