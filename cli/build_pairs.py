@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from lidr_cli.terminal import cell, say
 
 if TYPE_CHECKING:
     from lidr_plugin.dataset.dryrun import DryRun
@@ -41,10 +42,10 @@ def _show(built: Any) -> None:
     table.add_column("")
     codes = list(report["pairs"])
     for code in codes:
-        table.add_column(code, justify="right")
+        table.add_column(cell(code), justify="right")
     table.add_row("candidates", *(f"{report['candidates'][code]:,}" for code in codes))
     for reason, counts in report["rejected"].items():
-        table.add_row(f"  {reason}", *(f"-{counts[code]:,}" if code in counts else "" for code in codes))
+        table.add_row(cell(f"  {reason}"), *(f"-{counts[code]:,}" if code in counts else "" for code in codes))
     table.add_row("pairs", *(f"{report['pairs'][code]:,}" for code in codes), style="bold")
     console.print(table)
     done = report["completions"]
@@ -55,21 +56,21 @@ def _show(built: Any) -> None:
     )
     run = built.run
     for name, path in (("dataset", run.data), ("report", run.report_html), ("recipe", run.train_yaml)):
-        typer.echo(f"{name:8} {path}")
+        say(f"{name:8} {path}")
     if not sum(report["pairs"].values()):
-        typer.echo(f"warning: no pair was kept; {run.rejected} has every candidate with its reason", err=True)
+        say(f"warning: no pair was kept; {run.rejected} has every candidate with its reason", err=True)
 
 
 def _show_dry_run(dry: "DryRun") -> None:
-    typer.echo(f"{dry.prompts:,} prompts; at most {dry.requests:,} requests, second tries aside")
-    typer.echo(f"{dry.stored:,} completions are in {dry.run.store} already")
+    say(f"{dry.prompts:,} prompts; at most {dry.requests:,} requests, second tries aside")
+    say(f"{dry.stored:,} completions are in {dry.run.store} already")
     for request in dry.examples:
-        typer.echo(f"\n--- a request ({request.row}), max_tokens {request.sampling.max_tokens}")
+        say(f"\n--- a request ({request.row}), max_tokens {request.sampling.max_tokens}")
         for message in request.messages:
-            typer.echo(f"[{message.role}]\n{message.content}")
+            say(f"[{message.role}]\n{message.content}")
         if request.prefill:
-            typer.echo(f"[assistant, begun]\n{request.prefill}")
-    typer.echo("\nnothing was sent and nothing was written")
+            say(f"[assistant, begun]\n{request.prefill}")
+    say("\nnothing was sent and nothing was written")
     if dry.server_problem:
         raise dry.server_problem
 

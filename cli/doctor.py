@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from lidr_cli.terminal import say
 
 
 def doctor(
@@ -22,9 +23,10 @@ def doctor(
         findings += check_config(load(config, overrides or []))
     colours = {"ok": typer.colors.GREEN, "note": typer.colors.CYAN, "wrong": typer.colors.RED}
     for finding in findings:
-        typer.echo(f"{typer.style(f'{finding.level:6}', fg=colours[finding.level])}{finding.what}: {finding.found}")
+        typer.echo(typer.style(f"{finding.level:6}", fg=colours[finding.level]), nl=False)
+        say(f"{finding.what}: {finding.found}")
         if finding.fix:
-            typer.echo(f"      -> {finding.fix}")
+            say(f"      -> {finding.fix}")
     if any(finding.level == "wrong" for finding in findings):
         raise typer.Exit(1)
 

@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
+from lidr_cli.terminal import say
 
 
 class Stage(StrEnum):
@@ -28,8 +29,8 @@ def create(
     from lidr_plugin.machine.gpus import has_gpu
 
     wanted = has_gpu() if gpu is None else gpu
-    python = environments.create(stage.value, gpu=wanted, say=typer.echo)
-    typer.echo(f"{stage.value}: {python}")
+    python = environments.create(stage.value, gpu=wanted, say=say)
+    say(f"{stage.value}: {python}")
 
 
 def register(app: typer.Typer) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from lidr_cli.terminal import cell, say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -33,7 +34,7 @@ def evaluate(
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Overrides: eval.limit=50")
     ] = None,
 ) -> None:
-    """Measure models: MGSM, language fidelity, a judge's verdicts.
+    """Measure models: MGSM, skills of your own, language fidelity, a judge's verdicts.
 
     One model or several, with 95 % intervals, and an export for alpaca_eval. All answers go through the run's store:
     interrupted, the same command goes on, and nothing is asked twice.
@@ -42,31 +43,31 @@ def evaluate(
 
     import lidr_plugin
     from lidr_plugin.config.file import load
-    from lidr_plugin.evaluation.benchmarks import BENCHMARKS
+    from lidr_plugin.evaluation.benchmarks import heads_of
     from lidr_plugin.run_directory import RunDirectory
 
     settings = load(config, overrides or [])
     done = lidr_plugin.evaluate(settings)
     console = Console(width=None if sys.stdout.isatty() else 120)
-    for benchmark in BENCHMARKS:
-        rows = {label: found[benchmark.name] for label, found in done.results.items() if benchmark.name in found}
+    for name, heads in heads_of(settings.eval.skills).items():
+        rows = {label: found[name] for label, found in done.results.items() if name in found}
         if rows:
-            console.print(_table(benchmark.name, benchmark.heads, rows))
+            console.print(_table(name, heads, rows))
     if contest := done.head_to_head:
         rates = {label: {code: _rates(x) for code, x in found.items()} for label, found in contest.results.items()}
         console.print(_table(f"against {contest.against}, judged by {contest.judge} in both orders", _VERDICTS, rates))
         if contest.warning:
-            typer.echo(f"warning: {contest.warning}")
+            say(f"warning: {contest.warning}")
         if contest.cost:
-            typer.echo(f"the judge cost {contest.cost:g}")
+            say(f"the judge cost {contest.cost:g}")
         if not contest.complete:
             more = "with a higher one the same command goes on"
-            typer.echo(f"eval.judge.max_cost was reached, and not every pair was judged; {more}")
+            say(f"eval.judge.max_cost was reached, and not every pair was judged; {more}")
     if tasks := {label: found["lm_eval"] for label, found in done.results.items() if "lm_eval" in found}:
         console.print(_tasks(tasks))
     for note in done.notes:
-        typer.echo(note)
-    typer.echo(f"answers and results: {RunDirectory.of(settings.output_dir, settings.store).eval_results.parent}")
+        say(note)
+    say(f"answers and results: {RunDirectory.of(settings.output_dir, settings.store).eval_results.parent}")
 
 
 def _table(title: str, heads: Mapping[str, str], rows: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> "Table":
@@ -74,7 +75,7 @@ def _table(title: str, heads: Mapping[str, str], rows: Mapping[str, Mapping[str,
     table = _empty(f"{title}: percent, with 95 % intervals", ["", "model"], list(heads.values()))
     for label, by_language in rows.items():
         for code, values in by_language.items():
-            table.add_row(code, label, *(_cell(values.get(name)) for name in heads))
+            table.add_row(cell(code), cell(label), *(cell(_value(values.get(name))) for name in heads))
     return table
 
 
@@ -83,18 +84,20 @@ def _tasks(found: Mapping[str, Mapping[str, Mapping[str, "Value"]]]) -> "Table":
     table = _empty("lm-eval: percent, with standard errors", ["task", "metric"], list(found))
     for task, metrics in next(iter(found.values())).items():
         for metric in metrics:
-            table.add_row(task, metric, *(_cell(results[task][metric]) for results in found.values()))
+            table.add_row(
+                cell(task), cell(metric), *(cell(_value(results[task][metric])) for results in found.values())
+            )
     return table
 
 
 def _empty(title: str, left: Sequence[str], right: Sequence[str]) -> "Table":
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table = Table(title=cell(title), title_justify="left", box=None, pad_edge=False)
     for head in left:
-        table.add_column(head)
+        table.add_column(cell(head))
     for head in right:
-        table.add_column(textwrap.fill(head, _HEAD), justify="right")
+        table.add_column(cell(textwrap.fill(head, _HEAD)), justify="right")
     return table
 
 
@@ -103,7 +106,7 @@ def _rates(verdicts: "Verdicts") -> dict[str, Any]:
     return {**found, "win_rate": f"{100 * verdicts.win_rate:.1f}"}
 
 
-def _cell(value: "Value | str | None") -> str:
+def _value(value: "Value | str | None") -> str:
     """A share, a mean or an estimate in percent and how sure it is, a count as it is; nothing where there is no mark."""
     from lidr_plugin.evaluation.intervals import Share, percent
 

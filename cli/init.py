@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from lidr_cli.terminal import say
 
 
 def init(
@@ -28,8 +29,8 @@ def init(
             files.write_text(folder / name, (starter / name).read_text(encoding="utf-8"))
         except OSError as error:
             raise InputError(f"{folder / name}: {error.strerror}") from None
-        typer.echo(f"wrote {folder / name}")
-    typer.echo(f"next: edit {folder / 'lidr.yaml'}, then lidr build-pairs {folder / 'lidr.yaml'} --dry-run")
+        say(f"wrote {folder / name}")
+    say(f"next: edit {folder / 'lidr.yaml'}, then lidr build-pairs {folder / 'lidr.yaml'} --dry-run")
 
 
 def register(app: typer.Typer) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from lidr_cli.terminal import say
 
 
 class Until(StrEnum):
@@ -30,8 +31,8 @@ def iterate(
     import lidr_plugin
 
     settings = lidr_plugin.load(config, *(overrides or []))
-    lidr_plugin.iterate(settings, until=until.value, only=number, say=lambda line: typer.echo(line, err=True))
-    typer.echo(f"rounds   {settings.output_dir}")
+    lidr_plugin.iterate(settings, until=until.value, only=number, say=lambda line: say(line, err=True))
+    say(f"rounds   {settings.output_dir}")
 
 
 def register(app: typer.Typer) -> None:

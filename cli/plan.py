@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from lidr_cli.terminal import cell, say
 
 
 def plan(
@@ -30,7 +31,7 @@ def plan(
     if cards:
         where = f"{len(cards)} x {cards[0].name or 'GPU of'} {cards[0].memory / 2**30:.0f} GB"
     title = f"{found.shape.parameters / 1e9:.2f} billion parameters; {where}; GB on each GPU"
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    table = Table(title=cell(title), title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False)
     names = ("method", "weights", "states", "ref", "activ", "logits", "peak", "fits", "batch", "steps", "disk")
     for name in names:
         table.add_column(name, justify="left" if name == "method" else "right", no_wrap=True)
@@ -40,7 +41,7 @@ def plan(
         parts = (memory.weights, states, memory.reference, memory.activations, memory.logits, memory.total)
         batch = row.settings["per_device_train_batch_size"], row.settings["gradient_accumulation_steps"], row.processes
         table.add_row(
-            f"{row.method} {row.sharding.removeprefix('zero3_')}".strip(),
+            cell(f"{row.method} {row.sharding.removeprefix('zero3_')}".strip()),
             *(f"{size / 2**30:.1f}" for size in parts),
             {True: "yes", False: "no", None: "?"}[row.fits],
             "x".join(map(str, batch)),
@@ -49,13 +50,13 @@ def plan(
         )
     Console().print(table)
     lengths = ", ".join(dict.fromkeys(f"{row.method} {row.settings['cutoff_len']}" for row in found.rows))
-    typer.echo(f"rows of cutoff_len tokens: {lengths}")
-    typer.echo("states: gradients and optimizer; batch: per device x accumulation x processes")
+    say(f"rows of cutoff_len tokens: {lengths}")
+    say("states: gradients and optimizer; batch: per device x accumulation x processes")
     hours = [f"{row.method} {row.sharding} {row.hours:.1f} h".replace("  ", " ") for row in found.rows if row.hours]
     if hours:
-        typer.echo(f"time, by arithmetic at 30 % of the GPU's speed: {', '.join(hours)}")
+        say(f"time, by arithmetic at 30 % of the GPU's speed: {', '.join(hours)}")
     if not found.dataset.rows:
-        typer.echo("steps and time are told when the dataset is built")
+        say("steps and time are told when the dataset is built")
 
 
 def register(app: typer.Typer) -> None:

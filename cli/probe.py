@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from lidr_cli.terminal import cell, say
 
 from lidr_plugin.evaluation.intervals import percent
 
@@ -39,16 +40,16 @@ def probe(
     console.print(_responses(done))
     console.print(_against(settings.dominant_language, done))
     for line in _verdict(settings.dominant_language, done):
-        typer.echo(line)
-    typer.echo(f"all numbers: {RunDirectory.of(settings.output_dir, settings.store).probe_json}")
+        say(line)
+    say(f"all numbers: {RunDirectory.of(settings.output_dir, settings.store).probe_json}")
 
 
 def _table(title: str, heads: list[str]) -> "Table":
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table = Table(title=cell(title), title_justify="left", box=None, pad_edge=False)
     for head in ("", *heads):
-        table.add_column(head, justify="right" if head else "left")
+        table.add_column(cell(head), justify="right" if head else "left")
     return table
 
 
@@ -59,7 +60,7 @@ def _responses(found: "Probe") -> "Table":
     for code, x in found.responses.items():
         shares = [percent(share) if share else "" for share in (x.sound, x.off_target, x.degenerate, x.cut)]
         grade = ["{:.1f} ± {:.1f}".format(*x.grade) if x.grade else "none"] * graded
-        table.add_row(code, *shares, f"{x.characters:.0f}", *grade)
+        table.add_row(cell(code), *shares, f"{x.characters:.0f}", *grade)
     return table
 
 
@@ -77,7 +78,7 @@ def _against(dominant: str, found: "Probe") -> "Table":
             cells = [f"{x.length_ratio:.2f}", *usable, f"{100 * x.round_trip:.0f}"]
         judged = [percent(share) for share in (verdicts.win, verdicts.tie, verdicts.lose)] if verdicts else []
         if x or verdicts:
-            table.add_row(code, *cells, *judged)
+            table.add_row(cell(code), *cells, *judged)
     return table
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from lidr_cli.terminal import say
 
 
 def ls() -> None:
@@ -11,7 +12,7 @@ def ls() -> None:
     from lidr_plugin.training.recipe import shipped
 
     for recipe in shipped():
-        typer.echo(f"{recipe.name:44} {recipe.about}")
+        say(f"{recipe.name:44} {recipe.about}")
 
 
 def cp(
@@ -24,7 +25,7 @@ def cp(
     from lidr_plugin.training.recipe import copy_shipped
 
     for path in copy_shipped(name, target):
-        typer.echo(str(path))
+        say(str(path))
 
 
 def register(app: typer.Typer) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from lidr_cli.terminal import say
 
 
 def report(
@@ -17,7 +18,7 @@ def report(
     import lidr_plugin
 
     for path in lidr_plugin.report(run_dir):
-        typer.echo(path)
+        say(path)
 
 
 def register(app: typer.Typer) -> None:

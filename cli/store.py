@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from lidr_cli.terminal import say
 
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The run's directory (output_dir).")]
 
@@ -21,7 +22,7 @@ def verify(run_dir: RunArgument) -> None:
         if damage:
             listed = "\n".join(f"  {line}" for line in damage[:20])
             raise StoreError(f"{path} is damaged:\n{listed}", "lidr store export saves what can be read")
-        typer.echo(f"{path}: {len(store):,} completions, all well")
+        say(f"{path}: {len(store):,} completions, all well")
 
 
 def export(
@@ -49,7 +50,7 @@ def export(
             f"{path} is damaged: {done.written:,} completions could be read and are in {target}; {lost}",
             f"move the store away, then: lidr store import {run_dir} {target}; what is missing is asked for again",
         )
-    typer.echo(f"wrote {target}")
+    say(f"wrote {target}")
 
 
 def _ranges(numbers: Sequence[int]) -> str:
@@ -77,7 +78,7 @@ def import_(
     run = RunDirectory(run_dir)
     with run.locked(), Store(run.store) as store:
         added = store.put_many(read_entries(source))
-        typer.echo(f"{added:,} completions added, {len(store):,} in {run.store}")
+        say(f"{added:,} completions added, {len(store):,} in {run.store}")
 
 
 def register(app: typer.Typer) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from lidr_cli.terminal import say
 
 
 def train(
@@ -27,28 +28,28 @@ def train(
     from lidr_plugin.config.file import load
     from lidr_plugin.training.train import dry_run as check
 
-    def say(line: str) -> None:
-        typer.echo(line, err=True)
+    def told(line: str) -> None:
+        say(line, err=True)
 
     settings = load(config, overrides or [])
     if dry_run:
-        typer.echo(check(settings, say), nl=False)
+        say(check(settings, told), nl=False)
         return
-    done = lidr_plugin.train(settings, restart=restart, say=say)
+    done = lidr_plugin.train(settings, restart=restart, say=told)
     if done.state is None:
-        typer.echo("trained as a further node; the first one keeps the result")
+        say("trained as a further node; the first one keeps the result")
         return
     if done.repeated:
-        typer.echo("trained before with these settings; nothing to do (--restart trains anew)")
+        say("trained before with these settings; nothing to do (--restart trains anew)")
     if result := done.state.result:
         loss = "" if result.train_loss is None else f"mean loss {result.train_loss:.4f}, "
-        typer.echo(f"trained  {loss}{result.train_runtime:.0f} s; {done.run.train_log}")
+        say(f"trained  {loss}{result.train_runtime:.0f} s; {done.run.train_log}")
     if proof := done.state.merge:
-        typer.echo(
+        say(
             f"verified {proof.modules} modules; training moved the log-probabilities by {proof.shift:.3g}, "
             f"saving lost {proof.lost:.1%} of that"
         )
-    typer.echo(f"model    {done.run.model}")
+    say(f"model    {done.run.model}")
 
 
 def register(app: typer.Typer) -> None:

@@ -49,7 +49,7 @@ def _help(command: Any, name: str) -> Iterator[str]:
 
 def commands() -> str:
     """docs/commands.md."""
-    from lidr_cli.main import app
+    from lidr_cli.app import app
 
     head = "# The commands\n\nMade from the code by `python -m docs.generate`. Exit status: 0 done; 1 the run failed, and what was "
     head += (

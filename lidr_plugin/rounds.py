@@ -1,7 +1,6 @@
 """Rounds of build, train and evaluate, each stage a process of its own: the whole of `lidr iterate`, as one call."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -14,7 +13,8 @@ from lidr_plugin.errors import InputError, Interrupted, RunError
 from lidr_plugin.evaluation import gate
 from lidr_plugin.evaluation.intervals import percent
 from lidr_plugin.evaluation.results import read_probe, read_results
-from lidr_plugin.machine.children import guarded
+from lidr_plugin.machine import interrupts
+from lidr_plugin.machine.children import running
 from lidr_plugin.pages import write_page
 from lidr_plugin.run_directory import RunDirectory
 
@@ -22,6 +22,8 @@ STAGES = ("build", "probe", "train", "eval")
 _COMMANDS = {"build": "build-pairs", "probe": "probe", "train": "train", "eval": "eval"}
 _PATIENCE = 30.0
 """Seconds for a stage of a killed loop to end."""
+_STAGE_PATIENCE = 60.0
+"""Seconds for an interrupted stage to end: longer than what it starts itself is given, a server or a training."""
 
 
 class Stage(NamedTuple):
@@ -50,8 +52,10 @@ def iterate(config: Config, *, until: str, only: int | None, say: Callable[[str]
     """
     top = RunDirectory.of(config.output_dir, config.store)
     _check_rounds(config)
-    if until == "eval" and not config.eval.prompts:
-        say("no gate: eval.prompts names no held-out prompts on which a round's model is compared with the one before")
+    if until == "eval" and not _is_measured(config):
+        say(
+            "no gate: none of eval.prompts, eval.mgsm and eval.skills says on what a round's model is compared with the one before"
+        )
     if only and only > 1 and not (before := top.round(only - 1).model).exists():
         raise InputError(
             f"round {only} starts from {before}, which is not there", "leave --round out, or do the one before first"
@@ -110,12 +114,17 @@ def _stages(config: Config, top: RunDirectory, *, until: str, only: int | None) 
         }
         for name in names:
             if name == "eval":
-                if not (config.eval.mgsm or config.eval.prompts or config.eval.lm_eval):
+                if not (_is_measured(config) or config.eval.lm_eval):
                     continue
                 # The round's model beside the one that it came from.
                 models = {f"M{x}": _model(config, top, x) for x in (number - 1, number)}
                 changes["eval"] = config.eval.model_copy(update={"models": models})
             yield Stage(number, name, config.model_copy(update=changes))
+
+
+def _is_measured(config: Config) -> bool:
+    """Whether a round's model is asked anything that the gate can compare."""
+    return bool(config.eval.prompts or config.eval.mgsm or config.eval.skills)
 
 
 def _model(config: Config, top: RunDirectory, number: int) -> str:
@@ -154,13 +163,13 @@ def _run(top: RunDirectory, stage: Stage) -> None:
     files.write_json(file, resolved(stage.config))
     code = "from lidr_cli.main import main; main()"
     command = [sys.executable, "-c", code, _COMMANDS[stage.name], str(file)]
-    child = subprocess.Popen(guarded(command), start_new_session=True)
     try:
-        status = child.wait()
+        with running(command, patience=_STAGE_PATIENCE) as child:
+            status = child.wait()
     except KeyboardInterrupt:
-        child.terminate()
-        child.wait()
-        raise Interrupted("interrupted", "the same command goes on from the stage that was under way") from None
+        status = interrupts.STATUS
+    if status == interrupts.STATUS:
+        raise Interrupted("interrupted", "the same command goes on from the stage that was under way")
     if status:
         error = InputError if status == 2 else RunError
         raise error(f"round {stage.round}: {stage.name} ended with status {status}", "mended, the same command goes on")
@@ -191,5 +200,6 @@ def _gate(top: RunDirectory, number: int) -> None:
         listed = "\n".join(f"  {line}" for line in found)
         raise RunError(
             f"round {number}: its model is not fit to make data:\n{listed}",
-            "a lower train.learning_rate, fewer epochs or stricter filters; then remove the round's folder and go on",
+            "train more gently (a lower train.learning_rate, fewer epochs), filter more strictly, or put prompts of the "
+            "skill that is lost among the round's; then remove the round's folder and go on",
         )

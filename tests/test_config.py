@@ -47,7 +47,8 @@ translation_prompt_ids: ids.txt
 answer_filter: contrast
 engine:
   {backend: vllm, concurrency: 3, timeout: 5, max_retries: 1, max_failures: 2, weights: w, model: served, api_key_env: KEY,
-   python: /bin/python, args: {rope: {factor: 2.0, on: yes}, x: null, list: [1, 2.5, "no"]}, startup_timeout: 90, device: cpu, env: {OMP_NUM_THREADS: 4},
+   python: /bin/python, args: {rope: {factor: 2.0, on: yes}, x: null, list: [1, 2.5, "no"]}, startup_timeout: 90,
+   device: cpu, env: {OMP_NUM_THREADS: 4},
    dtype: float32, batch_size: 2}
 generation:
   {temperature: 1, top_p: 1, max_tokens: 9, repetition_penalty: 1, seed: 18446744073709551615, system: "no", thinking: true}
@@ -75,6 +76,7 @@ train:
 eval:
   models: {M0: a, 1: b}
   mgsm: mgsm/{language}.jsonl
+  skills: {sums: 'sums/{language}.jsonl'}
   prompts: heldout/{language}.jsonl
   outputs: {other: 'outputs/{language}.json'}
   judge:
@@ -257,7 +259,7 @@ def test_the_results_of_a_configuration_leave_out_what_is_marked_and_nothing_els
     marked = {key.name for key in keys(Config) if key.field.json_schema_extra == HOW}
     assert not [name for name in found if any(name == key or name.startswith(f"{key}.") for key in marked)]
     leaves = {key.name for key in keys(Config) if key.section is None} - marked
-    filled = {"eval.models": "eval.models.1", "eval.outputs": "eval.outputs.other"}
+    filled = {"eval.models": "eval.models.1", "eval.outputs": "eval.outputs.other", "eval.skills": "eval.skills.sums"}
     filled |= {
         "eval.lm_eval.model_args": "eval.lm_eval.model_args.dtype",
         "eval.lm_eval.args": "eval.lm_eval.args.limit",

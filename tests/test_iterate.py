@@ -62,8 +62,9 @@ def test_rounds_need_new_prompts_and_models_of_their_own(tmp_path: Path, lidr: L
 def test_without_held_out_prompts_the_loop_says_that_it_has_no_gate(tmp_path: Path, lidr: Lidr) -> None:
     write_prompts(tmp_path, prompts(2))
     config = write_config(tmp_path, max_prompts=1)
-    assert "no gate: eval.prompts" in lidr("iterate", config).stderr
+    assert "no gate: none of eval.prompts" in lidr("iterate", config).stderr
     assert "no gate" not in lidr("iterate", config, "eval.prompts=prompts/{language}.jsonl").stderr
+    assert "no gate" not in lidr("iterate", config, 'eval.skills={"sums": "prompts/{language}.jsonl"}').stderr
     assert "no gate" not in lidr("iterate", config, "--until", "build").stderr
 
 

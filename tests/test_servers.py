@@ -14,7 +14,7 @@ from lidr_plugin.completions.engines import servers
 from lidr_plugin.completions.engines.servers import Vllm, arguments
 from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
 from lidr_plugin.config.engine import EngineSettings
-from lidr_plugin.errors import EngineError, RequestError, RunError
+from lidr_plugin.errors import EngineError, RequestError
 from tests.support import vllm_server
 
 REQUEST = Chat("w", (Message("user", "hello"),), Sampling(0.0, 1.0, 100, 1.1, 42, False), row="1 [en]")
@@ -42,16 +42,18 @@ def process_of(folder: Path) -> int | None:
 
 
 @pytest.fixture
-def on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine without a GPU, with 20 GiB free."""
-    monkeypatch.delenv("VLLM_CPU_KVCACHE_SPACE", raising=False)
-    monkeypatch.setattr(servers, "has_gpu", lambda: False)
-    monkeypatch.setattr(servers, "free_memory", lambda: 20 << 30)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pause before a server is started again."""
+    monkeypatch.setattr(servers, "_PAUSES", (0.0, 0.0, 0.0))
 
 
 @pytest.fixture(autouse=True)
-def marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def on_a_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without a GPU, with 20 GiB free; and a mark by which the server's process is found."""
     monkeypatch.setenv("LIDR_TEST", str(tmp_path))
+    monkeypatch.delenv("VLLM_CPU_KVCACHE_SPACE", raising=False)
+    monkeypatch.setattr(servers, "has_gpu", lambda: False)
+    monkeypatch.setattr(servers, "free_memory", lambda: 20 << 30)
 
 
 def test_it_answers_and_is_gone_afterwards(tmp_path: Path) -> None:
@@ -81,7 +83,7 @@ def log_of_a_start(folder: Path, **changes: Any) -> str:
 
 
 def test_a_server_on_a_cpu_gets_the_cache_that_the_run_needs_and_it_is_said(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], on_a_cpu: None
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log = log_of_a_start(tmp_path, concurrency=16)
     assert "--max-num-seqs 16" in log
@@ -107,7 +109,6 @@ def test_whoever_sets_the_cache_himself_is_not_talked_into_another(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    on_a_cpu: None,
 ) -> None:
     if environment:
         monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", environment)
@@ -117,9 +118,7 @@ def test_whoever_sets_the_cache_himself_is_not_talked_into_another(
     assert not capsys.readouterr().err
 
 
-def test_too_little_memory_is_said_before_a_server_is_started(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_a_cpu: None
-) -> None:
+def test_too_little_memory_is_said_before_a_server_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(servers, "free_memory", lambda: 3 << 30)
     with pytest.raises(EngineError, match="one sequence of 32,768 tokens"):
         log_of_a_start(tmp_path)
@@ -167,22 +166,99 @@ def test_a_start_that_fails_leaves_no_server(
         assert "gpu_memory_utilization" in getattr(raised.value, "hint", "")
 
 
-def test_a_server_that_dies_at_work_is_told_with_its_log(tmp_path: Path) -> None:
-    async def ask() -> list[RunError]:
-        errors = []
-        async with vllm(tmp_path, "fall") as engine:
-            while not errors or not isinstance(errors[-1], EngineError):
-                try:
-                    await engine.complete(REQUEST)
-                except RunError as error:
-                    errors.append(error)
-                await asyncio.sleep(0.01)
-        return errors
+def at_work(
+    folder: Path, behave: str, *, at: int = 3, requests: int = 8, **changes: Any
+) -> list[Completion | BaseException]:
+    """What eight requests at once come to, on a server that behaves so in its lives."""
 
-    first, *_, last = asyncio.run(ask())
-    assert isinstance(first, RequestError)
-    assert "it died with status 3" in last.message
-    assert "serving on" in last.message
+    async def ask() -> list[Completion | BaseException]:
+        args = {"at": at, "lives": str(folder / "lives")}
+        async with vllm(folder, behave, args=args, **changes) as engine:
+            chats = [REQUEST._replace(messages=(Message("user", f"number {n}"),)) for n in range(requests)]
+            return await asyncio.gather(*map(engine.complete, chats), return_exceptions=True)
+
+    found = asyncio.run(ask())
+    assert process_of(folder) is None
+    return found
+
+
+@pytest.mark.parametrize(("behave", "retries"), [("fall", 0), ("error", 5), ("hang", 0), ("hang", 5), ("freeze", 0)])
+def test_a_server_that_dies_or_hangs_at_work_is_started_again_and_nothing_is_lost(
+    behave: str, retries: int, tmp_path: Path, capsys: pytest.CaptureFixture[str], at_once: None
+) -> None:
+    found = at_work(tmp_path, f"{behave},{behave},well", timeout=1.5, max_retries=retries)
+    assert found == [Completion("fine", "stop", 3, 1)] * 8
+    log, said = (tmp_path / "logs/vllm.log").read_text(), capsys.readouterr().err
+    assert len(re.findall(r"serving on", log)) == 3, "all three lives are in the log"
+    assert len(re.findall(r"the vLLM server .*: it is started again in 0 s \(\d of 3 times\)", said)) == 2
+    what = {
+        "fall": "ended with status 3",
+        "error": "is not well",
+        "hang": "no answer for 1.5 s",
+        "freeze": "no answer for",
+    }
+    assert what[behave] in said
+
+
+def test_what_was_answered_is_not_asked_again(tmp_path: Path, at_once: None) -> None:
+    at_work(tmp_path, "fall,well", at=6)
+    log = (tmp_path / "logs/vllm.log").read_text()
+    assert 8 < log.count("asked: number") <= 8 + 8 - 5 + 1
+
+
+@pytest.mark.parametrize("behave", ["fall", "error", "hang", "fall,die"])
+def test_one_that_dies_again_and_again_ends_the_run_with_its_last_words(
+    behave: str, tmp_path: Path, at_once: None
+) -> None:
+    found = at_work(tmp_path, behave, at=1, timeout=1)
+    assert {type(error) for error in found} == {EngineError}
+    (text,) = {str(error) for error in found}
+    assert "after 3 restarts in this run. The end of " in text
+    assert "serving on" in text
+    assert all("the same command goes on" in error.hint for error in found if isinstance(error, EngineError))
+
+
+def test_a_request_without_an_answer_is_its_own_fault_where_others_have_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def ask() -> list[Completion | BaseException]:
+        async with vllm(tmp_path, "mute", args={"at": 1}, timeout=2) as engine:
+
+            async def again_and_again() -> Completion:
+                for _ in range(20):
+                    await asyncio.sleep(0.15)
+                    answer = await engine.complete(REQUEST)
+                return answer
+
+            return await asyncio.gather(engine.complete(REQUEST), again_and_again(), return_exceptions=True)
+
+    mute, other = asyncio.run(ask())
+    assert isinstance(mute, RequestError)
+    assert other == Completion("fine", "stop", 3, 1)
+    assert "started again" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("behave", ["fall,never", "fall,well"])
+def test_an_interrupt_during_a_restart_leaves_no_server(
+    behave: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(servers, "_PAUSES", (0.0 if "never" in behave else 60.0,))
+
+    async def interrupted() -> None:
+        args = {"at": 1, "lives": str(tmp_path / "lives")}
+        async with vllm(tmp_path, behave, args=args) as engine:
+            asking = asyncio.create_task(engine.complete(REQUEST))
+            log = tmp_path / "logs/vllm.log"
+            while log.read_text().count("serving on") < (2 if "never" in behave else 1) or process_of(tmp_path):
+                if log.read_text().count("serving on") == 2:
+                    break
+                await asyncio.sleep(0.05)
+            asking.cancel()
+            await asking
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(interrupted())
+    assert process_of(tmp_path) is None
 
 
 def test_arguments_are_as_the_command_line_has_them() -> None:

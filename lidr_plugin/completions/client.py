@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lidr_plugin.completions.engines.base import Engine
+from lidr_plugin.completions.engines.base import Engine, Logged
 from lidr_plugin.completions.progress import Meter
 from lidr_plugin.completions.requests import Chat, Completion, Failure, key_of, request_json
 from lidr_plugin.completions.store import Entry, Store
@@ -123,7 +123,8 @@ class Client:
         if not state.opened:
             await self._open(state)
         try:
-            return await state.model.engine.complete(request)
+            with self._meter.asking():
+                return await state.model.engine.complete(request)
         except RequestError as error:
             self._meter.failed += 1
             state.failed += 1
@@ -156,6 +157,8 @@ class Client:
                 await self._engines.enter_async_context(state.model.engine)
                 self._meter.opening -= 1
                 state.opened = True
+                if isinstance(state.model.engine, Logged):
+                    self._meter.logs.append(state.model.engine.last_words)
 
     async def close(self) -> None:
         """Closes every engine that was opened."""

@@ -3,8 +3,8 @@
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -13,8 +13,12 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from lidr_plugin.errors.terminal import one_line, plain
+
 _BINS = 120
 _LINE_EVERY = 30.0
+_SILENCE = 60.0
+"""Seconds without an answer after which the user is told; again after twice as many, and so on."""
 
 
 def say(line: str) -> None:
@@ -26,13 +30,20 @@ def say(line: str) -> None:
 class Meter:
     """Counters of a run. `timeline` has completion tokens by time; its bins double in width when they are used up.
 
-    `opening` counts the engines that are being started.
+    Attributes:
+        opening: engines that are being started.
+        waiting: requests that engines have.
+        heard: when the last answer came, or the first request was sent after all had been answered.
+        logs: of each server that lidr started, what it wrote last.
     """
 
     generated: int = 0
     reused: int = 0
     failed: int = 0
     opening: int = 0
+    waiting: int = 0
+    heard: float = 0.0
+    logs: list[Callable[[], str]] = field(default_factory=list)
     prompt_tokens: int = 0
     completion_tokens: int = 0
     started: float = field(default_factory=time.monotonic)
@@ -49,6 +60,18 @@ class Meter:
         """Completion tokens of this run by its seconds."""
         return self.completion_tokens / self.seconds if self.seconds else 0.0
 
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """While an engine has a request."""
+        if not self.waiting:
+            self.heard = time.monotonic()
+        self.waiting += 1
+        try:
+            yield
+        finally:
+            self.waiting -= 1
+            self.heard = time.monotonic()
+
     def add(self, prompt_tokens: int, completion_tokens: int) -> None:
         """Counts a completion that came from an engine."""
         self.generated += 1
@@ -61,12 +84,31 @@ class Meter:
         self.timeline[place] += completion_tokens
 
 
+class Silence:
+    """Tells that no answer comes, more and more rarely, and what the servers that lidr started wrote last."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._next = _SILENCE
+
+    def look(self) -> None:
+        """Tells it if it is time to."""
+        meter = self._meter
+        silent = time.monotonic() - meter.heard if meter.waiting and not meter.opening else 0.0
+        if silent < _SILENCE:
+            self._next = _SILENCE
+        elif silent >= self._next:
+            self._next *= 2
+            words = "".join(f"; the server's log says: {line}" for log in meter.logs if (line := log()))
+            say(f"no answer for {silent:.0f} s ({meter.waiting} waiting){words}")
+
+
 class _Bar:
     """A live bar on a terminal; elsewhere nothing, so that a line can be printed now and then (`due`)."""
 
     def __init__(self, description: str, total: float | None, numbers: str, *columns: ProgressColumn) -> None:
-        shown = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), *columns)
-        numbers_column = TextColumn("{task.fields[numbers]}")
+        shown = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), *columns)
+        numbers_column = TextColumn("{task.fields[numbers]}", markup=False)
         self._progress = Progress(*shown, numbers_column, console=Console(stderr=True), transient=True)
         self._task = self._progress.add_task(description, total=total, numbers=numbers)
         self._live: Live | None = self._progress.live if sys.stderr.isatty() else None
@@ -101,18 +143,20 @@ class Display(_Bar):
     """
 
     def __init__(self, what: str, meter: Meter, prompts: int, requests: int) -> None:
-        self._what = what
+        self._what = what = one_line(what, 40)
         super().__init__(what, 1.0, "", TimeRemainingColumn())
         self._meter = meter
         self._prompts = prompts
         self._requests = requests
         self._before = meter.generated, meter.reused
         self._started = time.monotonic()
+        self._silence = Silence(meter)
         self.due()  # the first line after a while
 
     def update(self, done: int) -> None:
         """`done` prompts are settled."""
         meter = self._meter
+        self._silence.look()
         numbers = f"{meter.generated} generated, {meter.reused} reused, {meter.failed} failed"
         if meter.opening:
             numbers += ", starting the engine"
@@ -156,12 +200,12 @@ class Steps(_Bar):
 
     def update(self, line: Mapping[str, Any]) -> None:
         """A line of LLaMA-Factory's `trainer_log.jsonl`."""
-        step, steps = line.get("current_steps", 0), line.get("total_steps", 0)
+        step, steps = (x if isinstance(x := line.get(f"{of}_steps"), int) else 0 for of in ("current", "total"))
         names = {"loss": "loss", "eval_loss": "held-out loss", "accuracy": "reward accuracy", "lr": "lr"}
-        numbers = [f"{name} {line[key]:.4g}" for key, name in names.items() if key in line]
+        numbers = [f"{name} {x:.4g}" for key, name in names.items() if isinstance(x := line.get(key), int | float)]
         numbers.append(f"{line.get('elapsed_time', '')} gone, {line.get('remaining_time', '')} left")
         text = f"step {step}/{steps}, " + ", ".join(numbers)
         if self._live:
-            self._progress.update(self._task, total=steps or None, completed=step, numbers=text)
+            self._progress.update(self._task, total=steps or None, completed=step, numbers=plain(text))
         elif self.due() or step == steps:
-            print(text, file=sys.stderr, flush=True)
+            print(plain(text), file=sys.stderr, flush=True)

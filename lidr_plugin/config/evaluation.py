@@ -1,5 +1,6 @@
 """The section `eval`."""
 
+import re
 from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -55,6 +56,9 @@ class Eval(Section):
     mgsm: str | None = None
     """Path of MGSM's questions (JSONL with `query` and `response`), with `{language}` in it, relative to the configuration file;
     or `hub:juletxara/mgsm`, which downloads them once. Null: MGSM is not measured."""
+    skills: dict[str, str] = Field(default={})
+    """Further questions with final answers, by a name of your own: paths, with `{language}` in them, relative to the configuration
+    file; the columns are those of `columns`. Languages without a file are left out. What the model must not forget belongs here."""
     prompts: str | None = None
     """Path of held-out prompts, with `{language}` in it, relative to the configuration file. They give language fidelity, the
     AlpacaEval export and, with a judge, head-to-head comparisons. Null: none of these."""
@@ -77,6 +81,18 @@ class Eval(Section):
         if path is not None and "{language}" not in path and not from_hub:
             raise ValueError(f"needs {{language}}, as in {field.field_name}/{{language}}.jsonl")
         return path
+
+    @field_validator("skills")
+    @classmethod
+    def _skills(cls, skills: dict[str, str]) -> dict[str, str]:
+        problems = [f"{name}: needs {{language}}" for name, path in skills.items() if "{language}" not in path]
+        problems += [f"{name}: is a name of lidr's own" for name in skills if name in ("mgsm", "prompts", "lm_eval")]
+        problems += [
+            f"{name!r}: letters, digits, - and _ alone" for name in skills if not re.fullmatch(r"[\w-]{1,60}", name)
+        ]
+        if problems:
+            raise ValueError("\n".join(problems))
+        return skills
 
     @field_validator("outputs")
     @classmethod

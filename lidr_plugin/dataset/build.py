@@ -1,6 +1,5 @@
 """From prompts and a method to LLaMA-Factory's files."""
 
-import asyncio
 import gc
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from lidr_plugin.dataset.counts import Counts
 from lidr_plugin.dataset.llamafactory import card, merge_entry
 from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.dataset.rows import drop_json, row_json
+from lidr_plugin.machine import interrupts
 from lidr_plugin.methods.base import Outcome
 from lidr_plugin.run_directory import RunDirectory
 
@@ -48,7 +48,7 @@ def build(ready: Prepared, store: Store, meter: Meter) -> Counts:
             dropped.writelines(files.dump_line(drop_json(drop)) for drop in outcome.drops)
             counts.add(outcome)
 
-        asyncio.run(_run(ready, Client(store, ready.models, meter), emit, lambda: display.update(counts.prompts)))
+        interrupts.run(_run(ready, Client(store, ready.models, meter), emit, lambda: display.update(counts.prompts)))
     merge_entry(run_dir.dataset_info, config.dataset_name, ready.method.rows, system=bool(system))
     rows = {code: counts.pairs[code] for code in config.codes}
     files.write_text(run_dir.data / "README.md", card(config, ready.method.rows, rows))

@@ -1,6 +1,5 @@
 """What a run would send, asking nothing."""
 
-import asyncio
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ from lidr_plugin.completions.steps import Course
 from lidr_plugin.completions.store import Store
 from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.errors import EngineError
+from lidr_plugin.machine import interrupts
 from lidr_plugin.run_directory import RunDirectory
 
 
@@ -38,7 +38,7 @@ def dry_run(ready: Prepared) -> DryRun:
             stored = len(store)
     problem = None
     try:
-        asyncio.run(_check_servers(ready.models))
+        interrupts.run(_check_servers(ready.models))
     except EngineError as error:
         problem = error
     kinds = {

@@ -1,6 +1,5 @@
 """Measures one model or several side by side: the whole of `lidr eval`, as one call."""
 
-import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -17,10 +16,12 @@ from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.benchmarks import benchmarks_of
 from lidr_plugin.evaluation.benchmarks.base import Benchmark, MarkedAnswer, Question
 from lidr_plugin.evaluation.benchmarks.prompts import Prompts, outputs_of
+from lidr_plugin.evaluation.changes import Change
 from lidr_plugin.evaluation.intervals import grouped, summary
 from lidr_plugin.evaluation.judge import Contest, JudgeModel, Verdicts, warning
 from lidr_plugin.evaluation.lm_eval import Harness
-from lidr_plugin.evaluation.results import HeadToHead, ModelResults, Results, plain
+from lidr_plugin.evaluation.results import Changes, HeadToHead, ModelResults, Results, plain
+from lidr_plugin.machine import interrupts
 from lidr_plugin.methods.base import Text
 from lidr_plugin.methods.responses import turns_of
 from lidr_plugin.methods.translation import sampling_of
@@ -66,7 +67,7 @@ class _Evaluation:
         self._exams = [exam for exam in exams if exam.questions]
         self._harness = Harness(config, self._folder.absolute() / "lm_eval") if config.eval.lm_eval else None
         if not self._exams and not self._harness:
-            hint = "set eval.mgsm or eval.prompts, with {language} in the path, or eval.lm_eval"
+            hint = "set eval.mgsm, eval.skills or eval.prompts, with {language} in the path, or eval.lm_eval"
             raise InputError("eval: nothing to measure", hint)
         self._prompts = [exam for exam in self._exams if exam.benchmark.name == Prompts.name]
         prompts = [question for exam in self._prompts for question in exam.questions]
@@ -74,7 +75,7 @@ class _Evaluation:
         self._names = _names_of(config, run)
         self._models = {label: _model(config, label, name) for label, name in self._names.items()}
         self._judge = JudgeModel(config) if config.eval.judge and prompts else None
-        self._answers: dict[str, list[MarkedAnswer]] = {}
+        self._answers: dict[str, dict[str, list[MarkedAnswer]]] = {}
 
     def results(self, store: Store) -> Results:
         """Asks and marks, one model after the other, then the answers that others gave."""
@@ -92,6 +93,7 @@ class _Evaluation:
             weights={label: model.identity for label, model in self._models.items()},
             results=results,
             head_to_head=self._head_to_head(self._judge, store) if self._judge else None,
+            changes=self._changes(),
             notes=(*self._identification.notes, *(f"lm-eval: {task}" for task in skipped)),
         )
 
@@ -104,7 +106,7 @@ class _Evaluation:
             for exam in self._exams
             for x in exam.questions
         ]
-        found = asyncio.run(ask(store, model, requests, label)) if requests else []
+        found = interrupts.run(ask(store, model, requests, label)) if requests else []
         return [
             Text(without_thoughts(answer.text, thinking=drawn.thinking), cut=answer.finish_reason == "length")
             for answer in found
@@ -119,8 +121,7 @@ class _Evaluation:
                 MarkedAnswer(question, text, benchmark.marks(question, text))
                 for question, text in zip(questions, islice(texts, len(questions)), strict=True)
             ]
-            if benchmark.name == Prompts.name:
-                self._answers[label] = answers
+            self._answers.setdefault(label, {})[benchmark.name] = answers
             by_language = grouped((answer.question.language, answer) for answer in answers)
             for code, own in by_language.items():
                 benchmark.export(self._folder, label, code, own)
@@ -130,9 +131,18 @@ class _Evaluation:
             }
         return found
 
+    def _changes(self) -> dict[str, Changes]:
+        """Of every further model against the first, on what both were asked."""
+        first, *others = self._models
+        known = self._answers.get(first, {})
+        return {
+            label: {name: changes_of(known[name], new) for name, new in self._answers[label].items()}
+            for label in others
+        }
+
     def _head_to_head(self, judge: JudgeModel, store: Store) -> HeadToHead:
         """Each model's answers to the prompts against the first model's; also writes the verdicts."""
-        (baseline, known), *others = self._answers.items()
+        (baseline, known), *others = [(label, answers[Prompts.name]) for label, answers in self._answers.items()]
         contests = [
             (label, Contest(new.question.id, new.question.language, new.question.text, new.text.text, old.text.text))
             for label, answers in others
@@ -154,6 +164,19 @@ class _Evaluation:
             pairs=len(contests),
             results=results,
         )
+
+
+def changes_of(before: Sequence[MarkedAnswer], after: Sequence[MarkedAnswer]) -> dict[str, dict[str, Change]]:
+    """By language and mark, how the answers to the same questions changed in what is yes or no."""
+    pairs = grouped((old.question.language, (old.marks, new.marks)) for old, new in zip(before, after, strict=True))
+    return {
+        code: {
+            mark: Change.of([bool(old[mark]) for old, _ in own], [bool(new[mark]) for _, new in own])
+            for mark, value in own[0][0].items()
+            if isinstance(value, bool)
+        }
+        for code, own in pairs.items()
+    }
 
 
 def _names_of(config: Config, run: RunDirectory) -> dict[str, str]:

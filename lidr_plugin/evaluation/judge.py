@@ -4,7 +4,6 @@ Judges prefer a position (Zheng et al. 2023, arXiv 2306.05685, section 3.3): two
 what holds in both counts as won or lost. The position's share is part of the result.
 """
 
-import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
 from lidr_plugin.completions.store import Store
 from lidr_plugin.config.schema import Config
 from lidr_plugin.evaluation.intervals import Share, percent
+from lidr_plugin.machine import interrupts
 from lidr_plugin.text.thinking import without_thoughts
 
 _VERDICT = Path(__file__).with_name("judge_verdict.txt").read_text(encoding="utf-8").strip()
@@ -113,7 +113,7 @@ class JudgeModel:
         """All in one go, so that a judge that lidr starts is started once. Raises `RunError` if a request failed for good."""
         requests = [request for contest in contests for request in self.both_orders(contest)]
         requests += [self._request(_GRADE, f"{x.id} [grade]", prompt=x.prompt, answer=x.answer) for x in submissions]
-        answers = iter(asyncio.run(ask(store, self._model, requests, "judge", budget=self.budget)))
+        answers = iter(interrupts.run(ask(store, self._model, requests, "judge", budget=self.budget)))
         verdicts: list[Verdict | None] = []
         for contest in contests:
             if contest.challenger == contest.opponent:

@@ -1,6 +1,5 @@
 """Measures the imbalance on a sample of the prompts, before anything is trained: the whole of `lidr probe`, as one call."""
 
-import asyncio
 from typing import NamedTuple
 
 from lidr_plugin import files
@@ -17,6 +16,7 @@ from lidr_plugin.evaluation.intervals import grouped
 from lidr_plugin.evaluation.judge import Contest, JudgeModel, Submission, Verdict, Verdicts, warning
 from lidr_plugin.evaluation.results import Probe, plain
 from lidr_plugin.evaluation.signal import Measurement, SampleTexts, dominance_of, whole
+from lidr_plugin.machine import interrupts
 from lidr_plugin.methods.translation import Translator, parse_translation
 from lidr_plugin.prompts.prompt import Prompt
 from lidr_plugin.text.language import Identification
@@ -44,7 +44,7 @@ def probe(config: Config, *, sample: int) -> Probe:
     with Prepared(config.model_copy(update=wanted)) as ready:
         judge = JudgeModel(config) if config.eval.judge else None
         with ready.run.at_work(kept), Store(ready.run.store) as store:
-            texts = asyncio.run(_asked(ready, store, sample))
+            texts = interrupts.run(_asked(ready, store, sample))
             if not texts:
                 raise InputError("prompts: every prompt of the sample asks for a translation", "sample more: --sample")
             found = _measured(config, texts, _opinion(judge, store, texts) if judge else _Opinion({}, {}))

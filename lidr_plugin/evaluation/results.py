@@ -1,19 +1,22 @@
 """What evaluations found: `eval/results.json` and `probe.json` as records, which are written and read back here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from lidr_plugin.errors import InputError
+from lidr_plugin.evaluation.changes import Change
 from lidr_plugin.evaluation.intervals import Mean, Share, Value
 from lidr_plugin.evaluation.judge import Verdicts
 
 T = TypeVar("T")
 ModelResults: TypeAlias = dict[str, Mapping[str, Mapping[str, Value]]]
 """By benchmark, language and mark; under `lm_eval` by task and metric."""
+Changes: TypeAlias = Mapping[str, Mapping[str, Mapping[str, Change]]]
+"""By benchmark, language and mark, for the marks that are shares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class Results:
         models: by label, path or name.
         weights: by label, the identity of the weights.
         results: by label, those of others' answers too.
+        changes: by label, how each model's shares differ from those of the first model, on the same questions.
         notes: for people, what was not measured and why.
     """
 
@@ -47,6 +51,7 @@ class Results:
     weights: Mapping[str, str]
     results: Mapping[str, ModelResults]
     head_to_head: HeadToHead | None = None
+    changes: Mapping[str, Changes] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -131,13 +136,18 @@ class Probe:
     notes: tuple[str, ...] = ()
 
 
+def _default(each: Field[Any]) -> Any:
+    """What a field has where nothing is given."""
+    return each.default if each.default_factory is MISSING else each.default_factory()
+
+
 def plain(value: Any) -> Any:
     """A record as JSON has it; a field that has its default is left out."""
     if isinstance(value, Share):
         return value.json()
     if is_dataclass(value):
-        found = {field: getattr(value, field.name) for field in fields(value)}
-        value = {field.name: item for field, item in found.items() if item != field.default}
+        found = {each: getattr(value, each.name) for each in fields(value)}
+        value = {each.name: item for each, item in found.items() if item != _default(each)}
     if isinstance(value, Mapping):
         return {name: plain(item) for name, item in value.items()}
     return tuple(value) if isinstance(value, tuple) else value

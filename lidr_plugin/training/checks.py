@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from lidr_plugin.dataset.views import rows_of
 from lidr_plugin.errors import InputError, RunError
-from lidr_plugin.machine.children import guarded
+from lidr_plugin.machine.children import running
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training import inside
 from lidr_plugin.training.llamafactory_cli import environment
@@ -148,21 +148,11 @@ def unproved(run: RunDirectory) -> Path:
 def _answer(script: str, job: Mapping[str, Any], python: Path, env: Mapping[str, str]) -> str:
     """The JSON with which a script of `inside/` answers its job."""
     file = Path(inside.__file__).with_name(f"{script}.py")
-    process = subprocess.Popen(
-        guarded([str(python), str(file)]),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        # Without GPUs: the machine's memory has room for what it trains, and a training beside this one is left alone.
-        env={**environment(python, env), "CUDA_VISIBLE_DEVICES": ""},
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        output, said = process.communicate(json.dumps(job))
-    finally:
-        process.terminate()
-        process.wait()
+    # Without GPUs: the machine's memory has room for what it trains, and a training beside this one is left alone.
+    seen = {**environment(python, env), "CUDA_VISIBLE_DEVICES": ""}
+    pipe = subprocess.PIPE
+    with running([str(python), str(file)], env=seen, text=True, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        output, said = map(str, process.communicate(json.dumps(job)))
     for line in reversed(output.splitlines()):
         if line.startswith("LIDR "):
             return line.removeprefix("LIDR ")

@@ -12,12 +12,12 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lidr_plugin.completions.progress import Steps
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError, RunError
-from lidr_plugin.machine.children import guarded
+from lidr_plugin.machine.children import running
 from lidr_plugin.machine.environments import python_of
 from lidr_plugin.run_directory import RunDirectory
 
@@ -104,6 +104,15 @@ def _steps_of(run: RunDirectory) -> list[bytes]:
     return path.read_bytes().split(b"\n")[:-1] if path.exists() else []
 
 
+def _logged(line: bytes) -> Mapping[str, Any]:
+    """A step's numbers; none in a line that is no JSON object."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def run_training(
     run: RunDirectory, recipe: Path, log_file: Path, *, python: Path, env: Mapping[str, str]
 ) -> float | None:
@@ -126,29 +135,18 @@ def run_training(
         start = log.tell()
         log.write(f"\n$ cd {run.path.absolute()} && {' '.join(command)}\n".encode())
         log.flush()
-        process = subprocess.Popen(
-            guarded(command),
-            cwd=run.path,
-            env=environment(python, env),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
+        variables, none = environment(python, env), subprocess.DEVNULL
+        with running(command, cwd=run.path, env=variables, stdin=none, stdout=log, stderr=subprocess.STDOUT) as process:
             ended = False
             while not ended:
                 ended = process.poll() is not None  # asked before the lines are read, so that the last are not missed
-                new = [json.loads(line) for line in _steps_of(run)[seen:]]
+                new = _steps_of(run)[seen:]
                 seen += len(new)
-                for line in new:
-                    loss = line.get("loss", loss)
+                for line in map(_logged, new):
+                    loss = line["loss"] if isinstance(line.get("loss"), int | float) else loss
                     if "loss" in line or "eval_loss" in line:
                         steps.update(line)
                 time.sleep(0 if ended else _PAUSE)
-        finally:
-            process.terminate()
-            process.wait()
     if process.returncode:
         raise _failure(run, log_file, start, process.returncode)
     if loss is not None and math.isnan(loss):

@@ -1,36 +1,79 @@
 """What `python -m vllm.entrypoints.openai.api_server` looks like from outside, without a model.
 
-`--behave` as one of `engine.args`: `well`, `die` (before it is healthy), `never` (healthy), `fall` (at the first request).
+`--behave` as one of `engine.args`; `--behave fall,die,well` gives one for each life, counted in the file of `--lives`:
+
+    well
+    die      ends before it is healthy
+    never    is not healthy
+    fall     ends at the `--at`-th request
+    error    its engine is dead from the `--at`-th request on: 500 to all, 503 as its health, and it goes on so
+    hang     gives no answer to the `--at`-th request and those after it, and its health is fine
+    freeze   stops altogether (SIGSTOP) at the `--at`-th request
+    mute     gives no answer to the `--at`-th request alone
 """
 
 import argparse
 import asyncio
 import os
+import signal
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from aiohttp import web
 
-from tests.support.replies import answer
+from lidr_plugin.completions.engines.capabilities import TRIAL
+from tests.support.replies import answer, refusal
 
 
-def application(behave: str) -> web.Application:
+class Behaviour(NamedTuple):
+    """What it does, and from which request on."""
+
+    name: str
+    at: int
+
+
+class Pretender:
     """The server's routes."""
 
-    async def health(_: web.Request) -> web.Response:
-        return web.Response(status=503 if behave == "never" else 200)
+    def __init__(self, behaviour: Behaviour) -> None:
+        self._behaviour = behaviour
+        self._asked = 0
 
-    async def models(_: web.Request) -> web.Response:
+    async def health(self, _: web.Request) -> web.Response:
+        """As vLLM's."""
+        failed = self._behaviour.name == "error" and self._asked >= self._behaviour.at
+        return web.Response(status=503 if failed or self._behaviour.name == "never" else 200)
+
+    async def models(self, _: web.Request) -> web.Response:
+        """One, named as lidr names it."""
         return web.json_response({"data": [{"id": "policy", "max_model_len": 4096}]})
 
-    async def chat(request: web.Request) -> web.Response:
-        if behave == "fall" and (await request.json())["max_tokens"] > 1:
-            os._exit(3)
+    async def chat(self, request: web.Request) -> web.Response:
+        """Answers, until it is time."""
+        text = (await request.json())["messages"][0]["content"]
+        if text == TRIAL:
+            return answer("yes")
+        self._asked += 1
+        print(f"asked: {text}", flush=True)
+        name, at = self._behaviour
+        if self._asked >= at:
+            if name == "fall":
+                os._exit(3)
+            if name == "error":
+                return refusal(500, "EngineCore encountered an issue. See stack trace (above) for the root cause.")
+            if name == "freeze":
+                os.kill(os.getpid(), signal.SIGSTOP)
+            if name == "hang" or (name == "mute" and self._asked == at):
+                await asyncio.sleep(3600)
         return answer("fine")
 
-    app = web.Application()
-    app.add_routes([web.get("/health", health), web.get("/v1/models", models), web.post("/v1/chat/completions", chat)])
-    return app
+    def application(self) -> web.Application:
+        """To be served."""
+        app = web.Application()
+        routes = [web.get("/health", self.health), web.get("/v1/models", self.models)]
+        app.add_routes([*routes, web.post("/v1/chat/completions", self.chat)])
+        return app
 
 
 def interpreter(folder: Path) -> str:
@@ -48,12 +91,21 @@ def main() -> None:
     parser.add_argument("-m")
     parser.add_argument("--port", type=int)
     parser.add_argument("--behave", default="well")
+    parser.add_argument("--at", type=int, default=1)
+    parser.add_argument("--lives", type=Path)
     args, _ = parser.parse_known_args()
     print(f"serving on {args.port}", flush=True)
     print(*sys.argv, f"with a cache of {os.environ.get('VLLM_CPU_KVCACHE_SPACE')} GiB", flush=True)
-    if args.behave == "die":
+    lives = args.behave.split(",")
+    if args.lives:
+        args.lives.touch()
+        lives = lives[len(args.lives.read_text()) :] or lives[-1:]
+        args.lives.write_text(args.lives.read_text() + "x")
+    behaves = lives[0]
+    if behaves == "die":
         sys.exit("ValueError: No available memory for the cache blocks")
-    web.run_app(application(args.behave), host="127.0.0.1", port=args.port, print=None, loop=asyncio.new_event_loop())
+    app = Pretender(Behaviour(behaves, args.at)).application()
+    web.run_app(app, host="127.0.0.1", port=args.port, print=None, loop=asyncio.new_event_loop(), shutdown_timeout=0.1)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 from lidr_plugin.completions.requests import Chat, Completion
 from lidr_plugin.errors import EngineError
@@ -24,6 +24,14 @@ class Engine(Protocol):
 
     async def __aexit__(self, *_: object) -> None:
         """Ends what `__aenter__` began."""
+
+
+@runtime_checkable
+class Logged(Protocol):
+    """An engine that has a server with a log."""
+
+    def last_words(self) -> str:
+        """The last line that the server wrote; empty if there is none."""
 
 
 class NamedEngine(Engine, Protocol):

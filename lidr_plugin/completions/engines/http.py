@@ -62,6 +62,7 @@ class Server:
     def __init__(self, url: str, *, key_env: str, timeout: float) -> None:
         self.url = url.rstrip("/")
         self.busy = 0
+        self.heard = 0.0  # when its last answer came, whatever it was, by time.monotonic()
         self.key_env = key_env
         self._timeout = timeout
         self._session: aiohttp.ClientSession | None = None
@@ -131,6 +132,7 @@ class Server:
             # A redirect would make a GET of the request, or carry the key elsewhere.
             async with self._session.post(f"{self.url}/chat/completions", json=body, allow_redirects=False) as answer:
                 content = await answer.read()
+                self.heard = time.monotonic()
         except TimeoutError:
             raise Passing(f"{self.url}: no answer in {self._timeout:g} s") from None
         except (aiohttp.ClientError, OSError) as error:

@@ -66,6 +66,11 @@ class OpenAI:
         """Closes the connections."""
         await self._connections.aclose()
 
+    @property
+    def heard(self) -> float:
+        """When the last answer of any kind came, by `time.monotonic`."""
+        return max(server.heard for server in self._servers)
+
     async def check(self) -> None:
         """Asks every server which models it serves, and nothing else: all that a dry run may do.
 

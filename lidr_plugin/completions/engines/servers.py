@@ -1,21 +1,19 @@
-"""A vLLM server that lidr starts in vLLM's own environment, and stops."""
+"""A vLLM server that lidr starts in vLLM's own environment, starts again when it dies at work, and stops."""
 
 import asyncio
-import contextlib
-import ctypes
 import importlib.util
 import json
 import os
-import signal
 import socket
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self
 
-import aiohttp
-
 from lidr_plugin.completions.engines.kv_cache import VARIABLE, Cache, cache_of, left_to_vllm
 from lidr_plugin.completions.engines.openai import OpenAI
+from lidr_plugin.completions.engines.server_process import Log, ServerProcess
+from lidr_plugin.completions.engines.watched import Died, Watched
 from lidr_plugin.completions.progress import say
 from lidr_plugin.completions.requests import Chat, Completion
 from lidr_plugin.config.engine import EngineSettings
@@ -24,14 +22,8 @@ from lidr_plugin.machine.environments import python_of, versions
 from lidr_plugin.machine.gpus import has_gpu
 from lidr_plugin.machine.memory import free_memory
 
-_PR_SET_PDEATHSIG = 1
-_STOP_SECONDS = 20.0
-
-
-def _die_with_parent() -> None:
-    """In the child, before it runs: SIGTERM when lidr dies, also by `kill -9` (Linux). Frees the GPU."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+_PAUSES = (1.0, 4.0, 16.0)
+"""Seconds before a server that died is started again: so often in a run, with more and more time for what killed it to pass."""
 
 
 def _free_port() -> int:
@@ -65,7 +57,8 @@ def arguments(args: dict[str, Any]) -> list[str]:
 class Vllm:
     """Starts `python -m vllm.entrypoints.openai.api_server` on a free local port and talks to it as `OpenAI` does.
 
-    Its output goes to `log`; its end is shown if the server dies before it is healthy.
+    One that dies or hangs at work is started again, and what it had no time to answer is asked again. Its output goes to
+    `log`, whose end is shown where it cannot go on.
     """
 
     def __init__(
@@ -84,12 +77,15 @@ class Vllm:
         self._model = model
         self._revision = revision
         self._trust = trust_remote_code
-        self._log = log
+        self._log = Log(log)
         self._max_tokens = max_tokens
         self._top_logprobs = top_logprobs
-        self._process: asyncio.subprocess.Process | None = None
-        self._client: OpenAI | None = None
-        self._begun = contextlib.AsyncExitStack()
+        self._cache: Cache | None = None
+        self._life = AsyncExitStack()
+        self._server: Watched
+        self._starting = asyncio.Lock()
+        self._restarts = 0
+        self._given_up: EngineError | None = None
 
     def interpreter(self) -> str:
         """The Python that has vLLM: the one named, that of `lidr env create vllm`, or this one."""
@@ -101,18 +97,18 @@ class Vllm:
             return sys.executable
         raise EngineError("engine.backend: vllm is not installed", "`lidr env create vllm`, or set engine.python")
 
-    def _command(self, port: int, cache: Cache | None) -> list[str]:
+    def _command(self, port: int) -> list[str]:
         command = [self.interpreter(), "-m", "vllm.entrypoints.openai.api_server"]
         command += ["--host", "127.0.0.1", "--port", str(port), "--model", self._model, "--served-model-name", "policy"]
         if not Path(self._model).is_dir():
             command += ["--revision", self._revision]
         if self._trust:
             command.append("--trust-remote-code")
-        if cache and "max_num_seqs" not in self._args:
-            command += ["--max-num-seqs", str(cache.sequences)]
+        if self._cache and "max_num_seqs" not in self._args:
+            command += ["--max-num-seqs", str(self._cache.sequences)]
         return command + arguments(self._config.args)
 
-    def _cache(self) -> Cache | None:
+    def _fitting_cache(self) -> Cache | None:
         """The cache of a server on a CPU; None on GPUs, or where the user has set it, or the free memory is not known.
 
         Raises:
@@ -131,9 +127,19 @@ class Vllm:
         Raises:
             EngineError: it died, or was not healthy in `engine.startup_timeout` seconds; with the end of its log.
         """
-        port = _free_port()
+        self._cache = self._fitting_cache()
+        self._log.path.unlink(missing_ok=True)
+        await self._start()
+        return self
+
+    async def _start(self) -> None:
+        """Raises `EngineError`, with nothing left running, if it does not come to a healthy server."""
+        port, size = _free_port(), {VARIABLE: str(self._cache.gib)} if self._cache else {}
+        env = {**os.environ, "VLLM_NO_USAGE_STATS": "1", **size, **self._config.env}
+        process = ServerProcess(self._command(port), env, self._log)
+        url, patience = f"http://127.0.0.1:{port}", self._config.startup_timeout
         client = OpenAI(
-            [f"http://127.0.0.1:{port}/v1"],
+            [f"{url}/v1"],
             model="policy",
             api_key_env="VLLM_API_KEY",
             timeout=self._config.timeout,
@@ -141,81 +147,87 @@ class Vllm:
             max_tokens=self._max_tokens,
             top_logprobs=self._top_logprobs,
         )
-        async with contextlib.AsyncExitStack() as begun:  # a start that fails, or that Ctrl-C stops, leaves no server
-            begun.push_async_callback(self._stop)
-            await self._start(port)
+        async with AsyncExitStack() as life:  # a start that fails, or that Ctrl-C stops, leaves no server
+            life.push_async_callback(process.stop)
+            await process.start()
             try:
-                async with asyncio.timeout(self._config.startup_timeout):
-                    await self._until_healthy(f"http://127.0.0.1:{port}/health")
+                async with asyncio.timeout(patience):
+                    await process.until_healthy(f"{url}/health")
+                    await life.enter_async_context(client)
             except TimeoutError:
-                raise self._failure(f"not healthy after {self._config.startup_timeout:g} s") from None
-            self._client = await begun.enter_async_context(client)
-            self._begun = begun.pop_all()
-        return self
+                raise self._failure(f"did not start: not healthy after {patience:g} s") from None
+            except EngineError as error:
+                raise (self._failure(f"did not start: it {process.end}") if process.end else error) from None
+            self._server = await life.enter_async_context(
+                Watched(client, url, lambda: process.end, self._config.timeout)
+            )
+            life.push_async_callback(self._kill_the_dead, self._server, process)
+            self._life = life.pop_all()
 
-    async def _start(self, port: int) -> None:
-        cache = self._cache()
-        command = self._command(port, cache)
-        size = {VARIABLE: str(cache.gib)} if cache else {}
-        self._log.parent.mkdir(parents=True, exist_ok=True)
-        with self._log.open("wb") as log:
-            try:
-                self._process = await asyncio.create_subprocess_exec(
-                    *command,
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=asyncio.subprocess.STDOUT,
-                    start_new_session=True,
-                    preexec_fn=_die_with_parent,
-                    env={**os.environ, "VLLM_NO_USAGE_STATS": "1", **size, **self._config.env},
-                )
-            except OSError as error:
-                raise EngineError(f"{command[0]}: {error.strerror}", "set engine.python to an interpreter") from None
-
-    async def _until_healthy(self, url: str) -> None:
-        assert self._process is not None
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(5)) as session:
-            while True:
-                if self._process.returncode is not None:
-                    raise self._failure(f"it ended with status {self._process.returncode}")
-                with contextlib.suppress(aiohttp.ClientError, OSError):
-                    async with session.get(url) as answer:
-                        if answer.status == 200:
-                            return
-                await asyncio.sleep(0.5)
+    @staticmethod
+    async def _kill_the_dead(server: Watched, process: ServerProcess) -> None:
+        """One that hangs does not hear a kind word."""
+        if server.death:
+            await process.kill()
 
     def _failure(self, what: str) -> EngineError:
-        text = self._log.read_text(errors="replace") if self._log.exists() else ""
-        end = "\n".join(f"  {line}" for line in text.splitlines()[-25:])
+        text = self._log.end()
         hint = "`lidr doctor` checks the environment"
         if "out of memory" in text.lower() or "No available memory for the cache" in text:
             hint = (
                 "too little memory: engine.args.gpu_memory_utilization, engine.args.max_model_len, or a smaller model"
             )
+        if self._restarts:
+            hint = f"what is finished is kept, and the same command goes on from there; {hint}"
         if "No module named 'vllm'" in text or "No module named vllm" in text:
             hint = "this interpreter has no vLLM: `lidr env create vllm`, or set engine.python"
-        return EngineError(f"the vLLM server did not start: {what}. The end of {self._log}:\n{end}", hint)
+        return EngineError(f"the vLLM server {what}. {self._log.quoted()}", hint)
 
     async def complete(self, request: Chat) -> Completion:
-        """Answers one request. Raises `RequestError`, or `EngineError` if the server died."""
-        assert self._client is not None
-        assert self._process is not None
-        if self._process.returncode is not None:
-            raise self._failure(f"it died with status {self._process.returncode}")
-        return await self._client.complete(request)
+        """Answers one request, if need be by a server that was started again.
+
+        Raises:
+            RequestError: it failed for good.
+            EngineError: the server died more often than it is started again.
+        """
+        while True:
+            server = await self._alive()
+            try:
+                return await server.complete(request)
+            except Died:
+                continue
+
+    async def _alive(self) -> Watched:
+        """The server, started again by whoever comes first after its death; the others wait."""
+        async with self._starting:
+            if self._given_up:
+                raise self._given_up
+            if what := self._server.death:
+                await self._start_again(what)
+            return self._server
+
+    async def _start_again(self, what: str) -> None:
+        while True:
+            await self._life.aclose()
+            if self._restarts == len(_PAUSES):
+                self._given_up = self._failure(f"{what}, after {self._restarts} restarts in this run")
+                raise self._given_up
+            pause = _PAUSES[self._restarts]
+            self._restarts += 1
+            say(
+                f"the vLLM server {what}: it is started again in {pause:g} s ({self._restarts} of {len(_PAUSES)} times); "
+                f"{self._log.path} has what it said"
+            )
+            await asyncio.sleep(pause)
+            try:
+                return await self._start()
+            except EngineError as error:
+                what = error.message.removeprefix("the vLLM server ").partition(". The end of")[0]
+
+    def last_words(self) -> str:
+        """The last line that the server wrote; empty if there is none."""
+        return self._log.last_line()
 
     async def __aexit__(self, *_: object) -> None:
         """Stops the server."""
-        await self._begun.aclose()
-
-    async def _stop(self) -> None:
-        """Stops the server and all its children: first kindly, then not."""
-        if self._process is None:
-            return
-        group = self._process.pid
-        for number, patience in ((signal.SIGTERM, _STOP_SECONDS), (signal.SIGKILL, 5.0)):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(group, number)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), patience)
-        self._process = None
+        await self._life.aclose()

@@ -8,10 +8,13 @@
     │   └── StoreError       1   the completion store is damaged or cannot be written
     └── Interrupted          130 the user stopped the run
 
-Errors of other libraries are converted once, where their call is made; above that line only this tree exists.
+Errors of other libraries are converted once, where their call is made; above that line only this tree exists. What an error
+says is plain: it has no secrets and nothing that a terminal would obey, whoever wrote the words that it repeats.
 """
 
 from collections.abc import Sequence
+
+from lidr_plugin.errors.terminal import plain
 
 
 class LidrError(Exception):
@@ -25,9 +28,9 @@ class LidrError(Exception):
     exit_status = 1
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = plain(message)
+        self.hint = plain(hint)
+        super().__init__(self.message)
 
 
 class InputError(LidrError):
