@@ -349,7 +349,7 @@ def test_keyword_values_that_are_wrong_are_an_input_error_with_all_problems() ->
     assert caught.value.message.splitlines() == [
         "6 problems in the configuration:",
         "  model_name_or_path: missing; it has no default",
-        "  languages.1: unknown language code 'xq'; codes look like de, sw or pt-BR",
+        "  languages.1: unknown language code 'xq'; codes look like de, sw or pt-BR; language_names can name others",
         "  prompts: expected text, found 3",
         "  engine.timeout: expected a finite number, found inf",
         "  eval.judge.modle: unknown key; did you mean eval.judge.model?",

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from lidr_plugin import files, languages
+from lidr_plugin import files
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
 from lidr_plugin.methods.base import Preference, Row, Sft
@@ -55,12 +55,12 @@ def merge_entry(path: Path, name: str, rows: type[Row], *, system: bool) -> None
 def card(config: Config, rows: type[Row], counts: Mapping[str, int]) -> str:
     """The dataset's README: what it is, how it came about, how it is used."""
     about = _PAIRS if rows is Preference else _SFT
-    names = "\n".join(f"| {languages.name_of(code)} (`{code}`) | {count:,} |" for code, count in counts.items())
+    names = "\n".join(f"| {config.name_of(code)} (`{code}`) | {count:,} |" for code, count in counts.items())
     return about.format(
         name=config.dataset_name,
         model=config.model_name_or_path,
         dominant=config.dominant_language,
-        dominant_name=languages.name_of(config.dominant_language),
+        dominant_name=config.name_of(config.dominant_language),
         codes=", ".join(counts),
         rows=names,
         extra=" and `system`" if config.generation.system else "",

@@ -1,7 +1,8 @@
 """How a model is asked to translate its own texts, and how its answers are read."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from lidr_plugin import languages
@@ -43,9 +44,9 @@ class Translated(NamedTuple):
 
 
 def translation_request(text: str, target: str, attempt: int, *, template: str) -> Message:
-    """The user turn that asks for a translation of `text` into the language with code `target`; `attempt` counts from 0."""
+    """The user turn that asks for a translation of `text` into `target`, as its English name says; `attempt` counts from 0."""
     wording = template + REMINDER if attempt else template
-    return Message("user", wording.replace("{language}", languages.name_of(target)).replace("{text}", text))
+    return Message("user", wording.replace("{language}", target).replace("{text}", text))
 
 
 def parse_translation(completion: Completion, source: str, *, thinking: bool) -> Translated:
@@ -117,12 +118,14 @@ class Translator:
     Attributes:
         retries: further tries for a translation that is missing, empty or cut.
         skip_cut: whether texts that were cut at `max_tokens` are dropped later; a cut translation then says so.
+        names: English names of languages that lidr has none for, by their codes.
     """
 
     sampling: Sampling
     template: str
     retries: int
     skip_cut: bool
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, config: Config) -> "Translator":
@@ -133,6 +136,7 @@ class Translator:
             template=wanted.template or TEMPLATE,
             retries=wanted.retries,
             skip_cut=config.filters.truncated,
+            names=config.language_names,
         )
 
     def carried(self, source: Text, origin: str, target: str, ask: Ask, id: str) -> Steps[Text]:
@@ -176,5 +180,6 @@ class Translator:
 
     def request(self, text: str, target: str, attempt: int, ask: Ask, row: str) -> Chat:
         """The request for one translation."""
-        turn = translation_request(text, target, attempt, template=self.template)
+        name = self.names.get(target) or languages.name_of(target)
+        turn = translation_request(text, name, attempt, template=self.template)
         return ask.chat(TRANSLATOR, [turn], self.sampling, prefill=PREFILL, row=row)

@@ -146,6 +146,16 @@ class LanguageGate:
         )
 
 
+def unidentifiable(codes: Sequence[str]) -> tuple[str, ...]:
+    """For each language that cannot be identified, what that means for a run."""
+    return tuple(
+        f"{languages.name_of(code)} ({code}) cannot be identified: filters.off_target finds only texts in another script, "
+        "or plainly in one of the best known languages"
+        for code in codes
+        if not is_identifiable(code)
+    )
+
+
 class Identification:
     """Tells answers in the wrong language, where the wanted one can be identified; `notes` says where it cannot."""
 
