@@ -29,6 +29,7 @@ model_name_or_path: Qwen/Qwen2.5-0.5B-Instruct
 model_revision: abc
 trust_remote_code: true
 template: qwen
+language_names: {xyz: Xyzish}
 dominant_language: "no"
 languages: [no-NO, pt-BR, sw]
 prompts: round-{round}/{language}.jsonl
@@ -260,6 +261,7 @@ def test_the_results_of_a_configuration_leave_out_what_is_marked_and_nothing_els
     assert not [name for name in found if any(name == key or name.startswith(f"{key}.") for key in marked)]
     leaves = {key.name for key in keys(Config) if key.section is None} - marked
     filled = {"eval.models": "eval.models.1", "eval.outputs": "eval.outputs.other", "eval.skills": "eval.skills.sums"}
+    filled["language_names"] = "language_names.xyz"
     filled |= {
         "eval.lm_eval.model_args": "eval.lm_eval.model_args.dtype",
         "eval.lm_eval.args": "eval.lm_eval.args.limit",
