@@ -47,7 +47,7 @@ def labelled(path: Path = CORPUS) -> Iterator[Labelled]:
 def measured(path: Path = CORPUS) -> Iterator[Reading]:
     """Every answer of a corpus, read."""
     for answer in labelled(path):
-        read = frozenset(Fraction(number) for number in final_numbers(answer.text))
+        read = frozenset(Fraction(number) for number in final_numbers(answer.text, answer.language))
         right = read <= answer.numbers and bool(read) == bool(answer.numbers)
         yield Reading(answer, read, "right" if right else "wrong" if read else "missed")
 

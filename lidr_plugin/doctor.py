@@ -16,6 +16,7 @@ from lidr_plugin import __version__
 from lidr_plugin.completions.engines.base import backend_of
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.dryrun import dry_run
+from lidr_plugin.dataset.parity import parity_of
 from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.dataset.views import stage_on_disk
 from lidr_plugin.errors import InputError, LidrError, RunError
@@ -106,14 +107,25 @@ def check_config(config: Config) -> list[Finding]:
     rows: list[dict[str, str]] = []
     try:
         with Prepared(config) as ready:
-            dry, rows = dry_run(ready), _rows(ready)
+            dry, rows, tokens = dry_run(ready), _rows(ready), _tokens(ready)
         findings.append(Finding("ok", "prompts", f"{dry.prompts:,}, at most {dry.requests:,} requests"))
         if problem := dry.server_problem:
             findings.append(Finding("wrong", "server", problem.message, problem.hint))
+        findings.append(tokens)
     except LidrError as error:
         findings.append(Finding("wrong", "run", error.message, error.hint))
     findings.append(_template(config.model_name_or_path, config.template))
     return [*findings, *_training(config, rows or [{"instruction": "Hello", "chosen": "Hi."}])]
+
+
+def _tokens(ready: Prepared) -> Finding:
+    """Whether the model reads the same tokens where it is asked and where it is trained."""
+    found = parity_of(ready)
+    if found.problem:
+        return Finding("wrong", "tokens", found.problem.message, found.problem.hint)
+    if found.skipped:
+        return Finding("note", "tokens", f"not compared with the train environment's: {found.skipped}")
+    return Finding("ok", "tokens", f"the engine reads {found.requests} requests as the train environment does")
 
 
 def _template(model: str, template: str | None) -> Finding:

@@ -29,7 +29,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     link, that to which it leads is replaced; a device or a pipe is written to.
 
     Raises:
-        OSError: it cannot be written, or is a folder.
+        OSError: with the name of `path`; it cannot be written, or is a folder.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir():
@@ -53,8 +53,11 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
             os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename in (None, str(part)):
+            error.filename = str(path)  # of a full disk the system names no file
+        with suppress(OSError):
+            part.unlink()
         raise
 
 

@@ -1,9 +1,11 @@
 """Rounds of build, train and evaluate, each stage a process of its own: the whole of `lidr iterate`, as one call."""
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
+
+from pydantic import TypeAdapter
 
 from lidr_plugin import files
 from lidr_plugin.config.file import resolved
@@ -15,6 +17,7 @@ from lidr_plugin.evaluation.intervals import percent
 from lidr_plugin.evaluation.results import read_probe, read_results
 from lidr_plugin.machine import interrupts
 from lidr_plugin.machine.children import running
+from lidr_plugin.machine.inputs import is_there, read_record
 from lidr_plugin.pages import write_page
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.text.identifier import name_and_version
@@ -62,7 +65,7 @@ def iterate(config: Config, *, until: str, only: int | None, say: Callable[[str]
             f"round {only} starts from {before}, which is not there", "leave --round out, or do the one before first"
         )
     with top.locked():
-        state: dict[str, Any] = json.loads(top.iterate_json.read_bytes()) if top.iterate_json.exists() else {}
+        state = _read(top.iterate_json)
         for stage in _stages(config, top, until=until, only=only):
             settings = _settings(stage)
             if stage.key in state:
@@ -85,6 +88,12 @@ def iterate(config: Config, *, until: str, only: int | None, say: Callable[[str]
             if stage.name == "eval":
                 _gate(top, stage.round)
     return state
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """By stage, what it was done with; nothing before the first. Raises `InputError` where the file is damaged."""
+    remedy = "put it back from a copy; without it every stage is begun again, and finds what it finished"
+    return dict(read_record(TypeAdapter(dict[str, dict[str, Any]]), path, remedy)) if is_there(path) else {}
 
 
 def _check_rounds(config: Config) -> None:

@@ -123,7 +123,7 @@ class RunDirectory:
     def nearest(self) -> Path:
         """The run's directory, or what there is of its path."""
         place = self.path.absolute()
-        while not place.exists():
+        while not os.path.exists(place):
             place = place.parent
         return place
 
@@ -160,7 +160,7 @@ class RunDirectory:
                 while _held(handle) and not _is_at(handle, lock):  # the one before has just removed it
                     handle = _opened(lock, os.O_RDWR | os.O_CREAT, held)
             except OSError as error:
-                raise RunError(f"{error.filename}: {error.strerror}", "set another output_dir") from None
+                raise RunError.of(error, self.path, "set another output_dir") from None
             if not (_held(handle) and _held(folder)):
                 pid = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
                 raise RunError(
@@ -192,8 +192,7 @@ class RunDirectory:
                     error.__context__, KeyboardInterrupt
                 ):  # the terminal is gone on which the end was to be shown
                     raise Interrupted("interrupted", kept) from None
-                hint = f"is the disk full, or not yours? {kept}"
-                raise RunError(f"{error.filename or self.path}: {error.strerror}", hint) from None
+                raise RunError.of(error, self.path, kept) from None
 
 
 def _opened(path: Path, flags: int, held: ExitStack) -> int:

@@ -10,7 +10,8 @@ import pytest
 from lidr_plugin.completions.client import Client, Missing, Model
 from lidr_plugin.completions.progress import Meter
 from lidr_plugin.completions.requests import Chat, Completion, Failure, Message, Sampling
-from lidr_plugin.completions.store import Entry, Store
+from lidr_plugin.completions.rows import Entry
+from lidr_plugin.completions.store import Store
 from lidr_plugin.errors import EngineError, RunError
 from tests.support.fake import Fake
 

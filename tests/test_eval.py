@@ -50,7 +50,7 @@ def test_marks_come_to_a_share_a_mean_or_a_mean_with_its_interval() -> None:
     ("language", "answer", "expected", "right"),
     [
         ("en", "16 - 3 - 4 = 9\n9 * 2 = 18\nAnswer: 18", "18", True),
-        ("en", "Answer: **18** dollars. Check: 16 - 3 - 4 = 9", "18", False),  # the last number of that line
+        ("en", "Answer: **18** dollars. Check: 16 - 3 - 4 = 9", "18", True),  # what is checked after it is no answer
         ("en", "Answer: 18\n\nI used 2 steps", "18", True),
         ("en", "The answer is 18.", "18", True),
         ("en", "Answer: eighteen, that is 18", "18", True),
@@ -273,7 +273,7 @@ def test_answers_that_others_gave_are_measured_beside_the_models(tmp_path: Path)
         (tmp_path / "theirs/de.json").write_text("[]")
         with pytest.raises(InputError, match=r"4 prompts have no output, the first is 0 \[de\]"):
             evaluate(load(config, []))
-        with pytest.raises(InputError, match=r"other/en.json: no JSON list"):
+        with pytest.raises(InputError, match=r"other/en.json: no such file"):
             evaluate(load(config, ["eval.outputs.theirs=other/{language}.json"]))
 
 

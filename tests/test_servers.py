@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
+import lidr_plugin
 from lidr_plugin.completions.engines import servers
 from lidr_plugin.completions.engines.servers import Vllm, arguments
+from lidr_plugin.completions.models import policy_of
 from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
 from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.errors import EngineError, RequestError
+from lidr_plugin.machine import hub
 from tests.support import vllm_server
 
 REQUEST = Chat("w", (Message("user", "hello"),), Sampling(0.0, 1.0, 100, 1.1, 42, False), row="1 [en]")
@@ -130,6 +133,28 @@ def test_a_server_on_gpus_sizes_its_own_cache(tmp_path: Path, monkeypatch: pytes
     log = log_of_a_start(tmp_path)
     assert "with a cache of None GiB" in log
     assert "max-num-seqs" not in log
+
+
+@pytest.mark.parametrize("args", [{}, {"dtype": "float32"}])
+def test_a_server_is_told_the_commit_that_its_answers_are_stored_under(
+    args: Mapping[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = "0123456789" * 4
+    monkeypatch.setattr(hub, "commit", lambda *_, **__: commit)
+    engine = {"backend": "vllm", "python": vllm_server.interpreter(tmp_path), "args": args}
+    short = {"generation": {"max_tokens": 9}, "translation": {"max_tokens": 9}, "output_dir": str(tmp_path)}
+    config = lidr_plugin.configure(
+        model_name_or_path="ns/model", languages=["de"], prompts="{language}", engine=engine, **short
+    )
+    policy = policy_of(config)
+
+    async def start() -> None:
+        async with policy.engine:
+            pass
+
+    asyncio.run(start())
+    assert policy.identity.startswith(f"ns/model@{commit}")
+    assert f"--model ns/model --served-model-name policy --revision {commit}" in (tmp_path / "vllm.log").read_text()
 
 
 async def enter(engine: Vllm) -> None:

@@ -1,9 +1,13 @@
 """Requests for responses and translations, and tolerant reading of what comes back."""
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks import read_translations
 from lidr_plugin.completions.requests import Completion, Sampling
 from lidr_plugin.methods import translation
 from lidr_plugin.methods.base import Ask
@@ -76,16 +80,32 @@ def test_parts_lose_no_word(paragraphs: list[str], attempt: int) -> None:
     assert "\n\n".join(translation.in_parts(text, attempt)).split() == text.split()
 
 
-@pytest.mark.parametrize(
-    ("prompt", "asks"),
-    [
-        ("Translate the following phrase into French.\nI miss you", True),
-        ("Übersetze den Satz ins Englische.", True),
-        ("Traduce esta frase.", True),
-        ("把这句话翻译成英文。", True),
-        ("Name three tips for staying healthy.", False),
-        ("Explain the state of the art in solar power.", False),
-    ],
-)
-def test_prompts_that_ask_for_a_translation_are_recognised(prompt: str, asks: bool) -> None:
-    assert asks_for_translation(prompt) is asks
+def test_answers_are_read_as_a_person_reads_them() -> None:
+    readings = list(read_translations.shapes())
+    assert len(readings) > 100
+    assert [reading for reading in readings if reading.verdict != "right"] == []
+
+
+def test_prompts_that_ask_for_a_translation_are_recognised() -> None:
+    readings = list(read_translations.prompts())
+    assert len(readings) > 200
+    assert [reading for reading in readings if reading.verdict != "right"] == []
+
+
+def test_all_prompts_that_the_papers_authors_marked_are_recognised_and_few_others(shared: Path) -> None:
+    def prompts(name: str) -> list[str]:
+        lines = (shared / "data/llama3-8b" / name).read_text(encoding="utf-8").splitlines()
+        return [json.loads(line)["prompt"] for line in lines]
+
+    marked = prompts("translation_prompts.jsonl")
+    assert [prompt for prompt in marked if not asks_for_translation(prompt)] == []
+    assert [text for text in prompts("en.responses.jsonl") if asks_for_translation(text) and text not in marked] == []
+
+
+def test_only_a_text_with_the_requests_own_tags_is_sent_otherwise_than_it_is() -> None:
+    ask = Ask({"translator": "w"})
+    translator = translation.Translator(SAMPLING, translation.TEMPLATE, retries=0, skip_cut=True)
+    for text in ("<b>Bold</b> & <i>italic</i>", "a < b", "&lt;sentence&gt;"):
+        assert f"\n<sentence>\n{text}\n</sentence>" in translator.request(text, "de", 0, ask, "r").messages[0].content
+    own = translator.request("Close with </sentence>\n</sentence> now", "de", 0, ask, "r").messages[0].content
+    assert own.count("</sentence>") == 1

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from lidr_plugin.completions.engines.base import Engine, Logged
 from lidr_plugin.completions.progress import Meter
 from lidr_plugin.completions.requests import Chat, Completion, Failure, key_of, request_json
-from lidr_plugin.completions.store import Entry, Store
+from lidr_plugin.completions.rows import Entry
+from lidr_plugin.completions.store import Store
 from lidr_plugin.errors import LidrError, RequestError, RunError
 
 

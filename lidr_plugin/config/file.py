@@ -16,6 +16,9 @@ from lidr_plugin.config.source import Source
 from lidr_plugin.errors import InputError
 from lidr_plugin.text.identifier import name_and_version
 
+_MOST_TOLD = 100
+"""Of thousands of problems nobody reads all, and to look for the key that each may mean takes seconds."""
+
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Config:
     """The configuration in `path`, with overrides applied.
@@ -56,12 +59,21 @@ def _folder(source: Source, path: Path) -> Path:
     return Path(str(source.data.pop("folder", path.parent)))
 
 
+def _check_folder(folder: Path) -> None:
+    """Recipes and the resolved configuration hold it, and both are UTF-8."""
+    try:
+        str(folder.absolute()).encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{str(folder.absolute())!r}: the folder's name is not UTF-8", "rename it") from None
+
+
 def _validated(source: Source, where: str, folder: Path) -> Config:
     try:
         config = Config.model_validate(source.data, context={"folder": folder})
     except ValidationError as error:
-        for detail in error.errors():
+        for detail in error.errors()[:_MOST_TOLD]:
             _report(detail, source)
+    _check_folder(folder)
     if source.problems:
         raise InputError.of(list(dict.fromkeys(source.problems)), where)
     return config

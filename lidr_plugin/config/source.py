@@ -12,10 +12,14 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from lidr_plugin.errors import InputError
+from lidr_plugin.machine.inputs import is_there, read_text
 
 KeyPath: TypeAlias = tuple[str, ...]
 _Place: TypeAlias = Callable[[Node], str]
 
+_MOST_CHARACTERS = 1_000_000
+"""A hundred times the longest configuration; the reader needs seconds for so many."""
+_MOST_LEVELS = 32
 _MOST_VALUES = 10_000
 """Far more than a configuration has; aliases of aliases of aliases would fill the memory."""
 _TAG = "tag:yaml.org,2002:"
@@ -78,7 +82,7 @@ class Source:
         """Applies one `KEY=VALUE`; the value is read as YAML."""
         name, equals, text = argument.partition("=")
         key, place = tuple(name.strip().split(".")), f"command line: {argument}"
-        if not equals or not all(key):
+        if not equals or not all(key) or len(key) > _MOST_LEVELS:
             self.problems.append(f"{place}: write KEY=VALUE, as in engine.concurrency=64")
             return
         self.places = {known: at for known, at in self.places.items() if known[: len(key)] != key}
@@ -141,6 +145,11 @@ class _Builder:
         self._count += 1
         if self._count > _MOST_VALUES:
             raise _InvalidYAML(f"its aliases stand for more than {_MOST_VALUES:,} values", node.start_mark.line + 1)
+        if len(key) > _MOST_LEVELS:
+            raise _InvalidYAML(
+                f"nested too deeply (more than {_MOST_LEVELS} levels), or an alias that contains itself",
+                node.start_mark.line + 1,
+            )
         self._source.places.setdefault(key, self._place(node))
         kind = str(node.tag).removeprefix(_TAG)
         if kind not in _KINDS[type(node)]:
@@ -184,10 +193,13 @@ class _Builder:
     def _text(self, node: ScalarNode, key: KeyPath) -> str:
         """The text of a scalar; JSON writes what is beyond U+FFFF as two escapes, which are one character."""
         try:
-            return str(node.value).encode("utf-16", "surrogatepass").decode("utf-16")
+            text = str(node.value).encode("utf-16", "surrogatepass").decode("utf-16")
         except UnicodeDecodeError:
             self._problem(node, key, "half a surrogate pair is not text")
             return ""
+        if "\0" in text:  # no path, variable or argument can hold it
+            self._problem(node, key, "the character NUL is not text")
+        return text
 
     def _problem(self, node: Node, key: KeyPath, problem: str) -> None:
         self._source.broken.add(key)
@@ -195,12 +207,9 @@ class _Builder:
 
 
 def _text_of(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file", "`lidr init` writes a commented one") from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise InputError(f"{path}:{line}: not UTF-8 (byte {error.start})", "save it as UTF-8") from None
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
+    text = read_text(path, "" if is_there(path) else "`lidr init` writes a commented one")
+    if len(text) > _MOST_CHARACTERS:
+        raise InputError(
+            f"{path}: {len(text):,} characters are no configuration", "name the file that `lidr init` wrote"
+        )
+    return text

@@ -12,6 +12,7 @@ from lidr_plugin.completions.store import Store
 from lidr_plugin.config.file import resolved
 from lidr_plugin.dataset.counts import Counts
 from lidr_plugin.dataset.llamafactory import card, merge_entry
+from lidr_plugin.dataset.parity import compared
 from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.dataset.rows import drop_json, row_json
 from lidr_plugin.machine import interrupts
@@ -48,7 +49,7 @@ def build(ready: Prepared, store: Store, meter: Meter) -> Counts:
             dropped.writelines(files.dump_line(drop_json(drop)) for drop in outcome.drops)
             counts.add(outcome)
 
-        interrupts.run(_run(ready, Client(store, ready.models, meter), emit, lambda: display.update(counts.prompts)))
+        interrupts.run(_run(ready, Client(store, compared(ready), meter), emit, lambda: display.update(counts.prompts)))
     merge_entry(run_dir.dataset_info, config.dataset_name, ready.method.rows, system=bool(system))
     rows = {code: counts.pairs[code] for code in config.codes}
     files.write_text(run_dir.data / "README.md", card(config, ready.method.rows, rows))

@@ -33,7 +33,7 @@ class DryRun(NamedTuple):
 def dry_run(ready: Prepared) -> DryRun:
     """Asks nothing and writes nothing."""
     stored = 0
-    if ready.run.store.exists():
+    if ready.run.store.exists() and ready.run.store.stat().st_size:  # a killed run may leave an empty file
         with Store(ready.run.store, read_only=True) as store:
             stored = len(store)
     problem = None

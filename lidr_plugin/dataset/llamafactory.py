@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import orjson
+from pydantic import TypeAdapter
 
 from lidr_plugin import files
 from lidr_plugin.config.schema import Config
-from lidr_plugin.errors import InputError
+from lidr_plugin.machine.inputs import is_there, read_record
 from lidr_plugin.methods.base import Preference, Row, Sft
 
 
@@ -18,15 +18,7 @@ def read_info(path: Path) -> dict[str, Any]:
     Raises:
         InputError: the file is no JSON object; lidr does not overwrite what it cannot read.
     """
-    if not path.exists():
-        return {}
-    try:
-        info = orjson.loads(path.read_bytes())
-    except orjson.JSONDecodeError as error:
-        raise InputError(f"{path}: not valid JSON: {error}", "repair it or move it away") from None
-    if not isinstance(info, dict):
-        raise InputError(f"{path}: expected a JSON object", "repair it or move it away")
-    return info
+    return read_record(TypeAdapter(dict[str, Any]), path, "repair it or move it away") if is_there(path) else {}
 
 
 def entry(file_name: str, rows: type[Row], *, system: bool) -> dict[str, Any]:
@@ -41,9 +33,9 @@ def entry(file_name: str, rows: type[Row], *, system: bool) -> dict[str, Any]:
     return {"file_name": file_name, **({"ranking": True} if rows is Preference else {}), "columns": columns}
 
 
-def rows_kind(entry: Mapping[str, Any]) -> type[Row]:
-    """What an entry's dataset holds."""
-    return Preference if entry.get("ranking") else Sft
+def rows_kind(entry: object) -> type[Row]:
+    """What an entry's dataset holds; of an entry that is none, SFT rows, as LLaMA-Factory takes them for."""
+    return Preference if isinstance(entry, Mapping) and entry.get("ranking") else Sft
 
 
 def merge_entry(path: Path, name: str, rows: type[Row], *, system: bool) -> None:

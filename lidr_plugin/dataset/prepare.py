@@ -7,6 +7,7 @@ from typing import Self
 from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.engines.base import NamedEngine
 from lidr_plugin.completions.models import policy_of, translator_of
+from lidr_plugin.completions.store_errors import check_place
 from lidr_plugin.config.methods import Stage
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.llamafactory import read_info
@@ -50,6 +51,7 @@ class Prepared:
         self.run = RunDirectory.of(config.output_dir, config.store)
         read_info(self.run.dataset_info)
         self._check_output()
+        check_place(self.run.store)
         self.prompts = PromptSet(
             self._prompt_files(),
             config.columns,

@@ -11,6 +11,7 @@ from lidr_plugin.completions.engines.base import backend_of
 from lidr_plugin.completions.models import Purpose, model_of
 from lidr_plugin.completions.requests import Chat
 from lidr_plugin.completions.store import Store
+from lidr_plugin.completions.store_errors import check_place
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.benchmarks import benchmarks_of
@@ -59,6 +60,7 @@ class _Evaluation:
     """One call's parts, checked as far as they can be without asking anything."""
 
     def __init__(self, config: Config, run: RunDirectory, benchmarks: Sequence[Benchmark] | None) -> None:
+        check_place(run.store)
         self._config = config
         self._folder = run.eval_results.parent
         self._identification = Identification(config.codes)

@@ -17,9 +17,10 @@ from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.evaluation.benchmarks import mgsm
 from lidr_plugin.evaluation.intervals import Estimate
-from lidr_plugin.evaluation.results import plain, read
+from lidr_plugin.evaluation.results import plain
 from lidr_plugin.machine.children import ended
 from lidr_plugin.machine.environments import python_of
+from lidr_plugin.machine.inputs import is_there, read_record
 
 _DATA = json.loads(Path(__file__).with_suffix(".json").read_bytes())
 FAMILIES: Mapping[str, Mapping[str, str]] = _DATA["families"]
@@ -97,8 +98,8 @@ class Harness:
             RunError: the harness failed; with the end of what it said.
         """
         file, settings = self._folder / f"{label}.json", self._settings(model, weights)
-        if file.exists():
-            done = read(TypeAdapter(_Done), file, "remove it: lm-eval goes on from a cache of its own")
+        if is_there(file):
+            done = read_record(TypeAdapter(_Done), file, "remove it: lm-eval goes on from a cache of its own")
             if done.settings == settings:
                 return done.results
         output, log = self._folder / label, self._folder / f"{label}.log"

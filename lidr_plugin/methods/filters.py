@@ -1,6 +1,8 @@
 """The filters: pure functions from a candidate to nothing or the reason why it becomes no row."""
 
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 
 from lidr_plugin.config.schema import Config
 from lidr_plugin.methods.base import Preference, Reason, Row
@@ -8,6 +10,9 @@ from lidr_plugin.prompts.prompt_set import PromptSet
 from lidr_plugin.text import numbers
 from lidr_plugin.text.language import LanguageGate
 from lidr_plugin.text.repetition import is_degenerate
+
+_SHOWN = 5
+"""Unreadable final answers that are named."""
 
 Filter = Callable[[Row], str | None]
 """Nothing, or the reason why a row is dropped: one of `Reason`, or a word of one's own."""
@@ -99,23 +104,30 @@ def answer(*, contrast: bool) -> Filter:
 
     def check(row: Row) -> Reason | None:
         assert row.final_answer is not None, "the method's problems() found prompts without one"
-        if not numbers.is_correct(row.target.text, row.final_answer):
+        if not numbers.is_correct(row.target.text, row.final_answer, row.language):
             return Reason.ANSWER
-        if contrast and isinstance(row, Preference) and numbers.is_correct(row.rejected.text, row.final_answer):
-            return Reason.ANSWER
-        return None
+        if not contrast or not isinstance(row, Preference):
+            return None
+        wrong = not numbers.is_correct(row.rejected.text, row.final_answer, row.language)
+        return None if wrong else Reason.ANSWER
 
     return check
 
 
 def lacking_answers(prompts: PromptSet, answer_filter: str) -> list[str]:
-    """A prompt without a final answer, where the filter needs one."""
-    without = prompts.without_final_answer() if answer_filter != "none" else None
-    if without is None:
+    """Prompts without a final answer that can be read as a number, where the filter needs one."""
+    if answer_filter == "none":
         return []
+    if without := prompts.without_final_answer():
+        return [
+            f"answer_filter: {answer_filter}: prompt {without!r} has no final answer; name the column in "
+            "columns.final_answer, or set answer_filter=none"
+        ]
+    unread = (x for x in prompts.final_answers() if not numbers.expected_number(x.answer))
     return [
-        f"answer_filter: {answer_filter}: prompt {without!r} has no final answer; name the column in columns.final_answer, "
-        "or set answer_filter=none"
+        f"{x.place}: the final answer of prompt {x.id!r} is no number that can be read: {reprlib.repr(x.answer)}; "
+        "correct it, or set answer_filter=none"
+        for x in islice(unread, _SHOWN)
     ]
 
 

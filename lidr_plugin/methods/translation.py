@@ -1,20 +1,29 @@
-"""How a model is asked to translate its own texts, and how its answers are read."""
+"""How a model is asked to translate its own texts."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from lidr_plugin import languages
-from lidr_plugin.completions.requests import Chat, Completion, Failure, Message, Sampling
+from lidr_plugin.completions.requests import Chat, Failure, Message, Sampling
 from lidr_plugin.completions.steps import Answer, Steps, together
 from lidr_plugin.config.generation import Generation
 from lidr_plugin.config.schema import Config
 from lidr_plugin.methods.base import TRANSLATOR, Ask, Reason, Text
-from lidr_plugin.text.thinking import without_thoughts
+from lidr_plugin.methods.translation_answers import Translated, escaped, parse_translation
+
+__all__ = [
+    "PREFILL",
+    "REMINDER",
+    "TEMPLATE",
+    "Translated",
+    "Translator",
+    "in_parts",
+    "parse_translation",
+    "sampling_of",
+]
 
 PREFILL = "<translated>\n"
-_OPEN, _CLOSE = "<translated>", "</translated>"
 
 TEMPLATE = """\
 Translate the text inside the sentence tags into {language}.
@@ -31,49 +40,10 @@ REMINDER = "\n\nGive the whole translation in {language}, begin at once, and end
 """Added from the second try on, so that a greedy model does not repeat its failure."""
 
 
-class Translated(NamedTuple):
-    """What an answer to a translation request holds.
-
-    Attributes:
-        text: the translation; empty if there is none.
-        cut: the answer stopped at `max_tokens` before the closing tag.
-    """
-
-    text: str
-    cut: bool
-
-
 def translation_request(text: str, target: str, attempt: int, *, template: str) -> Message:
     """The user turn that asks for a translation of `text` into `target`, as its English name says; `attempt` counts from 0."""
     wording = template + REMINDER if attempt else template
-    return Message("user", wording.replace("{language}", target).replace("{text}", text))
-
-
-def parse_translation(completion: Completion, source: str, *, thinking: bool) -> Translated:
-    """Reads the text between `<translated>` and `</translated>`, tolerantly.
-
-    The closing tag may be missing where the model ended by itself; remarks before and after the tags are left out; tags
-    that `source` itself contains are part of the text. Where the server did not continue the prefill, the answer must
-    hold a tag of its own to count as a translation.
-    """
-    text = without_thoughts(completion.text, thinking=thinking)
-    if completion.prefilled and text.endswith(_CLOSE) and "<" not in text[: -len(_CLOSE)]:
-        return Translated(text[: -len(_CLOSE)].strip(), False)  # as asked for, and by far the most
-    own_opens, own_closes = source.count(_OPEN), source.count(_CLOSE)
-    before, opened, after = text.partition(_OPEN)
-    if opened and (not before.strip() or (not completion.prefilled and text.count(_OPEN) > own_opens)):
-        text = after
-    elif not completion.prefilled and _CLOSE not in text:
-        return Translated("", completion.finish_reason == "length")
-    parts = text.split(_CLOSE)
-    closed = len(parts) > own_closes + 1
-    if closed:
-        text = _CLOSE.join(parts[: own_closes + 1])
-    text = text.strip()
-    for stray in ("<sentence>", "</sentence>"):
-        if stray not in source:
-            text = text.removeprefix(stray).removesuffix(stray).strip()
-    return Translated(text, completion.finish_reason == "length" and not closed)
+    return Message("user", wording.replace("{language}", target).replace("{text}", escaped(text)))
 
 
 def in_parts(text: str, attempt: int) -> list[str]:

@@ -9,7 +9,8 @@ from pydantic import TypeAdapter
 
 from lidr_plugin.completions.engines.fingerprint import sha256_of
 from lidr_plugin.errors import InputError
-from lidr_plugin.evaluation.results import Results, read, read_probe, read_results
+from lidr_plugin.evaluation.results import Results, read_probe, read_results
+from lidr_plugin.machine.inputs import is_there, read_record
 from lidr_plugin.pages.records import COUNTS, Answers, Build, Model, Page, Point, Round, Training
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.state import read_state
@@ -17,6 +18,7 @@ from lidr_plugin.training.state import read_state
 T = TypeVar("T")
 _LOGGED = ("loss", "rewards/accuracies", "rewards/margins")
 """What LLaMA-Factory calls the numbers of a `Point` in `trainer_state.json`."""
+_ANEW = "make it anew with the stage that writes it"
 _ANSWERS = 4
 """Prompts of each language whose answers are shown: enough for an impression, few enough to scroll past."""
 
@@ -30,7 +32,7 @@ def collect(top: RunDirectory) -> Page:
     numbers = sorted(int(path.name[4:]) for path in top.path.glob("iter*") if path.name[4:].isdecimal())
     runs = {number: top.round(number) for number in numbers} or {1: top}
     rounds = [_round(number, run) for number, run in runs.items()]
-    measured = {number: read_results(run.eval_results) for number, run in runs.items() if run.eval_results.exists()}
+    measured = {number: read_results(run.eval_results) for number, run in runs.items() if is_there(run.eval_results)}
     if not measured and not any(x.build or x.training for x in rounds):
         raise InputError(
             f"{top.path}: no run of lidr there", "name the output_dir of build-pairs, train, eval or iterate"
@@ -58,7 +60,7 @@ def collect(top: RunDirectory) -> Page:
 
 def there(path: Path, kind: type[T]) -> T | None:
     """What a JSON file says; None if it is not there. Raises `InputError` where it is damaged."""
-    return read(TypeAdapter(kind), path, "make it anew with the stage that writes it") if path.exists() else None
+    return read_record(TypeAdapter(kind), path, _ANEW) if is_there(path) else None
 
 
 def _round(number: int, run: RunDirectory) -> Round:
@@ -69,7 +71,7 @@ def _round(number: int, run: RunDirectory) -> Round:
     return Round(
         round=number,
         build=there(run.report_json, Build) if built else None,
-        signal=read_probe(run.probe_json).signal if run.probe_json.exists() else None,
+        signal=read_probe(run.probe_json).signal if is_there(run.probe_json) else None,
         training=_training(run),
         configuration=there(run.config, dict[str, Any]) or {},
         versions=dict(re.findall(r"^- ([A-Z]\w+) (\d[\w.+]*)$", text, re.MULTILINE)),

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from lidr_plugin.completions.parity import shown
 from lidr_plugin.dataset.views import rows_of
 from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.machine.children import running
@@ -83,8 +84,8 @@ class Parity(BaseModel, frozen=True):
         message = (
             f"template {self.template}: what LLaMA-Factory trains on is not what the model is asked "
             f"(row {wrong.row or 'one'}, {wrong.part}, token {wrong.position}):\n"
-            f"  LLaMA-Factory  {_shown(wrong.template)}\n"
-            f"  chat template  {_shown(wrong.chat_template)}"
+            f"  LLaMA-Factory  {shown(wrong.template)}\n"
+            f"  chat template  {shown(wrong.chat_template)}"
         )
         return InputError(message, f"{self._fix()}; train.allow_template_mismatch=true trains nevertheless")
 
@@ -106,10 +107,6 @@ class Parity(BaseModel, frozen=True):
         return (
             f"{self.template} agrees with the chat template in {self.checked} rows{aside if self.at_the_ends else ''}"
         )
-
-
-def _shown(tokens: Sequence[str]) -> str:
-    return " ".join(repr(token)[1:-1].replace(" ", "·") or "∅" for token in tokens) or "(nothing more)"
 
 
 def check_template(

@@ -2,10 +2,10 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter
 
 from lidr_plugin import files
-from lidr_plugin.errors import InputError
+from lidr_plugin.machine.inputs import is_there, read_record
 from lidr_plugin.run_directory import RunDirectory
 
 
@@ -60,16 +60,8 @@ def read_state(run: RunDirectory) -> TrainingState | None:
     Raises:
         InputError: the file is damaged.
     """
-    try:
-        return TrainingState.model_validate_json(run.train_json.read_bytes())
-    except FileNotFoundError:
-        return None
-    except ValidationError as error:
-        where = "".join(f"{part}: " for part in error.errors()[0]["loc"])
-        raise InputError(
-            f"{run.train_json}: damaged: {where}{error.errors()[0]['msg']}",
-            "put it back from a copy, or begin anew: lidr train --restart (removes checkpoint/ and model/)",
-        ) from None
+    remedy = "put it back from a copy, or begin anew: lidr train --restart (removes checkpoint/ and model/)"
+    return read_record(TypeAdapter(TrainingState), run.train_json, remedy) if is_there(run.train_json) else None
 
 
 def write_state(run: RunDirectory, state: TrainingState) -> None:

@@ -4,26 +4,37 @@ import ast
 import importlib
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from re import _parser  # type: ignore[attr-defined]  # there is no public name for it
 from typing import Any, NamedTuple
 
+from lidr_plugin.methods import translation_words
 from lidr_plugin.training.llamafactory_cli import causes
 
 ROOT = Path(__file__).resolve().parents[2]
 ANCHORED = ("match", "fullmatch")
 SCANNING = ("search", "sub", "subn", "findall", "finditer", "split")
-FROM_DATA = {"lidr_plugin/training/llamafactory_cli.py: cause.pattern": lambda: [cause.pattern for cause in causes()]}
+FROM_DATA: dict[str, Callable[[], "list[str | re.Pattern[str]]"]] = {
+    "lidr_plugin/training/llamafactory_cli.py: cause.pattern": lambda: [cause.pattern for cause in causes()],
+    "lidr_plugin/methods/translation_words.py: wordings.replace('{L}', names)": lambda: [
+        words.asking() for words in translation_words.EVERY
+    ],
+}
 """Patterns that are no text of the source: by where they are used, what they are."""
 
 
+BOUNDED = {"lidr_plugin/methods/translation_words.py": 470}
+"""Modules whose patterns are tried on the ends of a text alone: on so many characters."""
+
+
 class Use(NamedTuple):
-    """A regular expression, and whether it is tried at one place alone."""
+    """A regular expression, whether it is tried at one place alone, and on how many characters at most."""
 
     where: str
     pattern: "re.Pattern[str]"
     anchored: bool
+    longest: int | None = None
 
 
 def modules(*packages: str) -> Iterator[tuple[Path, str]]:
@@ -51,7 +62,12 @@ def uses(path: Path, module: str) -> Iterator[Use]:
             patterns, flags = FROM_DATA[f"{place}: {source}"](), []
         for pattern in patterns:
             compiled = pattern if isinstance(pattern, re.Pattern) else re.compile(pattern, *flags)
-            yield Use(f"{place}:{call.lineno} {compiled.pattern[:40]}", compiled, function in ANCHORED)
+            yield Use(
+                f"{place}:{call.lineno} {compiled.pattern[:40]}",
+                compiled,
+                function in ANCHORED,
+                BOUNDED.get(str(place)),
+            )
 
 
 def _of_re(function: ast.expr) -> bool:
@@ -120,7 +136,7 @@ def slowest(use: Use, sizes: Sequence[int], limit: float) -> tuple[float, str]:
     Beyond the first size only the ten slowest texts are tried: what grows as a square is among them.
     """
     texts, worst = hostile(use.pattern), (0.0, "")
-    for size in sizes:
+    for size in sizes if use.longest is None else [use.longest]:
         timed = []
         for head, unit, tail in texts:
             taken = seconds(use, head + unit * (size // len(unit)) + tail)

@@ -30,6 +30,8 @@ async def replying(reply: Reply, models: web.Response | None = None) -> AsyncIte
         assert isinstance(request, web.Request)
         if request.path.endswith("/models"):
             return models or web.json_response({"data": [{"id": "fake"}]})
+        if request.path.endswith("/tokenize"):
+            return web.json_response({"error": "not found"}, status=404)
         return await reply(request, json.loads(await request.read()))
 
     application = web.Application(client_max_size=1 << 30)

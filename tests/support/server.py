@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from lidr_plugin.completions.engines.capabilities import TRIAL
-from tests.support import model
+from tests.support import encoder, model
 from tests.support.child import PATIENCE
 
 
@@ -27,6 +27,7 @@ class FakeServer:
         trials: the trial requests, by which a client finds out what the server takes; they meet no fault.
         answered: the user turns of those that got a whole answer.
         script: for a request's body the choice of its answer, or None: `model.answer` has it.
+        tokens: what `/tokenize` gives for a text; None: there is none.
         refuses: a field of the request that is answered with 400.
     """
 
@@ -49,6 +50,7 @@ class FakeServer:
         self.retry_after = retry_after
         self.context = context
         self.script: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda _: None
+        self.tokens: Callable[[str], list[int]] | None = None
         self.refuses = ""
         self.asked: list[dict[str, Any]] = []
         self.trials: list[dict[str, Any]] = []
@@ -84,6 +86,12 @@ class FakeServer:
         if path.endswith("/models"):
             names = [self.served] if isinstance(self.served, str) else self.served
             return self._send(writer, 200, {"data": [{"id": name, "max_model_len": self.context} for name in names]})
+        if path.endswith("/tokenize"):
+            if self.tokens is None:
+                return self._send(writer, 404, {"error": "not found"})
+            told = json.loads(body)
+            text = told["prompt"] if "prompt" in told else encoder.rendered(told["messages"])
+            return self._send(writer, 200, {"tokens": self.tokens(text), "count": 1})
         if path.endswith("/log"):
             return self._send(writer, 200, {"asked": self.asked, "answered": self.answered})
         request = json.loads(body)

@@ -88,6 +88,10 @@ class Server:
         if self._session is not None:
             await self._session.close()
 
+    def apart(self) -> Server:
+        """The same server, for connections of their own."""
+        return Server(self.url, key_env=self.key_env, timeout=self._timeout)
+
     async def models(self) -> Mapping[str, int | None]:
         """The models that it serves, each with its context in tokens where the server says it.
 
@@ -146,6 +150,20 @@ class Server:
             return orjson.loads(content)
         except ValueError:
             raise Passing(f"{self.url}: the answer is not JSON") from None
+
+    async def tokens(self, body: Mapping[str, Any]) -> list[int] | None:
+        """The tokens of a text or a chat, by the `/tokenize` that vLLM has beside `/v1`; None where there is none."""
+        import aiohttp
+
+        assert self._session is not None
+        url, timeout = f"{self.url.removesuffix('/v1')}/tokenize", aiohttp.ClientTimeout(_MODELS_SECONDS)
+        try:
+            async with self._session.post(url, json=body, timeout=timeout, allow_redirects=False) as answer:
+                found = orjson.loads(await answer.read())["tokens"] if answer.status == 200 else None
+        except (aiohttp.ClientError, OSError, ValueError, KeyError, TypeError):
+            return None
+        told = isinstance(found, list) and all(isinstance(token, int) for token in found)
+        return found if told else None
 
 
 def _proxy_for(url: str) -> str | None:

@@ -8,6 +8,7 @@ from lidr_plugin.completions.engines.capabilities import capabilities_of
 from lidr_plugin.completions.engines.chat_completions import Capabilities, body_of, completion_of
 from lidr_plugin.completions.engines.http import Passing, Refused, Server, retried
 from lidr_plugin.completions.requests import Chat, Completion
+from lidr_plugin.completions.tokens import Ids, Sample
 from lidr_plugin.errors import EngineError, RequestError
 
 
@@ -93,6 +94,22 @@ class OpenAI:
                 f"{url} has a context of {context} tokens, and answers of {self._max_tokens} are asked for",
                 "lower generation.max_tokens and translation.max_tokens, or give the server a longer context",
             )
+
+    async def tokens(self, sample: Sample) -> list[Ids]:
+        """The tokens of real requests, by every server; empty where one does not tell. It need not be open."""
+        bodies = [{"model": self._model, "prompt": text, "add_special_tokens": False} for text in sample.texts]
+        options = {"add_generation_prompt": True, "chat_template_kwargs": {"enable_thinking": sample.thinking}}
+        bodies += [{"model": self._model, "messages": messages, **options} for messages in sample.messages]
+        found = []
+        for server in self._servers:
+            ids: Ids = []
+            async with server.apart() as connection:
+                for body in bodies:
+                    if (told := await connection.tokens(body)) is None:
+                        return []
+                    ids.append(told)
+            found.append(ids)
+        return found
 
     async def complete(self, request: Chat) -> Completion:
         """Answers one request.

@@ -16,6 +16,7 @@ from lidr_plugin.completions.engines.server_process import Log, ServerProcess
 from lidr_plugin.completions.engines.watched import Died, Watched
 from lidr_plugin.completions.progress import say
 from lidr_plugin.completions.requests import Chat, Completion
+from lidr_plugin.completions.tokens import Ids, Sample
 from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.errors import EngineError
 from lidr_plugin.machine.environments import python_of, versions
@@ -223,6 +224,10 @@ class Vllm:
                 return await self._start()
             except EngineError as error:
                 what = error.message.removeprefix("the vLLM server ").partition(". The end of")[0]
+
+    async def tokens(self, sample: Sample) -> list[Ids]:
+        """As the server reads them."""
+        return await self._server.tokens(sample)
 
     def last_words(self) -> str:
         """The last line that the server wrote; empty if there is none."""

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
 from lidr_plugin.completions.requests import Chat, Completion, key_of, request_json
+from lidr_plugin.completions.tokens import Ids, Sample
 from lidr_plugin.errors import EngineError, RequestError
 
 
@@ -78,6 +79,16 @@ class Transformers:
             enable_thinking=request.sampling.thinking,
         )
         return str(text)
+
+    async def tokens(self, sample: Sample) -> list[Ids]:
+        """As this process reads them."""
+        asked = [
+            self._tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=True, enable_thinking=sample.thinking
+            )
+            for messages in sample.messages
+        ]
+        return [[self._tokenizer.encode(text, add_special_tokens=False) for text in [*sample.texts, *asked]]]
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import orjson
+from pydantic import TypeAdapter
 
 from lidr_plugin import files
 from lidr_plugin.config.schema import Columns, Config
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.benchmarks.base import MarkedAnswer, Marks, Question, read_questions
+from lidr_plugin.machine.inputs import read_record
 from lidr_plugin.methods.base import Text
 from lidr_plugin.text.language import Identification
 from lidr_plugin.text.repetition import is_degenerate, repeated_share
@@ -71,6 +72,14 @@ class Prompts:
         files.write_json(folder / f"{label}.alpaca_eval.{language}.json", rows)
 
 
+@dataclass(frozen=True, slots=True)
+class _Output:
+    """As `alpaca_eval` has an answer; its further keys are left aside."""
+
+    instruction: str
+    output: str
+
+
 def outputs_of(config: Config, label: str, questions: Sequence[Question]) -> list[Text]:
     """Answers that others gave, from the files of `eval.outputs`, in the order of the questions.
 
@@ -81,11 +90,8 @@ def outputs_of(config: Config, label: str, questions: Sequence[Question]) -> lis
     found: dict[tuple[str, str], str] = {}
     for code in dict.fromkeys(question.language for question in questions):
         path = config.folder / pattern.replace("{language}", code)
-        try:
-            for row in orjson.loads(path.read_bytes()):
-                found[code, row["instruction"]] = str(row["output"])
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise InputError(f"eval.outputs: {path}: no JSON list of instruction and output ({error})") from None
+        for row in read_record(TypeAdapter(list[_Output]), path, "eval.outputs: a JSON list of instruction and output"):
+            found[code, row.instruction] = row.output
     if lacking := [f"{x.id} [{x.language}]" for x in questions if (x.language, x.text) not in found]:
         raise InputError(f"eval.outputs: {pattern}: {len(lacking)} prompts have no output, the first is {lacking[0]}")
     return [Text(found[x.language, x.text]) for x in questions]
