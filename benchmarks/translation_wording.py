@@ -57,7 +57,7 @@ class Translations:
         """The translation, or nothing."""
         if not text:
             return ""
-        turn = translation_request(text, code, 0, template=self._wording)
+        turn = translation_request(text, languages.name_of(code), 0, template=self._wording)
         async with self._slots:
             answer: Completion = await self._engine.complete(Chat("", (turn,), SAMPLING, prefill=PREFILL))
         return parse_translation(answer, text, thinking=False).text

@@ -158,9 +158,11 @@ def _settings(stage: Stage) -> dict[str, Any]:
 def _identifier_before(top: RunDirectory, stage: Stage) -> str:
     """What identified the languages of a finished build, where it was not what does so now. It is told, and changes nothing."""
     path = top.round(stage.round).config
-    if stage.name != "build" or not path.exists():
+    if stage.name != "build" or not is_there(path):
         return ""
-    before, now = json.loads(path.read_bytes()).get("identifier", "lingua"), name_and_version()
+    remedy = "remove it; the next build writes it again"
+    written = read_record(TypeAdapter(dict[str, Any]), path, remedy)
+    before, now = written.get("identifier", "lingua"), name_and_version()
     return "" if before == now else f" (languages identified by {before}, today by {now})"
 
 

@@ -83,8 +83,8 @@ def off_target(gate: LanguageGate) -> Filter:
 
 
 def repetition(row: Row) -> Reason | None:
-    """Degenerate repetition in the chosen text."""
-    return Reason.REPETITION if is_degenerate(row.target.text) else None
+    """Degenerate repetition in the chosen text, unless the prompt asks for it."""
+    return Reason.REPETITION if is_degenerate(row.target.text, row.prompt.joined) else None
 
 
 def length_ratio(low: float, high: float) -> Filter:

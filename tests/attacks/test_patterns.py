@@ -27,7 +27,7 @@ def marked(use: Use) -> "Use | ParameterSet":
     return pytest.param(use, marks=pytest.mark.xfail(reason="cubic in '@'", strict=True)) if known else use
 
 
-@pytest.mark.parametrize("use", map(marked, ALL), ids=lambda use: use.where)
+@pytest.mark.parametrize("use", [marked(use) for use in ALL], ids=lambda use: use.where)
 def test_no_pattern_backtracks(use: Use) -> None:
     taken, text = slowest(use, SIZES, LIMIT)
     assert taken < LIMIT, f"{use.where}: {taken:.1f} s for {text}"
