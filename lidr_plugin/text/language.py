@@ -46,11 +46,7 @@ class _Target(NamedTuple):
 
     @classmethod
     def of(cls, code: str) -> "_Target":
-        tag = languages.tag(code)
-        usual = scripts.usual(tag.base, tag.script)
-        if tag.base not in languages.NAMES and tag.script is None and usual == ("Latn",):
-            usual = scripts.usual(tag.base, languages.usual_script(tag.base))
-        own = "".join(map(scripts.mark_of, usual))
+        tag, own = languages.tag(code), scripts.written_in(code)
         settled = "".join(mark for mark in own if _ALONE.get(mark) == tag.base)
         return cls(tag.base, own, settled, tag.script if tag.script in ("Hans", "Hant") else None)
 

@@ -2,6 +2,8 @@
 
 import unicodedata
 
+from lidr_plugin import languages
+
 UNSPACED = (
     "\u0e00-\u0eff"  # Thai, Lao
     "\u0f00-\u0fff"  # Tibetan: a dot ends a syllable, a space a clause
@@ -99,6 +101,15 @@ _UNIONS = {
     "Hans": ("Hani", "Bopo"),
     "Hant": ("Hani", "Bopo"),
 }
+
+
+def written_in(code: str) -> str:
+    """The letters of `marks` that a language is written in."""
+    tag = languages.tag(code)
+    found = usual(tag.base, tag.script)
+    if tag.base not in _SCRIPTS_OF and tag.base not in languages.NAMES and tag.script is None:
+        found = usual(tag.base, languages.usual_script(tag.base))
+    return "".join(map(mark_of, found))
 
 
 def usual(language: str, script: str | None = None) -> tuple[str, ...]:
