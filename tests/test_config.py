@@ -59,7 +59,7 @@ translation:
   retries: 0
   template: "{text} into {language}"
   engine: {backend: openai, base_url: "http://127.0.0.1:1/v1", model: t, model_name_or_path: t/t, timeout: 3}
-filters: {truncated: false, identical: false, off_target: false, repetition: false, length_ratio: [0, 7]}
+filters: {truncated: false, identical: false, off_target: false, mixed_script: false, repetition: false, length_ratio: [0, 7]}
 output_dir: runs/x
 store: other.sqlite
 dataset_name: x

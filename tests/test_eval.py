@@ -293,5 +293,5 @@ def test_a_language_that_cannot_be_identified_is_measured_as_far_as_it_can_be(tm
     marks = found.results["M0"]["prompts"]
     assert marks["en"]["response_level"] == Share(0, 4)
     assert marks["de"]["response_level"] == Share(4, 4)
-    assert set(marks["ti"]) == {"degenerate", "cut", "repeated", "characters"}
+    assert set(marks["ti"]) == {"word_level", "degenerate", "cut", "repeated", "characters"}
     assert marks["ti"]["cut"] == Share(0, 4)

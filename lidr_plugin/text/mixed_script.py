@@ -30,7 +30,7 @@ _ENGLISH = frozenset(
     "the very is are was were which that this these those your their because also but will can should have has".split()
 )
 """Words that no name and no loan brings along, unless it begins with a capital letter."""
-_BROKEN_CASE = re.compile(r"[a-z]{4,}(?=[A-Z]*[AEIOU])[A-Z]{3,}\Z")
+_BROKEN_CASE = re.compile(r"[a-z]{4}(?=[A-Z]{0,12}[AEIOU])[A-Z]{3,12}\Z")
 _INTRODUCES = tuple(":：=–—→/|")
 _BEFORE_GLOSS = (_PLACE, "=", "–", "—", ":", "：")
 

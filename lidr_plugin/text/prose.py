@@ -18,13 +18,13 @@ _SIGNS = re.compile(
     r"""[{}=<>\\&~^]|(?<=\w)(?:[(\[]["'\w)]|_\w)|["'\])]\)|\)[;:{]|[;{}]$|->|::|\w\.[a-z_]\w*\(""",
 )
 _STATEMENT = re.compile(
-    r"""\s*(?:(?:from\ [\w.]+\ )?import\ [\w.{}*,\ ]+(?:\ as\ \w+)?;?$|\#include\b|"[^"\n]{1,60}"\s*:
+    r"""(?:from\ [\w.]{1,80}\ )?import\ [\w.{}*,\ ]{1,120}(?:\ as\ \w{1,40})?;?$|\#include\b|"[^"\n]{1,60}"\s?:
     |(?:SELECT|INSERT\ INTO|UPDATE|DELETE\ FROM|CREATE\ TABLE|ALTER\ TABLE|FROM|WHERE|JOIN)\ [\w*(]
-    |(?:sudo|pip|npm|git|docker|apt-get|kubectl|cargo|brew|\$|>>>)\ [\w.-]|(?:return|print|echo)\ ["'\w.]+;?$
-    |(?:public|private|protected|static|const|let|var|def|class|fn|func|function|struct|enum)\ [\w<>\[\]\ ]+\ ?[({:=])""",
+    |(?:sudo|pip|npm|git|docker|apt-get|kubectl|cargo|brew|\$|>>>)\ [\w.-]|(?:return|print|echo)\ ["'\w.]{1,80};?$
+    |(?:public|private|protected|static|const|let|var|def|class|fn|func|function|struct|enum)\ [\w<>\[\]\ ]{1,80}[({:=]""",
     re.VERBOSE,
 )
-_COMMENT = re.compile(r"""\s*(?:\#|//|/\*|\*\ |\*/|--\ |"{3}|'{3})|(?:\t|\ {4})""")
+_COMMENT = re.compile(r"""\#|//|/\*|\*\ |\*/|--\ |"{3}|'{3}""")
 _WORD = re.compile(r"[^\W\d_]+")
 _LONGEST = 40_000
 """Characters that are looked at; of a longer text a third each of the beginning, the middle and the end."""
@@ -64,7 +64,7 @@ def _without_code(found: Sequence[str]) -> Iterable[str]:
     code = [_is_code(line) for line in found]
     if not any(code):
         return found
-    doubtful = [bool(_COMMENT.match(line)) for line in found]
+    doubtful = [line.startswith(("\t", "    ")) or bool(_COMMENT.match(line.lstrip())) for line in found]
     for order in (range(1, len(found)), range(len(found) - 2, -1, -1)):
         step = 1 if order.step < 0 else -1
         for i in order:
@@ -73,7 +73,7 @@ def _without_code(found: Sequence[str]) -> Iterable[str]:
 
 
 def _is_code(line: str) -> bool:
-    line = line.rstrip()[:400]
+    line = line.strip()[:400]
     if not _OPENS_CODE.search(line):
         return False
     if _STATEMENT.match(line):
