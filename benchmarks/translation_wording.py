@@ -19,10 +19,17 @@ from typing import NamedTuple
 from lidr_plugin import languages
 from lidr_plugin.completions.engines.openai import OpenAI
 from lidr_plugin.completions.requests import Chat, Completion, Sampling
-from lidr_plugin.methods.translation import PREFILL, TEMPLATE, parse_translation, translation_request
+from lidr_plugin.methods.translation import (
+    PREFILL,
+    TEMPLATE,
+    bare_request,
+    is_echo,
+    parse_translation,
+    translation_request,
+)
+from lidr_plugin.methods.translation_echo import share_within
 from lidr_plugin.methods.translation_prompts import asks_for_translation
 from lidr_plugin.text.chrf import chrf
-from lidr_plugin.text.echo import share_within
 from lidr_plugin.text.language import LanguageGate
 
 SENTENCE = "\n\n<sentence>\n{text}\n</sentence>"
@@ -37,7 +44,6 @@ WORDINGS = {
 }
 """Those that were compared; `--template FILE` adds another."""
 SAMPLING = Sampling(0.0, 1.0, 96, 1.1, 42, False)
-ECHO = 0.5
 
 
 class There(NamedTuple):
@@ -69,12 +75,12 @@ class Translations:
 
 
 def prompts_of(data: Path, count: int) -> list[tuple[str, str]]:
-    """So many ids and English prompts of 40 to 240 characters that ask for no translation."""
+    """So many ids and English prompts of 40 to 140 characters that ask for no translation."""
     rows = [json.loads(line) for line in (data / "en.jsonl").read_text(encoding="utf-8").splitlines()]
     fitting = [
         (row["id"], row["instruction"])
         for row in rows
-        if 40 <= len(row["instruction"]) <= 240 and not asks_for_translation(row["instruction"])
+        if 40 <= len(row["instruction"]) <= 140 and not asks_for_translation(row["instruction"])
     ]
     return fitting[:: len(fitting) // count][:count]
 
@@ -84,32 +90,41 @@ def share(found: Sequence[bool]) -> str:
 
 
 async def measured(
-    engine: OpenAI, wording: str, prompts: Sequence[tuple[str, str]], codes: Sequence[str], data: Path
+    engine: OpenAI,
+    wording: str,
+    prompts: Sequence[tuple[str, str]],
+    codes: Sequence[str],
+    data: Path,
+    slots: asyncio.Semaphore,
 ) -> str:
     """A line of the table, the other columns by language."""
-    ask = Translations(engine, wording, asyncio.Semaphore(24))
-    gate = LanguageGate(["en", *codes])
-    every, by_language = [], []
-    for code in codes:
+    ask, gate = Translations(engine, wording, slots), LanguageGate(["en", *codes])
+
+    async def rows_of(code: str) -> list[tuple[float, float | None, bool, bool, bool, bool]]:
         file = data / f"{code}.jsonl"
         lines = map(json.loads, file.read_text(encoding="utf-8").splitlines()) if file.exists() else []
         references = {row["id"]: row["instruction"] for row in lines}
-        request = wording.replace("{language}", languages.name_of(code)).partition("<sentence>")[0].strip()
-        own = await ask.translated(request.replace("<", "").replace(">", ""), code)
-        found = await asyncio.gather(*(ask.there_and_back(text, code) for _, text in prompts))
-        rows = [
+        request = bare_request(wording, languages.name_of(code))
+        own, *found = await asyncio.gather(
+            ask.translated(request, code), *(ask.there_and_back(text, code) for _, text in prompts)
+        )
+        assert isinstance(own, str)
+        return [
             (
                 chrf(way.back, text),
                 chrf(way.out, references[id]) if id in references else None,
                 not way.out,
                 bool(way.out) and gate.off_target(way.out, code),
-                share_within(way.out, text) > ECHO,
-                max(share_within(way.out, own), share_within(way.out, request)) > ECHO,
+                share_within(way.out, text) > 0.3,
+                is_echo(way.out, text, f"{own}\n{request}"),
             )
             for (id, text), way in zip(prompts, found, strict=True)
+            if isinstance(way, There)
         ]
-        by_language.append(f"{code} {fmean(row[0] for row in rows):.2f}")
-        every += rows
+
+    by_code = dict(zip(codes, await asyncio.gather(*map(rows_of, codes)), strict=True))
+    every = [row for rows in by_code.values() for row in rows]
+    by_language = [f"{code} {fmean(row[0] for row in rows):.2f}" for code, rows in by_code.items()]
     out = [row[1] for row in every if row[1] is not None]
     columns = "".join(share([row[place] for row in every]) for place in (2, 3, 4, 5))
     return f"{fmean(row[0] for row in every):8.3f}{fmean(out):8.3f}{columns}   {' '.join(by_language)}"
@@ -125,9 +140,12 @@ async def compare(args: argparse.Namespace) -> None:
     )
     async with engine:
         print(f"{'':14}{'back':>8}{'out':>8}{'missing':>8}{'wrong':>8}{'source':>8}{'request':>8}   back, by language")
-        for name, wording in wordings.items():
-            if not args.only or name in args.only:
-                print(f"{name:14}{await measured(engine, wording, prompts, args.languages, args.data)}", flush=True)
+        slots = asyncio.Semaphore(32)
+
+        async def line(name: str, wording: str) -> None:
+            print(f"{name:14}{await measured(engine, wording, prompts, args.languages, args.data, slots)}", flush=True)
+
+        await asyncio.gather(*(line(*item) for item in wordings.items() if not args.only or item[0] in args.only))
 
 
 def main() -> None:

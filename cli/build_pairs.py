@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from lidr_cli.terminal import cell, say
 
+from lidr_plugin.errors.terminal import one_line
+
 if TYPE_CHECKING:
     from lidr_plugin.dataset.dryrun import DryRun
 
@@ -67,7 +69,7 @@ def _show_dry_run(dry: "DryRun") -> None:
     say(f"{dry.prompts:,} prompts; at most {dry.requests:,} requests, second tries aside")
     say(f"{dry.stored:,} completions are in {dry.run.store} already")
     for request in dry.examples:
-        say(f"\n--- a request ({request.row}), max_tokens {request.sampling.max_tokens}")
+        say(f"\n--- a request ({one_line(request.row)}), max_tokens {request.sampling.max_tokens}")
         for message in request.messages:
             say(f"[{message.role}]\n{message.content}")
         if request.prefill:

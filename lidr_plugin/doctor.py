@@ -52,7 +52,9 @@ def check_machine() -> list[Finding]:
     gpu = has_gpu()
     if gpu:
         query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
-        listed = subprocess.run(query, capture_output=True, text=True, check=False).stdout.strip()
+        listed = subprocess.run(
+            query, capture_output=True, encoding="utf-8", errors="replace", check=False
+        ).stdout.strip()
         findings.append(Finding("ok", "GPUs", listed))
     else:
         findings.append(Finding("note", "GPUs", "none found; small models run on the CPU"))
@@ -96,7 +98,7 @@ def conflict(folder: Path, versions: Mapping[str, str]) -> str:
 def _cuda(folder: Path, package: str) -> str:
     """What a package was built for (`cu130`, `cpu`), by its `version.py`; empty if it does not say."""
     for path in folder.glob(f"lib/python3*/site-packages/{package}/version.py"):
-        if match := re.search(r"__version__ = '[^'+]*\+(\w+)'", path.read_text()):
+        if match := re.search(r"__version__ = '[^'+]*\+(\w+)'", path.read_text(encoding="utf-8", errors="replace")):
             return match[1]
     return ""
 
@@ -143,7 +145,7 @@ def _template(model: str, template: str | None) -> Finding:
 
 def _training(config: Config, rows: list[dict[str, str]]) -> Iterator[Finding]:
     """What training would meet: the split of the batch, a quantised base, the template's tokens, the rows' lengths."""
-    run = RunDirectory(Path(config.output_dir).expanduser())
+    run = RunDirectory.of(config.output_dir, config.store)
     try:
         model = architecture(config.model_name_or_path, config.model_revision)
     except InputError as error:

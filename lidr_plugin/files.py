@@ -21,6 +21,11 @@ def dump_line(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
 
 
+def dump_json(value: Any) -> bytes:
+    """Indented JSON, as a file has it that people read too."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Opens a file that takes the place of `path` when the block ends well, and leaves no trace when it does not.
@@ -70,7 +75,7 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Replaces `path` by indented JSON, whole or not at all."""
     with replacing(path) as file:
-        file.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        file.write(dump_json(value))
 
 
 def yaml_of(values: Mapping[str, Any]) -> str:

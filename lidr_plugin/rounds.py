@@ -18,7 +18,7 @@ from lidr_plugin.evaluation.results import read_probe, read_results
 from lidr_plugin.machine import interrupts
 from lidr_plugin.machine.children import running
 from lidr_plugin.machine.inputs import is_there, read_record
-from lidr_plugin.pages import write_page
+from lidr_plugin.pages import renew_page
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.text.identifier import name_and_version
 
@@ -82,7 +82,7 @@ def iterate(config: Config, *, until: str, only: int | None, say: Callable[[str]
                 else:
                     state[stage.key] = settings
                     files.write_json(top.iterate_json, state)
-                write_page(top)
+                renew_page(top)
             if stage.name == "probe":
                 _saturation(top, stage.round, say)
             if stage.name == "eval":

@@ -22,12 +22,17 @@ class RunDirectory:
     @classmethod
     def of(cls, output_dir: str, store: str | None) -> "RunDirectory":
         """The run of a configuration's `output_dir` and `store`."""
-        return cls(Path(output_dir).expanduser(), Path(store).expanduser() if store else None)
+        return cls(Path(os.path.expanduser(output_dir)), Path(os.path.expanduser(store)) if store else None)
 
     @property
     def config(self) -> Path:
         """The configuration as resolved."""
         return self.path / "config.json"
+
+    @property
+    def config_before(self) -> Path:
+        """The configuration before this one, while the files of a run are put in their places."""
+        return self.path / "config.json.before"
 
     @property
     def store(self) -> Path:

@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,20 @@ def tiny(train_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return once(tmp_path_factory, "tiny model", lambda folder: in_train(train_python, "make_model", folder))
 
 
+@pytest.fixture
+def checkpoint(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A real model for a vLLM server: the only one while the test runs, in an environment that says nothing of its memory."""
+    from tests.support.trained import CHECKPOINT, alone
+
+    if python_of("vllm") is None:
+        pytest.skip("no vllm environment: lidr env create vllm")
+    if not (CHECKPOINT / "config.json").exists():
+        pytest.skip(f"no real checkpoint at {CHECKPOINT}")
+    monkeypatch.delenv("VLLM_CPU_KVCACHE_SPACE", raising=False)
+    with alone(tmp_path_factory, "vllm"):
+        yield CHECKPOINT
+
+
 def prompts(count: int, languages: Sequence[str] = LANGUAGES) -> list[dict[str, str]]:
     """Prompts for the fake model, each in all languages."""
     return [{code: f"[{code}] Tell me about boat number {i}." for code in languages} for i in range(count)]
@@ -81,6 +95,8 @@ def settings(folder: Path, **changes: Any) -> dict[str, Any]:
         "engine": {"backend": "openai", "base_url": "http://127.0.0.1:9/v1", "concurrency": 16, "timeout": 20},
         "output_dir": str(folder / "run"),
         "dataset_name": "demo",
+        # The fake model's translations are made up: nothing of their sources is in them.
+        "filters": {"fidelity": False},
     }
     for name, value in changes.items():
         *sections, key = name.split("__")

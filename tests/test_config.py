@@ -59,7 +59,9 @@ translation:
   retries: 0
   template: "{text} into {language}"
   engine: {backend: openai, base_url: "http://127.0.0.1:1/v1", model: t, model_name_or_path: t/t, timeout: 3}
-filters: {truncated: false, identical: false, off_target: false, mixed_script: false, repetition: false, length_ratio: [0, 7]}
+filters:
+  {truncated: false, identical: false, off_target: false, mixed_script: false, repetition: false, length_ratio: [0, 7],
+    fidelity: false}
 output_dir: runs/x
 store: other.sqlite
 dataset_name: x
@@ -167,6 +169,7 @@ generation: !!python/object:os.system {seed: x}
         "lidr.yaml:17: generation: the tag python/object:os.system is not supported; only plain values are",
         "command line: x: write KEY=VALUE, as in engine.concurrency=64",
         "command line: y=[: the value is not valid YAML: expected the node content, but found '<stream end>'",
+        "lidr.yaml:9: engine.args.token: secrets come from the environment: export HF_TOKEN (or log in once: hf auth login)",
         "lidr.yaml: model_name_or_path: missing; it has no default",
         "lidr.yaml:1: languages: de is listed more than once",
         "lidr.yaml:1: languages: en is the dominant language; list only the others",
@@ -175,7 +178,6 @@ generation: !!python/object:os.system {seed: x}
         "lidr.yaml:6: prompt_template: needs {prompt}, as in '{prompt} Answer in {language}.'",
         "lidr.yaml:5: answer_filter: needs task: math",
         "lidr.yaml:8: engine.timeout: expected a number, found 'soon'",
-        "lidr.yaml:9: engine.args.token: secrets come from the environment, such as VLLM_API_KEY or HF_TOKEN",
         "command line: engine.retries=1: engine.retries: unknown key; did you mean engine.max_retries?",
         "lidr.yaml:17: generation.seed: expected a whole number, found 'x'",
         "lidr.yaml:10: translation.template: needs {language} and {text}",

@@ -40,7 +40,9 @@ def test_identical_length_ratio_and_cut_texts() -> None:
 
 def test_every_filter_can_be_switched_off() -> None:
     values = {"model_name_or_path": "m", "languages": ["de"], "prompts": "{language}.jsonl"}
-    off = dict.fromkeys(("truncated", "identical", "off_target", "mixed_script", "repetition", "length_ratio"), False)
+    off = dict.fromkeys(
+        ("truncated", "identical", "off_target", "mixed_script", "repetition", "length_ratio", "fidelity"), False
+    )
     with_all = filters.filters_of(Config.model_validate(values))
     with_none = filters.filters_of(Config.model_validate({**values, "filters": off}))
     assert len(with_all) - len(with_none) == len(off)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from lidr_plugin.machine.environments import python_of
 from tests.conftest import Lidr, prompts, rows_of, write_config, write_prompts
 from tests.support.server import FakeServer, running
 from tests.support.trained import CHECKPOINT, in_train
@@ -63,16 +62,12 @@ def vllm_processes() -> list[str]:
 
 @pytest.mark.vllm
 def test_real_prompts_through_a_real_vllm_server_end_in_a_dataset_that_llamafactory_loads(
-    train_python: Path, shared: Path, tmp_path: Path, lidr: Lidr
+    train_python: Path, checkpoint: Path, shared: Path, tmp_path: Path, lidr: Lidr
 ) -> None:
-    if python_of("vllm") is None:
-        pytest.skip("no vllm environment: lidr env create vllm")
-    if not (CHECKPOINT / "config.json").exists():
-        pytest.skip(f"no real checkpoint at {CHECKPOINT}")
     before = set(vllm_processes())
     config = write_config(
         tmp_path,
-        model_name_or_path=str(CHECKPOINT),
+        model_name_or_path=str(checkpoint),
         languages=["de"],
         prompts=str(shared / "data/alpagasus/{language}.jsonl"),
         max_prompts=10,
@@ -92,7 +87,7 @@ def test_real_prompts_through_a_real_vllm_server_end_in_a_dataset_that_llamafact
     assert report["tokens"]["completion"] > 1000
     assert sum(report["pairs"].values()) >= 3, report
     assert set(vllm_processes()) <= before, "the server and its children are gone"
-    assert_loads(train_python, CHECKPOINT, tmp_path / "run", "demo")
+    assert_loads(train_python, checkpoint, tmp_path / "run", "demo")
     again = lidr("build-pairs", config)
     assert again.returncode == 0, again.stderr
     assert json.loads((tmp_path / "run/report.json").read_text())["completions"]["generated"] == 0

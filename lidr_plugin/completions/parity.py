@@ -92,8 +92,9 @@ async def _ended(task: asyncio.Task[Ids] | None) -> None:
     """Ends a look into the train environment that nobody waits for any more."""
     if task is not None:
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, EngineError):
-            await task
+        await asyncio.wait((task,))
+        if not task.cancelled():
+            task.exception()  # which nobody wants to hear of any more
 
 
 async def difference(sample: Sample, trained_by: Encoder, *, asked: Sequence[Ids], trained: Ids) -> EngineError | None:
@@ -103,7 +104,7 @@ async def difference(sample: Sample, trained_by: Encoder, *, asked: Sequence[Ids
         if ours != theirs:
             first = next(n for n, (a, b) in enumerate(zip_longest(ours, theirs)) if a != b)
             window = slice(max(0, first - _BEFORE), first + _AFTER)
-            here, there = await trained_by.shown([theirs[window], ours[window]])
+            here, there = await _readable([theirs[window], ours[window]], trained_by)
             message = (
                 f"{trained_by.model}: the tokens that it is asked with are not those that it is trained with "
                 f"({sample.part(place)}, token {first}):\n"
@@ -117,6 +118,15 @@ async def difference(sample: Sample, trained_by: Encoder, *, asked: Sequence[Ids
                 "train.allow_template_mismatch=true goes on nevertheless",
             )
     return None
+
+
+async def _readable(ids: Sequence[Sequence[int]], by: Encoder) -> list[list[str]]:
+    """Tokens as text, or as numbers where a tokenizer does not know them."""
+    with contextlib.suppress(EngineError):
+        found = await by.shown(ids)
+        if len(found) == len(ids):
+            return found
+    return [[str(token) for token in one] for one in ids]
 
 
 def shown(tokens: Sequence[str]) -> str:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
+from pydantic import BaseModel
 
 from lidr_plugin import files
-from lidr_plugin.completions.engines.fingerprint import MODEL_FILES, WEIGHT_FILES, sha256_of
+from lidr_plugin.completions.engines.fingerprint import MODEL_FILES, sha256_of
 from lidr_plugin.completions.requests import Message
 from lidr_plugin.errors import EngineError
 from lidr_plugin.machine import hub
@@ -53,6 +54,13 @@ class Sample(NamedTuple):
         return f"{kind}: {' '.join(text.split())[:60]!r}"
 
 
+class _Encoded(BaseModel):
+    """What `machine/encode.py` answers."""
+
+    tokens: Ids
+    shown: list[list[str]]
+
+
 class Encoder(NamedTuple):
     """A model's tokenizer as an interpreter's transformers makes it."""
 
@@ -63,15 +71,16 @@ class Encoder(NamedTuple):
 
     async def tokens(self, sample: Sample) -> Ids:
         """Of the texts, then of the chats. Raises `EngineError` if the tokenizer cannot be loaded there."""
-        found: Ids = (await self._run(sample, ()))["tokens"]
+        found = (await self._run(sample, ())).tokens
+        if len(found) != len(sample.texts) + len(sample.chats):
+            raise EngineError(f"{self.python}: the tokenizer of {self.model}: not every text has an answer")
         return found
 
     async def shown(self, ids: Sequence[Sequence[int]]) -> list[list[str]]:
         """Tokens as text. Raises `EngineError` as `tokens` does."""
-        found: list[list[str]] = (await self._run(Sample((), False), ids))["shown"]
-        return found
+        return (await self._run(Sample((), False), ids)).shown
 
-    async def _run(self, sample: Sample, ids: Sequence[Sequence[int]]) -> Any:
+    async def _run(self, sample: Sample, ids: Sequence[Sequence[int]]) -> _Encoded:
         job = {
             **self._asdict(),
             "thinking": sample.thinking,
@@ -93,9 +102,9 @@ class Encoder(NamedTuple):
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
             await process.wait()
-        for line in reversed(output.splitlines()):
-            if line.startswith(b"LIDR "):
-                return orjson.loads(line[5:])
+        answer = next((line[5:] for line in reversed(output.splitlines()) if line.startswith(b"LIDR ")), b"")
+        with contextlib.suppress(ValueError):
+            return _Encoded.model_validate_json(answer)
         lines = [line for line in said.decode(errors="replace").splitlines() if line.strip()]
         raise EngineError(
             f"{self.python}: the tokenizer of {self.model} cannot be loaded: {lines[-1] if lines else ''}"
@@ -109,7 +118,7 @@ class Encoder(NamedTuple):
             if known is None:
                 return None
             folder = known.parent
-        names = MODEL_FILES - WEIGHT_FILES
+        names = MODEL_FILES - hub.WEIGHT_FILES
         parts = [[path.name, sha256_of(path)] for path in sorted(folder.iterdir()) if path.suffix in names]
         made = versions(self.python, "transformers", "tokenizers")
         told = orjson.dumps([str(self.python), made, parts, sample.thinking, sample.messages])

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from lidr_plugin.config.section import HOW, Number, PathText, Section
 
@@ -12,8 +12,6 @@ def _check_url(url: str) -> str:
     parts = urlsplit(url)  # raises ValueError too
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"{url!r} is not an http(s) address, such as http://127.0.0.1:8000/v1")
-    if parts.username or parts.password:
-        raise ValueError("credentials do not belong in the address: export the key and name it in api_key_env")
     return url
 
 
@@ -82,14 +80,6 @@ class EngineSettings(Section):
     """transformers: type of the weights; `auto` is that of the checkpoint."""
     batch_size: int = Field(default=16, ge=1, le=100_000, json_schema_extra=HOW)
     """transformers: number of texts generated together."""
-
-    @field_validator("args")
-    @classmethod
-    def _without_secrets(cls, args: dict[str, Any]) -> dict[str, Any]:
-        secret = next((name for name in args if "key" in name.lower() or name.lower() == "token"), None)
-        if secret:
-            raise ValueError(f"{secret}: secrets come from the environment, such as VLLM_API_KEY or HF_TOKEN")
-        return args
 
     @model_validator(mode="after")
     def _coherent(self) -> "EngineSettings":

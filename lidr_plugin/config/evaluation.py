@@ -7,6 +7,10 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from lidr_plugin.config.engine import OtherModel
 from lidr_plugin.config.section import HOW, Number, PathText, Section
+from lidr_plugin.errors.terminal import inert
+
+_LABEL = 60
+"""Characters of a label: four bytes each, and two of them beside each other, still make a file's name."""
 
 
 class Judge(OtherModel):
@@ -73,6 +77,18 @@ class Eval(Section):
     """Maximum number of questions and of prompts, taken from the beginning. Null: all."""
     max_tokens: int = Field(default=1024, ge=1, le=10_000_000)
     """Maximum number of new tokens in an answer. The other settings of answers are those of `generation`."""
+
+    @field_validator("models", "outputs")
+    @classmethod
+    def _labels(cls, named: dict[str, str]) -> dict[str, str]:
+        problems = [
+            f"{label!r} cannot be a label, which names files: take up to 60 characters, none of them a slash or a control"
+            for label in named
+            if label != inert(label).strip(" .\t\n") or set(label) & set("/\\\t\n") or not 0 < len(label) <= _LABEL
+        ]
+        if problems:
+            raise ValueError("\n".join(problems))
+        return named
 
     @field_validator("mgsm", "prompts")
     @classmethod

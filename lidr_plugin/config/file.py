@@ -14,6 +14,7 @@ from lidr_plugin.config.schema import Config
 from lidr_plugin.config.section import keys
 from lidr_plugin.config.source import Source
 from lidr_plugin.errors import InputError
+from lidr_plugin.machine.secrets import secrets_in
 from lidr_plugin.text.identifier import name_and_version
 
 _MOST_TOLD = 100
@@ -68,6 +69,8 @@ def _check_folder(folder: Path) -> None:
 
 
 def _validated(source: Source, where: str, folder: Path) -> Config:
+    for secret in secrets_in(source.data):
+        source.refuse(secret.key, secret.advice)
     try:
         config = Config.model_validate(source.data, context={"folder": folder})
     except ValidationError as error:

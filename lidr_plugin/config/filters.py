@@ -23,6 +23,9 @@ class Filters(Section):
     """Drops a pair whose chosen text repeats itself endlessly."""
     length_ratio: tuple[Number, Number] | Literal[False] = (0.2, 5.0)
     """Bounds of the ratio of chosen to rejected length, in characters."""
+    fidelity: bool = True
+    """Drops a pair whose chosen text is a translation that lost something (numbers, addresses, code, names in other scripts,
+    items of a list, most of its length), or is one of lidr's own request, which is asked for once a language to know it."""
 
     @field_validator("length_ratio", mode="before")
     @classmethod

@@ -12,7 +12,9 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from lidr_plugin.errors import InputError
+from lidr_plugin.errors.redaction import HIDDEN
 from lidr_plugin.machine.inputs import is_there, read_text
+from lidr_plugin.machine.secrets import mentions_secret
 
 KeyPath: TypeAlias = tuple[str, ...]
 _Place: TypeAlias = Callable[[Node], str]
@@ -81,7 +83,8 @@ class Source:
     def override(self, argument: str) -> None:
         """Applies one `KEY=VALUE`; the value is read as YAML."""
         name, equals, text = argument.partition("=")
-        key, place = tuple(name.strip().split(".")), f"command line: {argument}"
+        key = tuple(name.strip().split("."))
+        place = f"command line: {f'{name}={HIDDEN}' if mentions_secret(argument) else argument}"
         if not equals or not all(key) or len(key) > _MOST_LEVELS:
             self.problems.append(f"{place}: write KEY=VALUE, as in engine.concurrency=64")
             return
@@ -104,6 +107,11 @@ class Source:
         if key not in self.broken:
             depth = next(depth for depth in range(len(key), -1, -1) if key[:depth] in self.places)
             self.report_at(self.places[key[:depth]], key, problem)
+
+    def refuse(self, key: KeyPath, problem: str) -> None:
+        """Adds a problem of a key beside which no other problem of it is worth saying."""
+        self.report(key, problem)
+        self.broken.add(key)
 
     def report_at(self, place: str, key: KeyPath, problem: str) -> None:
         """Adds a problem of a key at a place."""

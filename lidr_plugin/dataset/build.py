@@ -1,6 +1,7 @@
 """From prompts and a method to LLaMA-Factory's files."""
 
 import gc
+import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from lidr_plugin.completions.progress import Display, Meter, kept_up
 from lidr_plugin.completions.runner import run
 from lidr_plugin.completions.store import Store
 from lidr_plugin.config.file import resolved
+from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.counts import Counts
 from lidr_plugin.dataset.llamafactory import card, merge_entry
 from lidr_plugin.dataset.parity import compared
@@ -30,6 +32,8 @@ class Built(NamedTuple):
 def build(ready: Prepared, store: Store, meter: Meter) -> Counts:
     """Writes the dataset, its entry and card, and what became no row; what is in the store is not asked again.
 
+    From the first file that it changes, the run has no `config.json` until `settle_configuration`.
+
     Raises:
         RunError: the run failed; the same call goes on from there.
     """
@@ -37,7 +41,6 @@ def build(ready: Prepared, store: Store, meter: Meter) -> Counts:
     # Records make no cycles, and there are many of them: the collector's frequent passes are a tenth of the time.
     gc.set_threshold(100_000)
     counts, system = Counts(), config.generation.system
-    files.write_json(run_dir.config, resolved(config))
     with (
         files.replacing(run_dir.rejected) as dropped,
         files.replacing(run_dir.dataset(config.dataset_name)) as dataset,
@@ -50,10 +53,23 @@ def build(ready: Prepared, store: Store, meter: Meter) -> Counts:
             counts.add(outcome)
 
         interrupts.run(_run(ready, Client(store, compared(ready), meter), emit, lambda: display.update(counts.prompts)))
+        _retire_configuration(run_dir, config)
     merge_entry(run_dir.dataset_info, config.dataset_name, ready.method.rows, system=bool(system))
     rows = {code: counts.pairs[code] for code in config.codes}
     files.write_text(run_dir.data / "README.md", card(config, ready.method.rows, rows))
     return counts
+
+
+def _retire_configuration(run: RunDirectory, config: Config) -> None:
+    """Puts a `config.json` of other settings aside: wherever there is one, what lies beside it was made with it."""
+    if run.config.is_file() and run.config.read_bytes() != files.dump_json(resolved(config)):
+        os.replace(run.config, run.config_before)
+
+
+def settle_configuration(run: RunDirectory, config: Config) -> None:
+    """Writes `config.json`, now that all that it made is in its place."""
+    files.write_json(run.config, resolved(config))
+    run.config_before.unlink(missing_ok=True)
 
 
 async def _run(ready: Prepared, client: Client, emit: Callable[[Outcome], None], show: Callable[[], None]) -> None:

@@ -1,5 +1,6 @@
 """A run, made ready: what is checked of it before anything is asked or written. Build, dry run, probe and doctor begin here."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
@@ -93,7 +94,7 @@ class Prepared:
     def _prompt_files(self) -> dict[str, Path]:
         config = self.config
         paths = {code: config.prompt_path(code) for code in config.codes}
-        absent = [code for code, path in paths.items() if not path.is_file()]
+        absent = [code for code, path in paths.items() if not os.path.isfile(path)]
         if absent and (not config.translate_prompts or config.dominant_language in absent):
             problems = [f"prompts: {paths[code]}: no such file ({code})" for code in absent]
             hint = "translate_prompts: true has the model translate the prompts of languages without a file"
@@ -102,7 +103,7 @@ class Prepared:
 
     def _check_output(self) -> None:
         place = self.run.nearest()
-        if not place.is_dir():
+        if not os.path.isdir(place):
             raise InputError(f"output_dir: {self.run.path}: {place} is a file", "set another output_dir")
 
     def _check_disk(self) -> None:

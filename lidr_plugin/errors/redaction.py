@@ -28,7 +28,7 @@ _NO_TOKENS = frozenset(
 )
 """Words before `token` and `key` where these are no secrets."""
 
-_VALUE = r"""("[^"]*"|'[^']*'|[^\s,;&'"}\])]+)"""
+_VALUE = r"""("[^"]*"?|'[^']*'?|[^\s,;&'"}\])]+)"""
 _NAMED = (
     re.compile(rf"""(?<![\w.-])()([A-Za-z_][\w.-]*)(=){_VALUE}"""),
     re.compile(rf"""(["'])([\w.-]{{1,80}})(\1\s{{0,4}}:\s{{0,4}}[\[(]?\s{{0,4}}){_VALUE}"""),

@@ -1,5 +1,6 @@
 """Measures one model or several side by side: the whole of `lidr eval`, as one call."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -51,6 +52,7 @@ def evaluate(config: Config, *, benchmarks: Sequence[Benchmark] | None = None) -
     run = RunDirectory.of(config.output_dir, config.store)
     evaluation = _Evaluation(config, run, benchmarks)
     with run.at_work("every answer is kept; the same command goes on from there"), Store(run.store) as store:
+        files.sweep(run.eval_results.parent)
         found = evaluation.results(store)
         files.write_json(run.eval_results, plain(found))
     return found
@@ -110,7 +112,7 @@ class _Evaluation:
         ]
         found = interrupts.run(ask(store, model, requests, label)) if requests else []
         return [
-            Text(without_thoughts(answer.text, thinking=drawn.thinking), cut=answer.finish_reason == "length")
+            Text(without_thoughts(answer.text, thinking=drawn.thinking), cut=answer.cut)
             for answer in found
             if answer  # None only where a budget ends
         ]
@@ -138,7 +140,7 @@ class _Evaluation:
         first, *others = self._models
         known = self._answers.get(first, {})
         return {
-            label: {name: changes_of(known[name], new) for name, new in self._answers[label].items()}
+            label: {name: changes_of(known[name], new) for name, new in self._answers.get(label, {}).items()}
             for label in others
         }
 
@@ -186,7 +188,7 @@ def _names_of(config: Config, run: RunDirectory) -> dict[str, str]:
     if config.eval.models:
         return dict(config.eval.models)
     found = {"M0": config.model_name_or_path}
-    if backend_of(config.engine) != "openai" and (run.model / "config.json").exists():
+    if backend_of(config.engine) != "openai" and os.path.exists(run.model / "config.json"):
         found["M1"] = str(run.model)
     return found
 

@@ -26,7 +26,7 @@ class _Opinion(NamedTuple):
     """A judge's, by language: verdicts on chosen against rejected, and grades of the answers."""
 
     verdicts: dict[str, list[Verdict]]
-    grades: dict[str, list[int]]
+    grades: dict[str, list[float]]
 
 
 def probe(config: Config, *, sample: int) -> Probe:

@@ -66,7 +66,7 @@ class Measurement:
     def _sound(self, text: Text, code: str) -> bool:
         return whole(text) and not self._identification.off_target(text.text, code) and not is_degenerate(text.text)
 
-    def responses(self, code: str, grades: Sequence[int]) -> Responses:
+    def responses(self, code: str, grades: Sequence[float]) -> Responses:
         """The answers in one language, and a judge's grades of them."""
         answers = [x.answers[code] for x in self._sample]
         n = len(answers)

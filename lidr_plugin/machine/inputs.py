@@ -8,15 +8,30 @@ import json
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from lidr_plugin.errors import InputError, remedy_of
+from lidr_plugin.errors import InputError, RunError, remedy_of
 
 T = TypeVar("T")
+
+
+@contextmanager
+def made_by(program: str) -> Iterator[None]:
+    """What another program has just made, and cannot be read, is no wrong input: the run failed.
+
+    Raises:
+        RunError: in place of `InputError`.
+    """
+    try:
+        yield
+    except InputError as error:
+        raise RunError(f"what {program} left cannot be read: {error.message}", error.hint) from None
 
 
 def is_there(path: Path) -> bool:
@@ -24,7 +39,7 @@ def is_there(path: Path) -> bool:
     return os.path.exists(path)
 
 
-def opened(path: Path, remedy: str = "") -> BinaryIO:
+def opened(path: Path, remedy: str = "") -> BufferedReader:
     """A regular file, open for reading. A device, or a pipe that nobody writes to, would never end.
 
     Raises:
@@ -108,12 +123,17 @@ def read_record(kind: TypeAdapter[T], path: Path, remedy: str) -> T:
     Raises:
         InputError: as `read_json` does; or it is no such record, with the place.
     """
+    return record_of(kind, read_json(path, remedy), str(path), remedy)
+
+
+def record_of(kind: TypeAdapter[T], value: Any, where: str, remedy: str) -> T:
+    """The record that a value is; raises `InputError` with the place if it is none."""
     try:
-        return kind.validate_python(read_json(path, remedy))
+        return kind.validate_python(value)
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
-        raise InputError(f"{path}: damaged{place and f' at {place}'}: {first['msg']}", remedy) from None
+        raise InputError(f"{where}: damaged{place and f' at {place}'}: {first['msg']}", remedy) from None
 
 
 def read_lines(path: Path, remedy: str = "") -> Iterator[bytes]:

@@ -6,11 +6,13 @@ from itertools import islice
 
 from lidr_plugin.config.schema import Config
 from lidr_plugin.methods.base import Preference, Reason, Row
+from lidr_plugin.methods.translation_fidelity import loss
 from lidr_plugin.prompts.prompt_set import PromptSet
 from lidr_plugin.text import numbers
 from lidr_plugin.text.language import LanguageGate
 from lidr_plugin.text.mixed_script import is_mixed
 from lidr_plugin.text.repetition import is_degenerate
+from lidr_plugin.text.visible import is_blank
 
 _SHOWN = 5
 """Unreadable final answers that are named."""
@@ -31,6 +33,7 @@ REASONS: Mapping[str, str] = {
     Reason.TRANSLATION_PROMPT: "the prompt asks for a translation itself",
     Reason.ANSWER: "the final answer is not as answer_filter wants it",
     Reason.REQUEST_FAILED: "a request failed for good",
+    Reason.UNFAITHFUL: "chosen is no translation of its source: something is lost, or it is one of the request",
 }
 """Each reason in words."""
 
@@ -63,7 +66,7 @@ def usable(row: Row) -> str | None:
         if text.failed:
             return text.failed
     for text in texts[1:]:  # the source may be empty where nothing was asked after it
-        if not text.text:
+        if is_blank(text.text):
             return Reason.EMPTY
     return None
 
@@ -106,6 +109,16 @@ def length_ratio(low: float, high: float) -> Filter:
         return None if low <= ratio <= high else Reason.LENGTH_RATIO
 
     return check
+
+
+def fidelity(row: Row) -> Reason | None:
+    """The text to learn is a translation that lost something of its source, or one of lidr's own request."""
+    made, _, languages = row.target_source.partition(":")
+    if made != "translation":
+        return None
+    origin, _, target = languages.partition("->")
+    lost = row.target.echo or loss(row.source.text, row.target.text, origin, target)
+    return Reason.UNFAITHFUL if lost else None
 
 
 def answer(*, contrast: bool) -> Filter:
@@ -157,6 +170,8 @@ def filters_of(config: Config) -> list[Filter]:
         filters.append(repetition)
     if chosen.length_ratio:
         filters.append(length_ratio(*chosen.length_ratio))
+    if chosen.fidelity:
+        filters.append(fidelity)
     if config.answer_filter != "none":
         filters.append(answer(contrast=config.answer_filter == "contrast"))
     return filters

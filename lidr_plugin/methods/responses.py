@@ -89,4 +89,4 @@ class Responder:
         if isinstance(answer, Failure):
             return Response(sent, Text("", failed=Reason.REQUEST_FAILED))
         text = without_thoughts(answer.text, thinking=self.sampling.thinking)
-        return Response(sent, Text(text, cut=answer.finish_reason == "length"))
+        return Response(sent, Text(text, cut=answer.cut))

@@ -75,7 +75,7 @@ def parse_translation(completion: Completion, source: str, *, thinking: bool) ->
     the server did not go on from the prefill or the model would not, must hold a tag of its own to count as a translation.
     """
     text = without_thoughts(completion.text, thinking=thinking)
-    cut = completion.finish_reason == "length"
+    cut = completion.cut
     plain = text[: -len(_CLOSE)]
     if completion.prefilled and text.endswith(_CLOSE) and _is_plain(plain) and _has_words(plain):
         return Translated(plain.strip(), False)  # as asked for, and by far the most

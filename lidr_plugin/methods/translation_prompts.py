@@ -1,31 +1,24 @@
 """Prompts that themselves ask for a translation: how they are recognised, and what becomes of them."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
 from lidr_plugin.machine.inputs import read_text
-from lidr_plugin.methods import translation_words
+from lidr_plugin.methods.translation_words import CODES, every
 from lidr_plugin.prompts.prompt import Prompt
 
 _HEAD, _TAIL = 300, 160
 """Characters at the beginning and at the end of a prompt, where the task is named."""
 
 
-@cache
-def _asking() -> tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]:
-    return tuple((words.triggers(), words.asking()) for words in translation_words.EVERY)
-
-
 def asks_for_translation(prompt: str) -> bool:
     """Whether a prompt asks for something to be said in another language, whatever words it asks in."""
     ends = prompt if len(prompt) <= _HEAD + _TAIL else f"{prompt[:_HEAD]}\n\n{prompt[-_TAIL:]}"
     plain = ends.casefold()
-    asked = any(asking.search(ends) for triggers, asking in _asking() if any(word in plain for word in triggers))
-    return asked or translation_words.CODES.search(ends) is not None
+    asked = any(words.asking.search(ends) for words in every() if any(word in plain for word in words.triggers))
+    return asked or CODES.search(ends) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,10 @@ class Marks(NamedTuple):
         return self.of[self.starts[numeral.start]]
 
 
-def marks_of(lower: str, numerals: Sequence[Numeral]) -> Marks:
+def marks_of(lower: str, numerals: Sequence[Numeral], language: str) -> Marks:
     """Of the numbers of a text in lower case."""
     marks = bytearray(len(lower) + 1)
-    for kind, patterns in ((1, _minor()), (2, _aside()), (3, _none())):
+    for kind, patterns in ((1, _minor()), (2, _aside()), (3, _none(language))):
         for found in patterns:
             for match in found.finditer(lower):
                 start, end = match.span("n") if "n" in found.groupindex else match.span()
@@ -39,7 +39,7 @@ _YEAR = r"(?:1[5-9]|2[0-5])\d\d"
 
 
 @cache
-def _none() -> tuple[re.Pattern[str], ...]:
+def _none(language: str) -> tuple[re.Pattern[str], ...]:
     month, reference, joint = pattern("months"), pattern("reference"), pattern("and")
     clock = r"\d{1,2}\s?h(?:\s?\d\d)?"
     return tuple(
@@ -62,7 +62,7 @@ def _none() -> tuple[re.Pattern[str], ...]:
             rf"{reference}\s?[(#]?\d{{1,6}}\)?(?:\s?(?:,|-|–|~|から|到|至|부터|{joint})\s?(?:{reference}\s?)?\d{{1,6}}\)?(?![.,]?\d|[^\W\d_]))*",
             r"第\s?\d+",
             r"(?<!\d)\d{1,4}(?:\s?[~-]\s?\d{1,4})?\s?(?:단계|ページ|페이지|步骤|페이지)",
-            rf"{pattern('not')}\s?(?:the\s|[$€£])?(?P<n>{_NUMBER})",
+            rf"{pattern('not', language)}\s?(?:the\s|[$€£])?(?P<n>{_NUMBER})",
             rf"(?<!\d)(?P<n>{_NUMBER})[^\W\d_]{{0,4}}(?:ではな|ではあり|でな|じゃな|이 아니|가 아니|이 아닌|değil)",
         )
     )
@@ -93,7 +93,7 @@ def _minor() -> tuple[re.Pattern[str], ...]:
             rf"(?P<n>{_YEAR})\s(?:году|год|року)",
             rf"\d\s?(?:[^\W\d_]{{1,12}}\s)?(?:out of|of the|von|sur|из|จาก|dari)\s(?P<n>{_NUMBER})",
             r"\b(?:or|oder|ou|o|или)\s(?:about\s|approximately\s|roughly\s|etwa\s|environ\s)?(?P<n>\d[\d.,]{0,6})\s?%",
-            r"(?<!\d)(?P<n>\d{1,6})(?:st|nd|rd|th|ème|º|ª)(?![^\W\d_])",
+            r"(?<![\d=])(?<!= )(?P<n>\d{1,6})(?:st|nd|rd|th|ème|º|ª)(?![^\W\d_])",
             rf"{pattern('after')}\s(?:the\s|los\s|las\s|les\s)?(?P<n>{_NUMBER})\s(?:{time})",
         )
     )

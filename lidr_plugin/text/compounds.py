@@ -24,12 +24,14 @@ class _Measured(NamedTuple):
     end: int
 
 
-def _unit(text: str, end: int) -> _Measured | None:
-    """The unit that follows."""
+def _unit(text: str, end: int, last: _Measured | None) -> _Measured | None:
+    """The unit that follows; `m` is minutes after hours."""
     match = _UNIT_AHEAD.match(text, end)
     if not match:
         return None
     word = match[1].lower()
+    if word == "m" and last and last[:2] == units()["h"]:
+        return _Measured(*units()["min"], match.end())
     for length in range(len(word), 0, -1) if word[0] >= "\u0e00" else (len(word),):
         if unit := units().get(word[:length]):
             return _Measured(*unit, match.end() if length == len(word) else match.start(1) + length)
@@ -43,7 +45,7 @@ def compounds(text: str, numerals: list[Numeral]) -> list[Numeral]:
     last: _Measured | None = None
     for numeral in numerals:
         before = found[-1] if found else None
-        unit = _unit(text, numeral.end) or (last and _bare_rest(text, last, numeral))
+        unit = _unit(text, numeral.end, last) or (last and _bare_rest(text, last, numeral))
         joined = (
             before
             and last

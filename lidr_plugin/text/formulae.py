@@ -27,6 +27,8 @@ _LATEX = (
     (re.compile(r"\^\{([^{}]{1,20})\}"), r"^\1"),
     (re.compile(r"\\(?:text(?:bf|it)?|math(?:rm|bf|it)|mbox|boldsymbol|operatorname|underline)\s?\{([^{}]{0,200})\}"), r"\1"),
 )  # fmt: skip
+_STARS_OF_POWER = re.compile(r"(?<=\d)\*\*(?=\d)")
+_UNDERLINED = re.compile(r"(?<!\w)__(?=\w)|(?<=\w)__(?!\w)")
 _SIGNS = re.compile(r"\\[\[\]()]|(?<!\\)\\\\|`")
 
 
@@ -48,6 +50,7 @@ def plain(text: str) -> Plain:
         for pattern, replacement in _LATEX:
             text = pattern.sub(replacement, text)
     text = re.sub("[ \t\r\f\v]+", " ", _SIGNS.sub("", text))
+    text = _UNDERLINED.sub("", _STARS_OF_POWER.sub("^", text))
     parts, bold, length = [], [], 0
     for number, part in enumerate(text.split("**")):
         parts.append(part)

@@ -46,9 +46,10 @@ def _split(value: str) -> list[str]:
 
 
 @cache
-def words(kind: str) -> tuple[str, ...]:
-    """The words of a kind in all languages, the longest first."""
-    found = {word for table in _TABLE.values() for word in _split(table.get(kind, ""))}
+def words(kind: str, language: str = "") -> tuple[str, ...]:
+    """The words of a kind in a language, or in all languages, the longest first."""
+    own = _TABLE.get(languages.base(language))
+    found = {word for table in ([own] if own else _TABLE.values()) for word in _split(table.get(kind, ""))}
     return tuple(sorted(found, key=lambda word: (-len(word), word)))
 
 
@@ -60,12 +61,12 @@ def _runs_on(word: str) -> bool:
 
 
 @cache
-def pattern(kind: str) -> str:
-    """Of any word of a kind, alone where its script puts spaces between words. For texts in lower case."""
-    alone = "|".join(re.escape(word) for word in words(kind) if not _runs_on(word))
-    inside = "|".join(re.escape(word) for word in words(kind) if _runs_on(word))
+def pattern(kind: str, language: str = "") -> str:
+    """Of any word of a kind, alone where its script puts spaces between words; for texts in lower case. See `words`."""
+    alone = "|".join(re.escape(word) for word in words(kind, language) if not _runs_on(word))
+    inside = "|".join(re.escape(word) for word in words(kind, language) if _runs_on(word))
     parts = [rf"(?<![^\W\d_])(?:{alone})(?![^\W\d_])"] if alone else []
-    return "(?:" + "|".join(parts + ([inside] if inside else [])) + ")"
+    return "(?:" + ("|".join(parts + ([inside] if inside else [])) or "(?!)") + ")"
 
 
 @cache

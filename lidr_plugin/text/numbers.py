@@ -64,6 +64,7 @@ class _Reader:
 
     def __init__(self, text: str, language: str) -> None:
         self.text, self.bold = plain(text)
+        self.language = language or "en"
         self.lower = self.text.lower()
         if len(self.lower) != len(self.text):  # İ has two characters in lower case
             self.text = self.lower
@@ -71,7 +72,7 @@ class _Reader:
         own = next((code for cue in reversed(self.cues) if (code := language_of_answer_word(cue.word))), "")
         commas = bool(own) and decimal_mark(own) == "," and decimal_mark(language) != ","
         self.numerals = _ranges(self.lower, compounds(self.text, singles(self.text, language or own, commas=commas)))
-        self.marks: Marks = marks_of(self.lower, self.numerals)
+        self.marks: Marks = marks_of(self.lower, self.numerals, self.language)
         self.sentences = self._sentences()
         self.ends = [end for _, end in self.sentences]
         self.starts = [numeral.start for numeral in self.numerals]
@@ -164,7 +165,7 @@ class _Reader:
     def _stated(self, numerals: Sequence[Numeral], start: int, end: int, *, first: bool) -> Numeral:
         """The number that a sentence states."""
         numerals = self._main(numerals)
-        because = _because().search(self.lower, numerals[0].end, end)
+        because = _because(self.language).search(self.lower, numerals[0].end, end)
         if because:
             numerals = [numeral for numeral in numerals if numeral.end <= because.start()]
             end = because.start()
@@ -193,11 +194,12 @@ class _Reader:
             _OPERATOR.search(gap)
             or _EQUAL.search(tail)
             or re.fullmatch(r"[\s,;]{1,3}", gap)
-            or _goes_on_words().search(tail)
+            or _goes_on_words(self.language).search(tail)
         )
 
     def _result(self, numerals: Sequence[Numeral]) -> Numeral:
         """The last number; of `18 = 9 × 2` the one before the calculation. A calculation without a result is no number."""
+        numerals = self._up_to_result(numerals)
         at = len(numerals) - 1
         while at and self._calculated(numerals[at - 1], numerals[at]):
             at -= 1
@@ -207,6 +209,15 @@ class _Reader:
         if at and alone and _EQUAL.search(self.text, numerals[at - 1].end, numerals[at].start):
             return numerals[at - 1]
         return Numeral(numerals[at].start, numerals[-1].end, ())
+
+    def _up_to_result(self, numerals: Sequence[Numeral]) -> Sequence[Numeral]:
+        """Without what only follows the result of the last calculation: "… = $6 for 2 tubs and 4 packets"."""
+        for at in range(len(numerals) - 1, 0, -1):
+            if _EQUAL.search(self.text, numerals[at - 1].end, numerals[at].start):
+                rest = self.lower[numerals[at].end : numerals[-1].start]
+                ends = at == len(numerals) - 1 or self._calculated(numerals[at], numerals[at + 1])
+                return numerals if ends or _goes_on_words(self.language).search(rest) else numerals[: at + 1]
+        return numerals
 
     def _calculated(self, left: Numeral, right: Numeral) -> bool:
         gap = self.text[left.end : right.start]
@@ -233,13 +244,14 @@ def _answer_word() -> re.Pattern[str]:
 def _cue_tail() -> re.Pattern[str]:
     """What follows the word: `:`, a verb, or the number itself. Not `answer this question, 15 + 25`."""
     between = r"[^\n.!?。:=,、，]{0,60}?"
-    direct = r"[\s*_\"']{0,4}(?=[$€£¥₹]?[-–]?[$€£¥₹]?\d)"
+    direct = r"[\s*_\"']{0,4}(?=[$€£¥₹]?[-–]?[$€£¥₹]?\d)(?!\d{1,2}\s?[:)])"
     return re.compile(rf"(?:{direct}|{between}(?:[:=→—]|(?P<stands>{pattern('stands')})))")
 
 
 @cache
-def _because() -> re.Pattern[str]:
-    return re.compile(pattern("because"))
+def _because(language: str) -> re.Pattern[str]:
+    # Of the language alone: French "car" is a thing elsewhere.
+    return re.compile(pattern("because", language))
 
 
 @cache
@@ -248,8 +260,8 @@ def _conclusion() -> re.Pattern[str]:
 
 
 @cache
-def _goes_on_words() -> re.Pattern[str]:
-    return re.compile(rf"{pattern('so')}|{pattern('stands')}")
+def _goes_on_words(language: str) -> re.Pattern[str]:
+    return re.compile(rf"{pattern('so', language)}|{pattern('stands', language)}")
 
 
 _PLAIN = re.compile(r"-?\d{1,18}(?:\.\d{1,18})?")

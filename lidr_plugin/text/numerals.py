@@ -32,14 +32,14 @@ _DIGITS = rf"\d+(?:[.,'٬٫_]\d+|[ {THIN}]\d{{3}}(?!\d))*"
 _RUN = re.compile(_DIGITS)
 _GROUPED = re.compile(r"[1-9]\d{0,2}(?:\D\d{3})+|[1-9]\d?(?:,\d{2})+,\d{3}")
 _FRACTION = re.compile(r"/(\d{1,9})(?![\d/]|[.,]\d)")
-_MIXED = re.compile(rf"[ {THIN}](\d{{1,9}})/(\d{{1,9}})(?![\d/]|[.,]\d)")
+_MIXED = re.compile(rf"(?:[ {THIN}]| (?:and|und|y|et|e|и) )(\d{{1,9}})/(\d{{1,9}})(?![\d/]|[.,]\d)")
 _POWER = re.compile(r"\s?(?:[x×*·]\s?10\s?\^\s?([-+]?\d+)|[eE]([-+]?\d+)(?!\w)|\^([-+]?\d+))")
 _CHINESE_FRACTION = re.compile(r"\s?分[の之]\s?(\d{1,9})")
 _CHINESE_SCALE = re.compile("[十百千万萬億亿兆천백십만억]+|조(?!각)")
 _CHINESE_POWERS = dict(zip("十百千万萬億亿兆십백천만억조", (1, 2, 3, 4, 4, 8, 8, 12, 1, 2, 3, 4, 8, 12), strict=True))
 _GLUED_SCALE = re.compile(r"([kKMB])(?![\w²^])")
 _ABBREVIATED = frozenset("mio mrd tsd тыс тис mill εκ δισ".split())
-_CURRENCY = frozenset("usd eur gbp chf jpy inr rs r us a c hk nt s kr kn ksh sh tsh rp rm lei zł".split())
+_CURRENCY = frozenset("usd eur gbp chf jpy inr rs kr kn ksh sh tsh rp rm lei zł".split())
 _HOURS_BEFORE = re.compile(r"\d\s?h\Z")
 _LETTERS_BEFORE = re.compile(r"[^\W\d_]{1,12}\Z")
 _SIGN = re.compile("(?:^|[^\\w.,]|[\u0590-\U0010ffff])" r"\s?(-|–)\s?[$€£¥₹₽₩%]?\s?\Z")
@@ -85,16 +85,16 @@ def _single(text: str, language: str, style: _Style) -> Iterator[Numeral]:
             if start < done or not _stands_free(text, start):
                 continue
             begin = start
-            if start and text[start - 1] in ".," and _is_bare_decimal(text, start - 1):
+            if start and text[start - 1] in ".," and _is_bare_decimal(text, start - 1, style):
                 begin = start - 1
             numeral = _numeral(text, begin, end, language, style)
             done = numeral.end
             yield numeral
 
 
-def _is_bare_decimal(text: str, at: int) -> bool:
+def _is_bare_decimal(text: str, at: int, style: _Style) -> bool:
     """Whether the point at `at` begins a decimal, as in `.5`."""
-    return text[at] == "." and (not at or text[at - 1] in " \n$€£=(-–+*:" + THIN)
+    return text[at] in (".", style.mark) and (not at or text[at - 1] in " \n$€£=(-–+*:" + THIN)
 
 
 def _pieces(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

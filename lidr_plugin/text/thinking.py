@@ -2,6 +2,8 @@
 
 import re
 
+from lidr_plugin.text.visible import is_blank
+
 _OPENING = re.compile(r"\A\s{0,9}<think\b[^<>]{0,40}>", re.IGNORECASE)
 _CLOSING = re.compile(r"</think\s{0,8}>", re.IGNORECASE)
 _EITHER = re.compile(r"</?think\b[^<>]{0,40}>", re.IGNORECASE)
@@ -11,11 +13,12 @@ _QUOTES = "`'\"“”„«»‘’‹›「」"
 def without_thoughts(text: str, *, thinking: bool) -> str:
     """The answer proper. Unless `thinking` is wanted, the thoughts at its beginning go, also where the template opened them.
 
-    Thoughts come first: tags further on belong to a text about them, and so do those in quotes or code.
+    Empty where nothing can be seen. Thoughts come first: tags further on belong to a text about them, and so do those in
+    quotes or code.
     """
     while not thinking and (end := _end_of_thoughts(text)):
         text = text[end:]
-    return text.strip()
+    return "" if is_blank(text) else text.strip()
 
 
 def _end_of_thoughts(text: str) -> int:

@@ -10,11 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import TypeAdapter
+
 from lidr_plugin import files
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.views import rows_of, stage_on_disk, without
 from lidr_plugin.errors import InputError, RunError
+from lidr_plugin.errors.redaction import is_secret_name
 from lidr_plugin.machine.hub import is_path
+from lidr_plugin.machine.inputs import made_by, opened, read_record
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.checks import Parity, check_template, merge, unproved
 from lidr_plugin.training.llamafactory_cli import interpreter, run_training, sweep_checkpoints
@@ -109,14 +113,13 @@ def _follow(training: _Training) -> Trained:
 
 def _prepared(config: Config, say: Say) -> _Training:
     """The training, once all is checked that can be without starting anything."""
-    run = RunDirectory(Path(config.output_dir).expanduser())
+    run = RunDirectory.of(config.output_dir, config.store)
     python, launch = interpreter(config), launch_of(config)
     settings = train_settings(config, run, launch, stage=stage_on_disk(config, run))
     data = run.dataset(config.dataset_name)
-    if not data.exists():
-        raise InputError(f"{data}: no such file", "`lidr build-pairs` makes the dataset first")
-    if not data.stat().st_size:
-        raise InputError(f"{data}: no rows", f"{run.rejected} has every candidate with its reason")
+    with opened(data, "`lidr build-pairs` makes the dataset first") as file:
+        if not file.read(1):
+            raise InputError(f"{data}: no rows", f"{run.rejected} has every candidate with its reason")
     if launch.torchrun(settings) and " " in str(python.parent):
         raise InputError(
             f"{python.parent}: torchrun does not work from a path with spaces: LLaMA-Factory splits torchrun's command there",
@@ -151,7 +154,8 @@ def _check_model(config: Config, run: RunDirectory, settings: Settings, say: Say
 
 def quantised(config: Mapping[str, Any]) -> str:
     """The quantisation method that a model's `config.json` names; empty if there is none."""
-    return str((config.get("quantization_config") or {}).get("quant_method", ""))
+    how = config.get("quantization_config")
+    return str(how.get("quant_method", "")) if isinstance(how, Mapping) else ""
 
 
 def _check(training: _Training, say: Say) -> Parity:
@@ -180,7 +184,7 @@ def _fitting(training: _Training, parity: Parity) -> _Training:
 def _identity(training: _Training) -> dict[str, Any]:
     """All that decides what is learnt, as JSON keeps it: a training that is taken up again must have the same."""
     settings, model = training.settings, Path(training.settings["model_name_or_path"])
-    with training.run.dataset(settings["dataset"]).open("rb") as file:
+    with opened(training.run.dataset(settings["dataset"])) as file:
         dataset = hashlib.file_digest(file, "sha256").hexdigest()
     wanted = training.config.train
     deciding = {
@@ -206,7 +210,8 @@ def _begun(training: _Training, earlier: TrainingState | None, say: Say) -> Trai
         changed = [
             f"{key}: was {before.get(key)!r}, is {now.get(key)!r}"
             for key in sorted({*before, *now})
-            if before.get(key) != now.get(key)
+            # A token that version 0.1 wrote down has no part in what is learnt.
+            if before.get(key) != now.get(key) and not is_secret_name(key)
         ]
         if changed:
             hint = "set the keys back, take another output_dir, or begin anew: lidr train --restart"
@@ -232,8 +237,11 @@ def _run_llamafactory(training: _Training, say: Say) -> TrainResult:
     )
     env = launch.environment(settings)
     loss = run_training(run, run.train_yaml, run.train_log, python=training.python, env=env)
-    measured = json.loads((run.checkpoint / "all_results.json").read_bytes())
-    return TrainResult(**{**measured, "last_loss": loss})
+    with made_by("LLaMA-Factory"):
+        measured = read_record(
+            TypeAdapter(TrainResult), run.checkpoint / "all_results.json", f"{run.train_log} may say more"
+        )
+    return measured.model_copy(update={"last_loss": loss})
 
 
 def _merge(training: _Training, say: Say) -> MergeProof:

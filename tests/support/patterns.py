@@ -17,9 +17,7 @@ ANCHORED = ("match", "fullmatch")
 SCANNING = ("search", "sub", "subn", "findall", "finditer", "split")
 FROM_DATA: dict[str, Callable[[], "list[str | re.Pattern[str]]"]] = {
     "lidr_plugin/training/llamafactory_cli.py: cause.pattern": lambda: [cause.pattern for cause in causes()],
-    "lidr_plugin/methods/translation_words.py: wordings.replace('{L}', names)": lambda: [
-        words.asking() for words in translation_words.EVERY
-    ],
+    "lidr_plugin/methods/translation_words.py: wordings": lambda: [words.asking for words in translation_words.every()],
 }
 """Patterns that are no text of the source: by where they are used, what they are."""
 

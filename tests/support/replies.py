@@ -17,6 +17,11 @@ def answer(text: str = "yes", **choice: Any) -> web.Response:
     return web.json_response({"choices": [found], "usage": {"prompt_tokens": 3, "completion_tokens": 1}})
 
 
+def trial(body: Mapping[str, Any]) -> web.Response:
+    """How a server that goes on from a begun answer answers a trial."""
+    return answer("U" if body["messages"][-1]["role"] == "assistant" else "P")
+
+
 def refusal(status: int, words: str, headers: Mapping[str, str] | None = None) -> web.Response:
     """An error as vLLM words it."""
     return web.json_response({"error": {"message": words}}, status=status, headers=headers)

@@ -29,6 +29,7 @@ class FakeServer:
         script: for a request's body the choice of its answer, or None: `model.answer` has it.
         tokens: what `/tokenize` gives for a text; None: there is none.
         refuses: a field of the request that is answered with 400.
+        ignores_prefill: takes a begun answer without a word, and begins anew.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class FakeServer:
         self.script: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda _: None
         self.tokens: Callable[[str], list[int]] | None = None
         self.refuses = ""
+        self.ignores_prefill = False
         self.asked: list[dict[str, Any]] = []
         self.trials: list[dict[str, Any]] = []
         self.answered: list[str] = []
@@ -98,7 +100,9 @@ class FakeServer:
         if request["messages"][0]["content"] == TRIAL:
             self.trials.append(request)
             refused = self._refusal(request)
-            return self._send(writer, 400 if refused else 200, {"error": {"message": refused}} if refused else {})
+            letter = "U" if request["messages"][-1]["role"] == "assistant" and not self.ignores_prefill else "P"
+            spoken = {"choices": [{"message": {"role": "assistant", "content": letter}, "finish_reason": "length"}]}
+            return self._send(writer, 400 if refused else 200, {"error": {"message": refused}} if refused else spoken)
         self.asked.append(request)
         text = json.dumps(request["messages"], ensure_ascii=False)
         tries = self._tries[text] = self._tries.get(text, 0) + 1
@@ -138,6 +142,8 @@ class FakeServer:
         answer, finish = model.answer(request["messages"])
         if not self.takes_prefill and "<sentence>" in text:
             answer = "<translated>\n" + answer
+        if self.ignores_prefill and "<sentence>" in text:
+            answer = "Sure! Here is the translation:\n\n<translated>\n" + answer
         choice = {"index": 0, "message": {"role": "assistant", "content": answer}, "finish_reason": finish}
         usage = {"prompt_tokens": len(text) // 4, "completion_tokens": len(answer) // 4}
         self._send(writer, 200, {"id": "x", "object": "chat.completion", "choices": [choice], "usage": usage})

@@ -5,7 +5,8 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,21 @@ LOUD: dict[str, Any] = {"learning_rate": 1.0e-3, "warmup_ratio": 0.0, "max_steps
 """A training that changes a tiny model for all to see, in two steps."""
 
 
-def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
-    """A folder that is made for all workers of a test run by the first that asks for it."""
+@contextmanager
+def alone(factory: pytest.TempPathFactory, name: str) -> Iterator[Path]:
+    """Keeps the other workers of a test run out of a block of this name; yields the folder that they share."""
     root = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         root = root.parent
-    folder, made = root / name, root / f"{name}.made"
     with (root / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        yield root
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that is made for all workers of a test run by the first that asks for it."""
+    with alone(factory, name) as root:
+        folder, made = root / name, root / f"{name}.made"
         if not made.exists():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()

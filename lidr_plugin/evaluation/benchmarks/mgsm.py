@@ -6,6 +6,7 @@ simple-evals; the wording, in `mgsm.json`, is lidr's own.
 
 import csv
 import json
+import os
 import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ def files_of(config: Config) -> str | None:
     folder = home() / "data" / repository.replace("/", "--")
     for code in config.codes:
         path = folder / f"{code}.jsonl"
-        if code in LANGUAGES and not path.exists():
+        if code in LANGUAGES and not os.path.exists(path):
             with files.replacing(path) as file:
                 for query, response in _table(repository, code):
                     file.write(files.dump_line({"query": query, "response": response}))

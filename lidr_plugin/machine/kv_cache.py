@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from lidr_plugin.completions.engines.fingerprint import WEIGHT_FILES
 from lidr_plugin.errors import EngineError, InputError
 from lidr_plugin.machine import hub
 
@@ -169,7 +168,7 @@ def _bytes_of(kind: Any, default: int) -> int:
 def _weights(folder: Path) -> int:
     """Bytes of the weights' files: safetensors, or what there is in place of them."""
     try:
-        sizes = [(path.suffix, path.stat().st_size) for path in folder.iterdir() if path.suffix in WEIGHT_FILES]
+        sizes = [(path.suffix, path.stat().st_size) for path in folder.iterdir() if path.suffix in hub.WEIGHT_FILES]
     except OSError:
         return 0
     safe = sum(size for suffix, size in sizes if suffix == ".safetensors")
