@@ -1,6 +1,7 @@
 """How likely a text is in each language: py3langid, over all the languages that lidr names and it knows."""
 
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.metadata import version
 from math import log
@@ -42,11 +43,28 @@ class Identifier:
             norm_probs=True,
             tk_row=model.tk_row,
         )
+        self._rows = [row << 8 for row in model.tk_row]
 
-    def best(self, text: str) -> str:
-        """The likeliest language."""
-        label: str = self._model.classify(text)[0]
-        return label
+    def best(self, texts: Sequence[str]) -> list[str]:
+        """The likeliest language of each text. One multiplication for all: there, and not in the walk, the time goes."""
+        import numpy
+
+        found = [self._features(text) for text in texts]
+        counts = numpy.zeros((len(texts), sum(map(len, found))), dtype=numpy.float32)
+        start = 0
+        for row, features in zip(counts, found, strict=True):
+            row[start : start + len(features)] = list(features.values())
+            start += len(features)
+        table = self._model.nb_ptc.take([feature for features in found for feature in features], axis=0)
+        scores = numpy.log1p(counts) @ table + self._model.nb_pc
+        return [self._model.nb_classes[i] for i in scores.argmax(axis=1).tolist()]
+
+    def _features(self, text: str) -> Mapping[int, int]:
+        """How often each feature of the model is in a text; nothing of the first where there is none."""
+        from py3langid.langid import visit_counts
+
+        data = unicodedata.normalize("NFC", text.lower() if text.isupper() else text).encode(errors="replace")
+        return visit_counts(self._model.tk_nextmove, self._rows, self._model.tk_output, data) or {0: 0}
 
     def evidence(self, text: str) -> Mapping[str, float]:
         """By language, the natural logarithm of how likely it is."""

@@ -108,8 +108,8 @@ class LanguageGate:
         if _letters(sample) < _ENOUGH_LETTERS:
             return False
         if target.label in LABELS and len(sample) > 2 * _WINDOW:
-            third, best = len(sample) // 3, identifier().best
-            if all(best(sample[i * third : (i + 1) * third]) == target.label for i in range(3)):
+            third = len(sample) // 3
+            if set(identifier().best([sample[i * third : (i + 1) * third] for i in range(3)])) == {target.label}:
                 return _is_other_variant(lines, target)
         return self._is_foreign_in_pieces(lines, target) or _is_other_variant(lines, target)
 
