@@ -17,7 +17,7 @@ _PIECE = 100
 _MOST_PIECES = 12
 _ENOUGH_LETTERS = 24
 _ENOUGH_OF_A_SCRIPT = 6
-_MARGIN_WITHIN, _MARGIN_BEYOND = 1.5, 3.0
+_MARGIN_WITHIN, _MARGIN_BEYOND = 2.0, 3.0
 """By how much (natural logarithm) another language must be likelier than the wanted one: one of the run, or any other.
 On 100 characters of right text the second is passed in 0.02 % of the cases (docs/languages.md)."""
 _FOREIGN_SHARE = 0.4
@@ -210,7 +210,7 @@ def _by_script(sample: str, target: _Target, *, settled: float) -> bool | None:
     own = sum(shares.get(mark, 0) for mark in target.own)
     foreign = 1 - own - (shares.get(latin, 0) if latin not in target.own else 0)
     if _HAN in target.own and shares.get(_HAN, 0) + shares.get(_KANA, 0) > 0.5:
-        return _between_han_and_kana(shares, target)
+        return _between_han_and_kana(shares, target, settled)
     if foreign > 0.6:
         return True  # in a third script
     if own < 0.15 and _letters(sample) >= _ENOUGH_LETTERS:
@@ -219,11 +219,11 @@ def _by_script(sample: str, target: _Target, *, settled: float) -> bool | None:
     return False if sum(shares.get(mark, 0) for mark in target.settled) >= settled else None
 
 
-def _between_han_and_kana(shares: Mapping[str, float], target: _Target) -> bool | None:
+def _between_han_and_kana(shares: Mapping[str, float], target: _Target, settled: float) -> bool | None:
     # Japanese has kana in every sentence, and Chinese none but in names.
     kana = shares.get(_KANA, 0)
     if target.label == "ja":
-        return None if kana < 0.05 else False
+        return False if kana >= 0.05 and kana + shares.get(_HAN, 0) >= settled else None
     return True if kana > 0.15 else None
 
 
