@@ -27,7 +27,7 @@ else
 quickstart: .venv/.lidr
 	$(BIN)/lidr env create vllm
 	$(BIN)/lidr build-pairs examples/quickstart/lidr.yaml 'model_name_or_path=$(MODEL)' \
-	  'engine={backend: vllm, concurrency: 64, args: {max_model_len: 4096}}' output_dir=$(RUN)-model \
+	  'engine={backend: vllm, concurrency: 64, args: {max_model_len: 4096, enforce_eager: true}}' output_dir=$(RUN)-model \
 	  $(if $(PROMPTS),max_prompts=$(PROMPTS))
 endif
 

@@ -1,4 +1,4 @@
-"""The readers of a judge's verdicts and grades against a person, on the labelled texts of tests/corpora/verdicts.jsonl.
+"""The readers of a judge's verdicts and grades against a person, on the labelled texts of tests/corpora/verdicts*.jsonl.
 
     python -m benchmarks.read_verdicts
 
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from lidr_plugin.completions.requests import Completion
 from lidr_plugin.evaluation import judge
 
-CORPUS = Path(__file__).resolve().parents[1] / "tests/corpora/verdicts.jsonl"
+CORPORA = sorted((Path(__file__).resolve().parents[1] / "tests/corpora").glob("verdicts*.jsonl"))
 
 
 class Reading(NamedTuple):
@@ -28,8 +28,8 @@ class Reading(NamedTuple):
 
 
 def measured() -> Iterator[Reading]:
-    """Every text of the corpus, read."""
-    for line in CORPUS.read_text(encoding="utf-8").splitlines():
+    """Every text of the corpora, read."""
+    for line in (line for path in CORPORA for line in path.read_text(encoding="utf-8").splitlines()):
         row = json.loads(line)
         completion = Completion(row["text"], "stop", 0, 0)
         read = judge.letter(completion) if row["kind"] == "verdict" else judge.grade(completion)

@@ -25,7 +25,7 @@ def plan(
     from lidr_plugin.config.file import load
     from lidr_plugin.training import plan as library
 
-    found = library.plan(load(config, overrides or []), library.parse_gpus(gpus) if gpus else None)
+    found = library.plan(load(config, overrides or []), None if gpus is None else library.parse_gpus(gpus))
     cards = found.gpus
     where = "no GPU found (--gpus 1x24)"
     if cards:

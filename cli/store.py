@@ -58,7 +58,7 @@ def export(
     try:
         done = library(path, target)
     except OSError as error:
-        raise RunError(f"{error.filename or target}: {error.strerror}", "name another FILE") from None
+        raise RunError.of(error, target, "name another FILE") from None
     if done.damage:
         lost = f"{len(done.lost):,} cannot be read (rows {_ranges(done.lost)})" if done.lost else "none is lost"
         raise StoreError(

@@ -145,11 +145,13 @@ def build_pairs(
     from lidr_plugin.dataset.build import Built, build, settle_configuration
     from lidr_plugin.dataset.counts import write_report
     from lidr_plugin.dataset.prepare import Prepared
+    from lidr_plugin.machine.ownership import check_own
     from lidr_plugin.pages import renew_page
     from lidr_plugin.training.recipe import recipe_for
 
     with Prepared(config, method=method, filters=filters, engine=engine) as ready:
         run = ready.run
+        check_own(run, config.dataset_name)
         recipe_for(config, run, ready.stage)  # a recipe that cannot be made is told before anything is asked
         with run.at_work("every finished completion is kept; the same command goes on from there"):
             files.sweep(run.path)
@@ -172,9 +174,11 @@ def dry_run(config: Config, *, method: Method | None = None) -> DryRun:
     """
     from lidr_plugin.dataset.dryrun import dry_run as rehearse
     from lidr_plugin.dataset.prepare import Prepared
+    from lidr_plugin.machine.ownership import check_own
     from lidr_plugin.training.recipe import recipe_for
 
     with Prepared(config, method=method) as ready:
+        check_own(ready.run, config.dataset_name)
         recipe_for(config, ready.run, ready.stage)
         return rehearse(ready)
 
@@ -223,7 +227,7 @@ def plan(config: Config, *, gpus: str | None = None) -> Plan:
     from lidr_plugin.training.plan import parse_gpus
     from lidr_plugin.training.plan import plan as estimate
 
-    return estimate(config, parse_gpus(gpus) if gpus else None)
+    return estimate(config, None if gpus is None else parse_gpus(gpus))
 
 
 def evaluate(config: Config, *, benchmarks: Sequence[Benchmark] | None = None) -> Results:

@@ -11,6 +11,7 @@ from lidr_plugin import files
 from lidr_plugin.config.file import resolved
 from lidr_plugin.config.schema import Config
 from lidr_plugin.config.section import results_of
+from lidr_plugin.dataset.prepare import prompts_of
 from lidr_plugin.errors import InputError, Interrupted, RunError
 from lidr_plugin.evaluation import gate
 from lidr_plugin.evaluation.intervals import percent
@@ -64,6 +65,7 @@ def iterate(config: Config, *, until: str, only: int | None, say: Callable[[str]
         raise InputError(
             f"round {only} starts from {before}, which is not there", "leave --round out, or do the one before first"
         )
+    _check_prompts(_stages(config, top, until=until, only=only), _read(top.iterate_json), say)
     with top.locked():
         state = _read(top.iterate_json)
         for stage in _stages(config, top, until=until, only=only):
@@ -108,6 +110,20 @@ def _check_rounds(config: Config) -> None:
             "rounds: each round needs new prompts (paper, section 3)",
             "set max_prompts to the prompts of one round, or write {round} into the path of prompts",
         )
+
+
+def _check_prompts(stages: Iterator[Stage], done: Mapping[str, Any], say: Callable[[str], None]) -> None:
+    """Reads the prompts of every round that is not built yet: a later one without any is told before the first is paid for."""
+    for stage in stages:
+        if stage.name != "build" or stage.key in done:
+            continue
+        try:
+            with prompts_of(stage.config) as prompts:
+                found, wanted = len(prompts), stage.config.max_prompts
+        except InputError as error:
+            raise InputError(f"round {stage.round}: {error.message}", error.hint) from None
+        if wanted and found < wanted:
+            say(f"warning: round {stage.round} has {found:,} prompts, not the {wanted:,} of max_prompts")
 
 
 def _stages(config: Config, top: RunDirectory, *, until: str, only: int | None) -> Iterator[Stage]:

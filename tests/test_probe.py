@@ -187,3 +187,25 @@ def test_a_language_that_cannot_be_identified_is_measured_as_far_as_it_can_be(tm
     assert found.responses["ti"].sound == Share(4, 4)
     assert found.responses["de"].off_target == Share(2, 4)
     assert found.against_dominant["ti"].usable_from == Share(4, 4)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 1.0])
+@pytest.mark.parametrize("translated", [False, True])
+def test_failures_that_are_allowed_are_left_out_of_the_measurement(
+    share: float, translated: bool, tmp_path: Path
+) -> None:
+    write_prompts(tmp_path, prompts(40, ("en",) if translated else ("en", "de", "es", "fr")))
+    server = FakeServer(faults={"400": share})
+    server.script = lambda body: None if translated else model(body)
+    with running(server) as url:
+        changes = {"engine__base_url": url, "engine__max_failures": 999, "translate_prompts": translated}
+        config = write_config(tmp_path, **changes)
+        if share == 1.0:
+            with pytest.raises(RunError, match="every prompt of the sample met a failed request"):
+                shown("probe", config)
+            return
+        done = shown("probe", config)
+    assert "dominant by" in done
+    found = read_probe(tmp_path / "run/probe.json")
+    assert 0 < found.prompts < 40
+    assert found.responses["en"].sound.total == found.prompts

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,40 @@ def test_llamafactory_reads_back_what_was_written(
         done = lidr("build-pairs", write_config(tmp_path, engine__base_url=url, generation__system=system or None))
     assert done.returncode == 0, done.stderr
     assert_loads(train_python, tiny, tmp_path / "run", "demo", system)
+
+
+LOOKS: dict[str, list[str]] = {
+    "dates": ["2024-01-31", "1999-12-01", "2020-02-29"],
+    "times": ["2024-01-31T10:00:00", "2024-02-01 11:30:00", "2024-02-01T10:00:00Z"],
+    "numbers": ["1", "2.50", "007"],
+    "nothing": ["null", "NaN", "None"],
+    "kinds": ["true", "2024-01-31", "-1e5"],
+    "json": ['{"a": 1}', "[1, 2]", "{}"],
+}
+
+
+@pytest.mark.train
+@pytest.mark.parametrize("kind", LOOKS)
+@pytest.mark.parametrize("second", [True, False])
+def test_texts_that_look_like_something_else_stay_texts(
+    kind: str, second: bool, train_python: Path, tiny: Path, tmp_path: Path, lidr: Lidr
+) -> None:
+    looks = LOOKS[kind]
+    rows = [dict.fromkeys(("en", "de"), looks[n % 3]) for n in range(12)]
+    write_prompts(tmp_path, rows, **({"input": looks[0]} if second else {}))
+    server = FakeServer()
+
+    def answer(body: dict[str, Any]) -> dict[str, Any]:
+        user = body["messages"][0]["content"]
+        said = looks[1] if "into" in user else looks[2]
+        return {"message": {"content": f"{said}\n</translated>" if "into" in user else said}}
+
+    server.script = answer
+    with running(server) as url:
+        off = dict.fromkeys(("off_target", "identical", "repetition", "length_ratio"), False)
+        done = lidr("build-pairs", write_config(tmp_path, engine__base_url=url, languages=["de"], filters=off))
+    assert done.returncode == 0, done.stderr
+    assert_loads(train_python, tiny, tmp_path / "run", "demo")
 
 
 @pytest.mark.train

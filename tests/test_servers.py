@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import signal
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
 from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.errors import EngineError, RequestError
 from lidr_plugin.machine import hub
+from tests.conftest import Lidr, prompts, write_config, write_prompts
 from tests.support import vllm_server
+from tests.support.child import PATIENCE, started, until
 
 REQUEST = Chat("w", (Message("user", "hello"),), Sampling(0.0, 1.0, 100, 1.1, 42, False), row="1 [en]")
 
@@ -283,6 +286,47 @@ def test_an_interrupt_during_a_restart_leaves_no_server(
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(interrupted())
+    assert process_of(tmp_path) is None
+
+
+def run_config(folder: Path, behave: str, **args: Any) -> Path:
+    """A run on a server that behaves so in its lives."""
+    model = folder / "model"
+    model.mkdir(exist_ok=True)
+    (model / "config.json").write_text(json.dumps(CONFIG))
+    write_prompts(folder, prompts(10))
+    (folder / "lives").unlink(missing_ok=True)
+    given = {"behave": behave, "lives": str(folder / "lives"), **args}
+    engine = {"backend": "vllm", "python": vllm_server.interpreter(folder), "concurrency": 2, "args": given}
+    short = {"generation__max_tokens": 9, "translation": {"max_tokens": 9, "retries": 0}}
+    return write_config(folder, model_name_or_path=str(model), engine=engine, **short)
+
+
+def test_a_run_whose_server_cannot_be_kept_alive_ends_with_1_and_the_same_command_asks_only_for_the_rest(
+    tmp_path: Path, lidr: Lidr, at_once: None
+) -> None:
+    done = lidr("build-pairs", run_config(tmp_path, "fall", at=6))
+    assert done.returncode == 1
+    assert "error: the vLLM server ended with status 3, after 3 restarts in this run. The end of " in done.stderr
+    assert "the same command goes on from there" in done.stderr
+    first = (tmp_path / "run/vllm.log").read_text()
+    again = lidr("build-pairs", run_config(tmp_path, "well"))
+    assert again.returncode == 0, again.stderr
+    report = json.loads((tmp_path / "run/report.json").read_text())
+    assert report["completions"]["reused"] >= 4 * 5, "each life answered five"
+    asked = (tmp_path / "run/vllm.log").read_text().count("asked: ")
+    assert asked == report["completions"]["generated"]
+    assert first.count("asked: ") >= 4 * 6
+
+
+def test_ctrl_c_during_a_restart_ends_with_130_and_leaves_no_server(tmp_path: Path) -> None:
+    config, log = run_config(tmp_path, "fall,never", at=3), tmp_path / "run/vllm.log"
+    child = started(tmp_path, "build-pairs", config)
+    until(lambda: log.exists() and log.read_text().count("serving on") == 2, child)
+    child.send_signal(signal.SIGINT)
+    said = child.communicate(timeout=PATIENCE)[1].decode()
+    assert child.returncode == 130, said
+    assert "it is started again in 1 s (1 of 3 times)" in said
     assert process_of(tmp_path) is None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import lidr_plugin
-from lidr_plugin.machine.environments import llamafactory_names
+from lidr_plugin.machine.environments import llamafactory_kinds, llamafactory_names
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.checks import merge
 from lidr_plugin.training.recipe import recipe_for
@@ -68,6 +68,7 @@ def recipes() -> list[Path]:
 
 def test_lidr_knows_the_keys_and_templates_of_the_installed_llamafactory(llamafactory_itself: dict[str, Any]) -> None:
     assert set(llamafactory_itself["keys"]) == llamafactory_names("keys")
+    assert {key: kind for key, kind in llamafactory_itself["keys"].items() if kind} == llamafactory_kinds()
     assert set(llamafactory_itself["templates"]) == llamafactory_names("templates")
 
 

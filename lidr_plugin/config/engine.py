@@ -9,9 +9,10 @@ from lidr_plugin.config.section import HOW, Number, PathText, Section
 
 
 def _check_url(url: str) -> str:
-    parts = urlsplit(url)  # raises ValueError too
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{url!r} is not an http(s) address, such as http://127.0.0.1:8000/v1")
+    parts = urlsplit(url)
+    # A port that is none raises ValueError too; DNS has no longer names.
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0 or len(parts.hostname) > 253:
+        raise ValueError(f"{url[:200]!r} is not an http(s) address, such as http://127.0.0.1:8000/v1")
     return url
 
 

@@ -22,6 +22,7 @@ _Place: TypeAlias = Callable[[Node], str]
 _MOST_CHARACTERS = 1_000_000
 """A hundred times the longest configuration; the reader needs seconds for so many."""
 _MOST_LEVELS = 32
+_MOST_BRACKETS = 500
 _MOST_VALUES = 10_000
 """Far more than a configuration has; aliases of aliases of aliases would fill the memory."""
 _TAG = "tag:yaml.org,2002:"
@@ -88,6 +89,9 @@ class Source:
         if not equals or not all(key) or len(key) > _MOST_LEVELS:
             self.problems.append(f"{place}: write KEY=VALUE, as in engine.concurrency=64")
             return
+        if any("\ud800" <= char <= "\udfff" for char in name):  # the shell's way to hand over what is not UTF-8
+            self.problems.append(f"{place}: not UTF-8")
+            return
         self.places = {known: at for known, at in self.places.items() if known[: len(key)] != key}
         try:
             value = self._read(text, key, lambda _: place)
@@ -98,9 +102,11 @@ class Source:
         for depth, part in enumerate(key[:-1], start=1):
             if not isinstance(target.get(part), dict):
                 target[part] = {}
+                self.places[key[:depth]] = place
             self.places.setdefault(key[:depth], place)
             target = target[part]
         target[key[-1]] = value
+        self.places.setdefault(key, place)
 
     def report(self, key: KeyPath, problem: str) -> None:
         """Adds a problem of a key, with the place where it or the nearest section around it was written."""
@@ -119,6 +125,8 @@ class Source:
 
     def _read(self, text: str, key: KeyPath, place: _Place) -> Any:
         """The value of a YAML text that is written at `key`."""
+        if _brackets(text) > _MOST_BRACKETS:  # of which ruamel.yaml looks at each once for every other
+            raise _InvalidYAML("nested too deeply", 1)
         reader = YAML(typ="safe", pure=True)
         reader.composer.warn_double_anchors = False  # YAML 1.2 lets an anchor be defined anew
         try:
@@ -212,6 +220,15 @@ class _Builder:
     def _problem(self, node: Node, key: KeyPath, problem: str) -> None:
         self._source.broken.add(key)
         self._source.report_at(self._place(node), key, problem)
+
+
+def _brackets(text: str) -> int:
+    """The most brackets that are open at once; those in quotes count too."""
+    depth = deepest = 0
+    for bracket in re.findall(r"[\[\]{}]", text):
+        depth = depth + 1 if bracket in "[{" else max(0, depth - 1)
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _text_of(path: Path) -> str:

@@ -1,12 +1,13 @@
 """The section `train`."""
 
 import difflib
+import math
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lidr_plugin.config.section import HOW, PathText
-from lidr_plugin.machine.environments import llamafactory_names
+from lidr_plugin.machine.environments import llamafactory_kinds, llamafactory_names
 
 _NOT_HERE = {
     "model_name_or_path": "set it at the top of the file: the model that answers is the model that is trained",
@@ -43,7 +44,21 @@ def _misfit(key: str, value: Any) -> str:
     if key in _WHOLE:
         whole = number and isinstance(value, int) and 1 <= value <= _WHOLE[key]
         return "" if whole else f"expected a whole number from 1 to {_WHOLE[key]:,}{found}"
-    return ""
+    wanted = _unlike(llamafactory_kinds().get(key, ""), value)
+    return f"expected {wanted}{found}" if wanted else ""
+
+
+def _unlike(kind: str, value: Any) -> str:
+    """What LLaMA-Factory wants where a value is of another kind; empty if it is right. LLaMA-Factory itself does not look."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    match kind:
+        case "bool":
+            return "" if isinstance(value, bool) else "true or false"
+        case "int":
+            return "" if number and isinstance(value, int) else "a whole number"
+        case "float":
+            return "" if number and math.isfinite(value) else "a number"
+    return f"one of {kind.replace('|', ', ')}" if kind and value not in kind.split("|") else ""
 
 
 class Train(BaseModel):

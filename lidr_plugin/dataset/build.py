@@ -17,7 +17,8 @@ from lidr_plugin.dataset.llamafactory import card, merge_entry
 from lidr_plugin.dataset.parity import compared
 from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.dataset.rows import drop_json, row_json
-from lidr_plugin.machine import interrupts
+from lidr_plugin.machine import interrupts, ownership
+from lidr_plugin.machine.dataset_writer import DatasetWriter
 from lidr_plugin.methods.base import Outcome
 from lidr_plugin.run_directory import RunDirectory
 
@@ -46,13 +47,16 @@ def build(ready: Prepared, store: Store, meter: Meter) -> Counts:
         files.replacing(run_dir.dataset(config.dataset_name)) as dataset,
         Display("rows", meter, len(ready.prompts), ready.requests_at_most()) as display,
     ):
+        writer = DatasetWriter(dataset)
 
         def emit(outcome: Outcome) -> None:
-            dataset.writelines(files.dump_line(row_json(row, system)) for row in outcome.rows)
+            for row in outcome.rows:
+                writer.add(row_json(row, system))
             dropped.writelines(files.dump_line(drop_json(drop)) for drop in outcome.drops)
             counts.add(outcome)
 
         interrupts.run(_run(ready, Client(store, compared(ready), meter), emit, lambda: display.update(counts.prompts)))
+        ownership.note(run_dir, config.dataset_name, writer.close())
         _retire_configuration(run_dir, config)
     merge_entry(run_dir.dataset_info, config.dataset_name, ready.method.rows, system=bool(system))
     rows = {code: counts.pairs[code] for code in config.codes}

@@ -53,13 +53,7 @@ class Prepared:
         read_info(self.run.dataset_info)
         self._check_output()
         check_place(self.run.store)
-        self.prompts = PromptSet(
-            self._prompt_files(),
-            config.columns,
-            by_row=config.join_on == "row",
-            skip=config.skip_prompts,
-            limit=config.max_prompts,
-        )
+        self.prompts = prompts_of(config)
         try:
             self.roles = _roles(config, method, engine)
             self.method = method or method_of(config, filters_of(config) if filters is None else filters, self.roles)
@@ -91,16 +85,6 @@ class Prepared:
         """Requests if nothing were dropped or stored, second tries aside."""
         return self.method.requests_at_most(len(self.prompts))
 
-    def _prompt_files(self) -> dict[str, Path]:
-        config = self.config
-        paths = {code: config.prompt_path(code) for code in config.codes}
-        absent = [code for code, path in paths.items() if not os.path.isfile(path)]
-        if absent and (not config.translate_prompts or config.dominant_language in absent):
-            problems = [f"prompts: {paths[code]}: no such file ({code})" for code in absent]
-            hint = "translate_prompts: true has the model translate the prompts of languages without a file"
-            raise InputError.of(problems, "the prompt files", hint)
-        return {code: path for code, path in paths.items() if code not in absent}
-
     def _check_output(self) -> None:
         place = self.run.nearest()
         if not os.path.isdir(place):
@@ -115,6 +99,31 @@ class Prepared:
                 f"output_dir: {self.run.path}: {free >> 20} MB free, and this run needs about {needed >> 20} MB",
                 "free some space, or set another output_dir",
             )
+
+
+def prompts_of(config: Config) -> PromptSet:
+    """The prompts of a run, joined and checked; the caller closes them.
+
+    Raises:
+        InputError: a file is not there, or something is wrong in it.
+    """
+    return PromptSet(
+        _prompt_files(config),
+        config.columns,
+        by_row=config.join_on == "row",
+        skip=config.skip_prompts,
+        limit=config.max_prompts,
+    )
+
+
+def _prompt_files(config: Config) -> dict[str, Path]:
+    paths = {code: config.prompt_path(code) for code in config.codes}
+    absent = [code for code, path in paths.items() if not os.path.isfile(path)]
+    if absent and (not config.translate_prompts or config.dominant_language in absent):
+        problems = [f"prompts: {paths[code]}: no such file ({code})" for code in absent]
+        hint = "translate_prompts: true has the model translate the prompts of languages without a file"
+        raise InputError.of(problems, "the prompt files", hint)
+    return {code: path for code, path in paths.items() if code not in absent}
 
 
 def _roles(config: Config, method: Method | None, engine: NamedEngine | None) -> Mapping[str, Model]:

@@ -10,6 +10,7 @@ from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.llamafactory import merge_entry, read_info, rows_kind
 from lidr_plugin.dataset.rows import RowJson
 from lidr_plugin.errors import InputError
+from lidr_plugin.machine.dataset_writer import DatasetWriter
 from lidr_plugin.machine.inputs import read_lines
 from lidr_plugin.methods.base import Preference
 from lidr_plugin.run_directory import RunDirectory
@@ -72,7 +73,11 @@ def without(config: Config, run: RunDirectory, name: str, too_long: Iterable[int
         rows = enumerate(rows_of(run, name))
         dropped.writelines(files.dump_line({**row, "reason": "cutoff_len"}) for at, row in rows if at in places)
     with files.replacing(run.dataset(fitting)) as file:
-        file.writelines(files.dump_line(row) for at, row in enumerate(rows_of(run, name)) if at not in places)
+        writer = DatasetWriter(file)
+        for at, row in enumerate(rows_of(run, name)):
+            if at not in places:
+                writer.add(row)
+        writer.close()
     kind = rows_kind(read_info(run.dataset_info)[name])
     merge_entry(run.dataset_info, fitting, kind, system=bool(config.generation.system))
     return fitting

@@ -17,6 +17,7 @@ from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.benchmarks import benchmarks_of
 from lidr_plugin.evaluation.benchmarks.base import Benchmark, MarkedAnswer, Question
+from lidr_plugin.evaluation.benchmarks.mgsm import lacking
 from lidr_plugin.evaluation.benchmarks.prompts import Prompts, outputs_of
 from lidr_plugin.evaluation.changes import Change
 from lidr_plugin.evaluation.intervals import grouped, summary
@@ -98,7 +99,7 @@ class _Evaluation:
             results=results,
             head_to_head=self._head_to_head(self._judge, store) if self._judge else None,
             changes=self._changes(),
-            notes=(*self._identification.notes, *(f"lm-eval: {task}" for task in skipped)),
+            notes=(*self._identification.notes, *lacking(self._config), *(f"lm-eval: {task}" for task in skipped)),
         )
 
     def _texts(self, store: Store, label: str, model: Model) -> list[Text]:

@@ -111,13 +111,13 @@ class Harness:
             if done.settings == settings:
                 return done.results
         output, log = self._folder / label, self._folder / f"{label}.log"
-        shutil.rmtree(output, ignore_errors=True)
+        before = _results_in(output)
         # API models of lm-eval want a key, also for servers that ask for none.
         home = without_proxy(os.environ, str(self._wanted.model_args.get("base_url", "")))
         env = {"OPENAI_API_KEY": "none", **os.environ, **home, "TOKENIZERS_PARALLELISM": "false"}
         command = self._command(model, output, self._cache(label, settings))
         status = ended(command, log, folder=self._config.folder.absolute(), env=env)
-        results = sorted(output.rglob("results_*.json"))
+        results = sorted(path for path, _ in _results_in(output) - before)
         if status or not results:
             end = "\n".join(
                 f"  {line}" for line in log.read_text(encoding="utf-8", errors="replace").splitlines()[-_SHOWN:]
@@ -142,7 +142,7 @@ class Harness:
         """The folder of further tasks. lm-eval takes one alone: where MGSM comes to the user's own, they are copied beside it."""
         if "mgsm" not in self._wanted.tasks or self._mgsm_files is None:
             return self._own
-        folder = self._folder / "tasks"
+        folder = self._folder / ".tasks"  # a name that nobody gives to tasks of their own
         shutil.rmtree(folder, ignore_errors=True)
         if self._own:
             shutil.copytree(self._own, folder)
@@ -206,3 +206,8 @@ def _metrics(results: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Es
                 name = metric if chosen == "none" else f"{metric} ({chosen})"
                 found.setdefault(task, {})[name] = Estimate(value, error if isinstance(error, int | float) else None)
     return found
+
+
+def _results_in(folder: Path) -> set[tuple[Path, int]]:
+    """The harness's files of results, with the time of each: those of earlier runs are left alone."""
+    return {(path, path.stat().st_mtime_ns) for path in folder.rglob("results_*.json")}

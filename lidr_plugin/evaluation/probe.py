@@ -11,7 +11,7 @@ from lidr_plugin.completions.steps import Answer, Steps, together
 from lidr_plugin.completions.store import Store
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.prepare import Prepared
-from lidr_plugin.errors import InputError
+from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.evaluation.intervals import grouped
 from lidr_plugin.evaluation.judge import Contest, JudgeModel, Submission, Verdict, Verdicts, warning
 from lidr_plugin.evaluation.results import Probe, plain
@@ -65,13 +65,22 @@ async def _asked(ready: Prepared, store: Store, sample: int) -> list[SampleTexts
                 await run(steps, client, found.append, ready.config.engine.concurrency)
     finally:
         await client.close()
-    return [texts for texts in found if texts]
+    whole_sample = [texts for texts in found if texts]
+    if not whole_sample and meter.failed:
+        raise RunError(
+            f"every prompt of the sample met a failed request ({meter.failed:,} in all)",
+            "mend what the server refuses, or take a larger --sample",
+        )
+    return whole_sample
 
 
 def _steps(ready: Prepared, prompt: Prompt) -> Steps[SampleTexts | None]:
     """All that the method makes of a prompt, then the way back of its translations."""
     outcome = yield from ready.method.steps(prompt, ready.ask)
     texts = SampleTexts.of(outcome, ready.config.dominant_language)
+    # Where the translation of a prompt failed there is no answer in that language, and nothing to compare.
+    if texts and texts.answers.keys() < set(ready.config.codes):
+        return None
     if texts:
         there = [code for code in ready.config.languages if code in texts.outward and whole(texts.outward[code])]
         backs = yield from together(*(_back(ready, texts, code) for code in there))

@@ -44,8 +44,16 @@ _TIE, _NOT, _DOUBTED, _SUMMED_UP = (
     re.compile(_WORDS[kind], re.IGNORECASE) for kind in ("tie", "not", "doubted", "summed up")
 )
 _NOT_AT_THE_END = re.compile(rf"(?:{_WORDS['denied at the end']})\W*\Z")
-_ARTICLE = re.compile(r"A (?:resposta|mi|meu|mio|good|better|perfect|great|correct)\b")
-_SIGNS = re.compile(r"(?<![a-z0-9])([ab])\s?(>{1,3}|<{1,3}|=|≈|≻|≺)\s?([ab])(?![a-z0-9])", re.IGNORECASE)
+_ARTICLE = re.compile(r"A (?:resposta|mi|meu|mio|good|better|perfect|great|correct|melhor|opção|escolha|minha)\b")
+_CONCLUDED = re.compile(
+    rf"(?:(?:{_WORDS['so']})[\s,，、]{{0,2}}(?:it's |it is )?(?:{_NOUN}\s?)?|\A\W*)([ab])(?: it is)?\W*\Z|"
+    r"(?<!\w)([ab]) it is\W*\Z",
+    re.IGNORECASE,
+)
+_FAULTS = re.compile(rf"(?<!\w)(?:{_WORDS['faults']})(?!\w)|差|错|誤|悪|나쁘|틀", re.IGNORECASE)
+_SIGNS = re.compile(
+    r"(?<![a-z0-9])(?<![<>] )(?<![<>])([ab])\s?(>{1,3}|<{1,3}|=|≈|≻|≺)\s?([ab])(?![a-z0-9]|\s?[<>])", re.IGNORECASE
+)
 _ENDS = re.compile(r"[.!?](?=[\s\"')\]]|\Z)|[。！？\n]")
 
 
@@ -113,12 +121,16 @@ def _claims(text: str) -> list[tuple[Verdict, bool]]:
 
 
 def _claim(sentence: str) -> Verdict | None:
-    """What one sentence says."""
+    """What one sentence says; a question says nothing."""
+    if sentence.rstrip().endswith(("?", "？")):
+        return None
     if signs := _SIGNS.findall(sentence):
         left, sign, right = signs[-1]
         if left.lower() == right.lower():
             return None
         return "tie" if sign in "=≈" else _named(left if sign[0] in ">≻" else right)
+    if concluded := _CONCLUDED.search(sentence):
+        return _named(concluded[1] or concluded[2])
     if tie := _TIE.search(sentence):
         return None if _denied(sentence, tie.start()) else "tie"
     sentence = _COMPARED.sub(lambda match: " " * len(match[0]), sentence)
@@ -127,14 +139,14 @@ def _claim(sentence: str) -> Verdict | None:
     for match in _CLAIM.finditer(sentence):
         before = [x for x in mentions if x.end() <= match.start()]
         after = [x for x in mentions if x.start() >= match.end()]
-        named = after[:1] if match["chosen"] else before[-1:] or after[:1]
+        named = after[:1] or before[-1:] if match["chosen"] else before[-1:] or after[:1]
         if not named:
             continue
         begin = min(named[0].end(), match.start())
         if (
             _NOT_AT_THE_END.search(sentence)
             or _DOUBTED.search(sentence, 0, match.start())
-            or (not match["worse"] and _denied(sentence, match.start(), begin))
+            or _denied(sentence, match.start(), begin)
         ):
             continue
         letter = _named(named[0][1])
@@ -151,6 +163,6 @@ def _only_mention(text: str) -> Verdict | None:
     """The one answer that a short text names, where it denies nothing ("I'd say answer A")."""
     mentions = _mentions(text)
     letters = {match[1].upper() for match in mentions}
-    if len(text) > 60 or len(letters) != 1 or _NOT.search(text) or _CLAIM.search(text):
+    if len(text) > 40 or len(letters) != 1 or _FAULTS.search(text) or _NOT.search(text) or _CLAIM.search(text):
         return None
     return _named(letters.pop())

@@ -4,7 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import metadata
 from importlib.resources import files
@@ -42,6 +42,16 @@ def llamafactory_names(kind: str) -> frozenset[str]:
     return frozenset((files(__package__) / "pins" / f"llamafactory.{kind}").read_text(encoding="utf-8").split())
 
 
+@cache
+def llamafactory_kinds() -> Mapping[str, str]:
+    """What the pinned LLaMA-Factory takes for a key: `bool`, `int`, `float`, or words with `|` between them.
+
+    Keys that take several kinds of value, or any text, are not there. The same test compares them with the real one.
+    """
+    lines = (files(__package__) / "pins" / "llamafactory.kinds").read_text().splitlines()
+    return {name: kind for name, _, kind in (line.partition(" ") for line in lines)}
+
+
 def requirements_of(stage: str, *, gpu: bool) -> tuple[str, str]:
     """Name and text of the requirements file that holds on this kind of machine."""
     name = f"vllm-{'gpu' if gpu else 'cpu'}" if stage == "vllm" else stage
@@ -66,6 +76,7 @@ def create(stage: str, *, gpu: bool, say: Callable[[str], None]) -> Path:
     """Makes (or completes) the environment of a stage and returns its interpreter; done before, it does nothing.
 
     Raises:
+        InputError: something else is there.
         RunError: pip failed; its last lines are in the message.
     """
     if stage not in STAGES:
@@ -74,7 +85,14 @@ def create(stage: str, *, gpu: bool, say: Callable[[str], None]) -> Path:
     python = folder / "bin" / "python"
     if is_current(stage, gpu=gpu):
         return python
+    mark = folder / ".lidr-pins"
+    if folder.is_symlink() or (folder.exists() and any(folder.iterdir()) and not mark.exists()):
+        raise InputError(
+            f"{folder}: lidr did not make what is there", "move it away, or set LIDR_HOME to another folder"
+        )
     name, text = requirements_of(stage, gpu=gpu)
+    folder.mkdir(parents=True, exist_ok=True)
+    mark.touch()
     say(f"making {folder} from {name}.txt (a few minutes, some gigabytes)")
     if not os.path.exists(python):
         _run([sys.executable, "-m", "venv", str(folder)])
@@ -83,7 +101,7 @@ def create(stage: str, *, gpu: bool, say: Callable[[str], None]) -> Path:
     _run([str(python), "-m", "pip", "install", "--disable-pip-version-check", "-q", "-r", str(pins)])
     if name in _UNWANTED:
         _run([str(python), "-m", "pip", "uninstall", "-q", "-y", *_UNWANTED[name]])
-    (folder / ".lidr-pins").write_text(_mark(text))
+    mark.write_text(_mark(text))
     return python
 
 

@@ -35,8 +35,8 @@ def made_by(program: str) -> Iterator[None]:
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is something of that name; what cannot be looked at is not, where `Path.exists` raises."""
-    return os.path.exists(path)
+    """Whether there is anything of that name, be it a link to nowhere; where `Path.exists` raises, there is nothing."""
+    return os.path.lexists(path)
 
 
 def opened(path: Path, remedy: str = "") -> BufferedReader:

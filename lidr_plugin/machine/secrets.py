@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
-from lidr_plugin.errors.redaction import HIDDEN, is_secret_name, redacted, secrets_in_use
+from lidr_plugin.errors.redaction import HIDDEN, is_secret_name, masked, redacted, secrets_in_use
 
 KeyPath: TypeAlias = tuple[str, ...]
 
@@ -25,7 +25,7 @@ _VARIABLES = {
 """The variable that is read in place of a key, by LLaMA-Factory's, vLLM's and lm-eval's libraries."""
 _WITHOUT = ("swanlab_lark_secret", "swanlab_lark_webhook_url", "om_hub_token")
 """LLaMA-Factory's keys that have no variable."""
-_FREE = ("system", "template", "prompt_template")
+_FREE = (("system",), ("template",), ("prompt_template",))
 """Keys whose texts are for the model: what looks like a secret there may be its subject."""
 
 
@@ -68,6 +68,11 @@ def without_secrets(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: shown(value, (name,)) for name, value in values.items()}
 
 
+def is_a_word(secret: str) -> bool:
+    """Whether it is more likely what servers without a key are given (`not-needed`, `lm-studio`), or an option's value."""
+    return re.fullmatch("[a-z_-]{1,20}", secret) is not None
+
+
 def mentions_secret(argument: str) -> bool:
     """Whether a `KEY=VALUE` has or may have a secret in it, whether or not it can be read."""
     names = re.findall(r"(?<![\w.-])[\w.-]{1,80}(?=['\"]?\s{0,4}[:=])", argument)
@@ -85,9 +90,8 @@ def _is_filled(value: Any) -> bool:
 def _holds_secret(text: str, key: KeyPath) -> bool:
     if key[-1:] == ("api_key_env",):
         return not _names_variable(text)
-    if key[-1:] and key[-1] in _FREE:
-        return any(secret in text for secret in secrets_in_use())
-    return redacted(text) != text
+    known = any(secret in text for secret in secrets_in_use() if not is_a_word(secret))
+    return known or (key[-1:] not in _FREE and masked(text) != text)
 
 
 def _names_variable(text: str) -> bool:

@@ -4,12 +4,13 @@ import re
 from typing import NamedTuple
 
 from lidr_plugin.completions.requests import Completion
+from lidr_plugin.languages import NAMES
 from lidr_plugin.text.thinking import without_thoughts
 
 _CLOSE = "</translated>"
 _NAMES = "translated|translation|sentence"
 _TAG = re.compile(
-    rf"[*`]{{0,3}}(?:<|&lt;)[ \t]{{0,3}}(?P<slash>\\?/)?[ \t]{{0,3}}(?P<name>{_NAMES})\b(?P<rest>[^<>&]{{0,60}}?)(?P<empty>/?)"
+    rf"[*`]{{0,3}}(?:<|&lt;)[ \t]{{0,3}}(?P<slash>\\?/|\\)?[ \t]{{0,3}}(?P<name>{_NAMES})\b(?P<rest>[^<>&]{{0,60}}?)(?P<empty>/?)"
     r"(?:>|&gt;)[*`]{0,3}",
     re.IGNORECASE,
 )
@@ -18,10 +19,10 @@ _ESCAPED_TAG = re.compile(r"&lt;(/?)(translated|sentence)&gt;", re.IGNORECASE)
 _ALIEN_CLOSE = re.compile(r"</([^\W\d]{2,20})>\s{0,8}\Z")
 _HALF_CLOSE = re.compile(r"<[ \t]{0,3}(/?)[ \t]{0,3}([a-z]{0,10})\s{0,8}\Z", re.IGNORECASE)
 
-_END = re.compile(r"<\|\w{1,32}\|>|<｜[^<>｜]{1,40}｜>|</s>|<(?:end_of_turn|eos|EOT)>|\[/INST\]")
+_END = re.compile(r"<\|\w{1,32}\|>|<｜[^<>｜]{1,40}｜>|</s>|<(?:end_of_\w{2,12}|eos|EOT)>|\[/INST\]")
 """Tokens by which a model ends its turn, where a server gives them as text."""
 _BEGIN = re.compile(
-    r"\A\s{0,9}(?:<s>|<bos>|<\|begin_of_text\|>|(?:<\|im_start\|>|<\|start_header_id\|>)assistant\S{0,20})"
+    r"\A\s{0,9}(?:assistant\s{1,4}(?=\n)|<s>|<bos>|<\|begin_of_text\|>|(?:<\|im_start\|>|<\|start_header_id\|>)assistant\S{0,20})"
 )
 
 _TRANSLATION = re.compile(
@@ -29,13 +30,18 @@ _TRANSLATION = re.compile(
     re.IGNORECASE,
 )
 _LABEL = re.compile(
-    r"\A[*_#\s]{0,6}(?:translat(?:ion|ed text)|übersetzung|traduction|traducción|tradução|traduzione|перевод|译文|翻译|翻訳|번역)"
-    r"[*_ ]{0,3}[:：][*_\s]{0,6}",
+    r"\A[*_#\s]{0,6}(?:translat(?:ion|ed text)|übersetzung|traduction|traducción|tradução|traduzione|перевод|译文|翻译|翻訳|번역|"
+    + "|".join(NAMES.values())
+    + r")[*_ ]{0,3}[:：][*_\s]{0,6}",
     re.IGNORECASE,
 )
+_PLACEHOLDER = re.compile(
+    r"\A[\[(<{]?\s?(?:your |the )?translat\w{0,6}(?: here| goes here| text)?\s?[\])>}]?\Z", re.IGNORECASE
+)
 _TALK = re.compile(
-    r"\A(?:sure|certainly|of course|sorry|i(?:'|’)m sorry|i am sorry|i can(?:not|'t|’t)?|as an ai|please (?:provide|send|share))\b"
-    r"[^\n]{0,200}?translat",
+    r"\A(?:sure|certainly|of course|sorry|i(?:'|’)?m (?:sorry|unable)|i am (?:sorry|unable)|i can|i(?:'|’)?d be"
+    r"|i would be|as an ai|please|désolé|je ne peux|lo siento|no puedo|es tut mir leid|tut mir leid|mi dispiace|desculp"
+    r"|извините|простите|к сожалению|对不起|抱歉|申し訳)",
     re.IGNORECASE,
 )
 """What a model says to the user instead of translating."""
@@ -46,6 +52,10 @@ _REMARK = re.compile(
 )
 """How a remark on the translation begins."""
 
+
+_QUOTES = ('"', '"'), ("“", "”"), ("„", "“"), ("«", "»"), ("「", "」"), ("'", "'"), ("‘", "’")
+_OPENING_QUOTES = frozenset(opening for opening, _ in _QUOTES)
+_ALIEN_BRACKETS = re.compile(r"\s{0,4}[\[({]\s?/\s?translat\w{0,4}\s?[\])}]")
 
 _KINDS = {"sentence": "sentence"}
 """What a tag of this name is; any other is taken for the translation's."""
@@ -74,21 +84,24 @@ def parse_translation(completion: Completion, source: str, *, thinking: bool) ->
     A closing tag may be missing where the model went on from the prefill and ended by itself. An answer that begins anew, because
     the server did not go on from the prefill or the model would not, must hold a tag of its own to count as a translation.
     """
+    thinking = thinking or source[:80].lstrip().lower().startswith("<think")  # then the tag is the text's own
     text = without_thoughts(completion.text, thinking=thinking)
     cut = completion.cut
     plain = text[: -len(_CLOSE)]
     if completion.prefilled and text.endswith(_CLOSE) and _is_plain(plain) and _has_words(plain):
         return Translated(plain.strip(), False)  # as asked for, and by far the most
     text, ended = _until_end_token(text, source)
+    if not _ALIEN_BRACKETS.search(source):
+        text = _ALIEN_BRACKETS.sub(_CLOSE, text)
     found = _among_own_tags(text, source) if _PLAIN_TAG.search(source) else _between_tags(text, completion.prefilled)
     inner = found.text if "<think" in source else without_thoughts(found.text, thinking=thinking)
     if not found.tagged:
-        if not completion.prefilled or (_announcement(inner) and not _announcement(source)) or _TALK.match(inner):
+        if not completion.prefilled or _speaks_to_the_user(inner, source):
             return Translated("", cut)
-        inner = _without_remarks(inner, source)
+        inner = _without_remarks(_without_source(inner, source), source)
     inner, half = _without_half_tag(inner, source)
     clean = _undressed(inner, source)
-    if _has_words(source) and not _has_words(clean):
+    if _has_words(source) and (not _has_words(clean) or (_PLACEHOLDER.match(clean) and not _PLACEHOLDER.match(source))):
         clean = ""
     return Translated(clean, cut and not (found.closed or ended or half))
 
@@ -114,7 +127,14 @@ def _is_plain(text: str) -> bool:
     """Without anything that may be a tag, a fence, an end token or a preamble."""
     head = text[:240].lstrip()
     return not (
-        "<" in text or "&lt;" in text or "```" in text or "[/" in text or _announcement(head) or _LABEL.match(head)
+        head[:1] in _OPENING_QUOTES
+        or head.startswith("assistant")
+        or "<" in text
+        or "&lt;" in text
+        or "```" in text
+        or "[/" in text
+        or _announcement(head)
+        or _LABEL.match(head)
     )
 
 
@@ -184,20 +204,44 @@ def _undressed(text: str, source: str) -> str:
     """Without what models put around a translation: a line that announces it, a label, a code block."""
     text = text.strip()
     announced = 0 if _announcement(source) else _announcement(text)
-    if _has_words(text[announced:]):
-        text = text[announced:].strip()
+    text = text[announced:].strip()
     label = None if _LABEL.match(source) else _LABEL.match(text)
     if label and _has_words(text[label.end() :]):
         text = text[label.end() :].strip()
+    for opening, closing in _QUOTES:
+        inner = text[1:-1]
+        if text[:1] == opening and text[-1:] == closing and not {opening, closing} & {*inner, source[:1]}:
+            text = inner.strip()
     if "```" not in source:
         text = re.sub(r"\A```\w{0,12}[ \t]*\n", "", text)
         text = text.removesuffix("```").rstrip()
     return text
 
 
+def _speaks_to_the_user(text: str, source: str) -> bool:
+    """Whether an answer is about the translation instead of being it."""
+    if _announcement(text) and not _announcement(source):
+        return True
+    return bool(_TALK.match(text) and _TRANSLATION.search(text[:240])) and not _TRANSLATION.search(source)
+
+
+def _without_source(text: str, source: str) -> str:
+    """Without the source itself, which some models repeat before or after their translation."""
+    place = text.find(source.strip()) if _has_words(source) else -1
+    if place < 0 or len(text) == len(source.strip()):
+        return text
+    before, after = text[:place].rstrip(), text[place + len(source.strip()) :].strip()
+    if not _has_words(before):
+        return after or text
+    last = before.rpartition("\n")[2]
+    return before.removesuffix(last).rstrip() if last.rstrip("* ").endswith(":") and len(last) < 40 else before
+
+
 def _without_remarks(text: str, source: str) -> str:
     """Without closing paragraphs that speak of the translation, where it has more paragraphs than the source."""
     paragraphs = re.split(r"(\n\s*\n)", text.strip())
+    if "\n---" not in source and "\n---" in text:  # a rule, and what comes after it
+        return _without_remarks(text.partition("\n---")[0], source)
     own = re.split(r"\n\s*\n", source.strip())
     remarked = any(map(_REMARK.match, own))
     for place in range(2 * len(own), len(paragraphs), 2):
@@ -210,7 +254,12 @@ def _without_half_tag(text: str, source: str) -> tuple[str, bool]:
     """Without a closing tag that was cut, or has another name; and whether it said that the text had come to its end."""
     text = text.rstrip()
     half = _HALF_CLOSE.search(text)
-    if half and half[0] not in source and "translated".startswith(half[2].lower()) and (half[1] or not half[2]):
+    if (
+        half
+        and half[0] not in source
+        and "translated".startswith(half[2].lower())
+        and (half[1] or len(half[2]) not in (1, 2))
+    ):
         return text[: half.start()].rstrip(), bool(half[2])
     alien = _ALIEN_CLOSE.search(text)
     if alien and f"<{alien[1]}" not in text and alien[0] not in source:

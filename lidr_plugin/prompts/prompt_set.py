@@ -118,6 +118,9 @@ class PromptSet:
             if index == 0 or by_row:
                 rows = islice(rows, self._skip, self._limit and self._skip + self._limit)
             counts[language] = self._load_file(index, path, rows, by_row)
+            if self._skip and not counts[language]:
+                there = sum(1 for _ in read_rows(path, columns, need_id=not by_row))
+                raise InputError(f"skip_prompts: {self._skip:,}: {path} has {there:,} prompts", "no prompt is left")
         if by_row:
             self._check_counts(files, counts)
         else:

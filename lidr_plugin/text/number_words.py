@@ -90,6 +90,14 @@ def scales(language: str) -> dict[str, int]:
 
 
 @cache
+def small_numbers(language: str) -> dict[str, int]:
+    """The words for 0 to 20; of English they are in `spelled`."""
+    return {
+        word: value for value, word in enumerate(_split(_TABLE.get(languages.base(language), {}).get("numbers", "")))
+    }
+
+
+@cache
 def units() -> dict[str, tuple[str, int]]:
     """Kind and size by a unit's word, in all languages at once."""
     found = dict(_SYMBOLS)

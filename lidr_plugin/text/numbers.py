@@ -116,7 +116,7 @@ class _Reader:
 
     def _spelled(self, start: int, end: int, *, whole: bool = False) -> Numeral | None:
         """A number in words: `eighteen`, `十八`."""
-        value = spelled.number(self.lower[start:end], whole=whole)
+        value = spelled.number(self.lower[start:end], self.language, whole=whole)
         return None if value is None else Numeral(start, end, (Fraction(value),))
 
     def _within(self, start: int, end: int, marks: Collection[str]) -> list[Numeral]:
@@ -187,7 +187,7 @@ class _Reader:
         if len(numerals) == 1:
             return False
         gap = self.text[numerals[0].end : numerals[1].start]
-        tail = self.lower[numerals[0].end : end]
+        tail = self.lower[numerals[0].end : end].partition(", which")[0]
         if self.text[numerals[0].end : numerals[0].end + 3].lstrip().startswith("=") and len(numerals) > 2:
             return False  # 18 = 9 × 2
         return bool(

@@ -33,6 +33,10 @@ _RUN = re.compile(_DIGITS)
 _GROUPED = re.compile(r"[1-9]\d{0,2}(?:\D\d{3})+|[1-9]\d?(?:,\d{2})+,\d{3}")
 _FRACTION = re.compile(r"/(\d{1,9})(?![\d/]|[.,]\d)")
 _MIXED = re.compile(rf"(?:[ {THIN}]| (?:and|und|y|et|e|и) )(\d{{1,9}})/(\d{{1,9}})(?![\d/]|[.,]\d)")
+_HALF = re.compile(
+    r"\s?(?:[^\W\d_]{1,10} )?(?:and a half|und eine? halbe?|y medi[ao]|et demie?|e mezz[ao]|e mei[ao]|с половиной)(?!\w)"
+    r"|[个個]半|時間半|小时半|시간 반"
+)
 _POWER = re.compile(r"\s?(?:[x×*·]\s?10\s?\^\s?([-+]?\d+)|[eE]([-+]?\d+)(?!\w)|\^([-+]?\d+))")
 _CHINESE_FRACTION = re.compile(r"\s?分[の之]\s?(\d{1,9})")
 _CHINESE_SCALE = re.compile("[十百千万萬億亿兆천백십만억]+|조(?!각)")
@@ -173,8 +177,8 @@ def _values(run: str, style: _Style, *, dollars: bool) -> tuple[Fraction, ...]:
         return (decimal,)
     if len(marks) > 1 or marks[0] not in ".,":
         return (grouped,) if marks[0] != "٫" else (decimal,)
-    if dollars:
-        return (grouped,) if marks[0] == "," else (decimal,)
+    if dollars and marks[0] == ",":
+        return (grouped,)
     if not style.mark:
         return (grouped, decimal)
     # Who writes decimals with a comma does not write 70,000 for seventy, nor 1,250 beside 2.50 for one and a quarter.
@@ -186,6 +190,8 @@ def _with_fraction(text: str, end: int, values: tuple[Fraction, ...]) -> tuple[i
     """With what follows a whole number: `/4`, ` 1/2`, `分の3`."""
     if len(values) != 1 or values[0].denominator != 1:
         return end, values
+    if half := _HALF.match(text, end):
+        return half.end(), (values[0] + Fraction(1, 2),)
     for form in (_FRACTION, _CHINESE_FRACTION, _MIXED):
         if not (match := form.match(text, end)):
             continue

@@ -14,33 +14,19 @@ _DIGITS = re.compile(r"\d+")
 _CODE = re.compile(r"[][{}<>=_|\\\"]")
 _RUN_ON = re.compile(r"[^A-Za-z0-9+/=_-]+")
 
-_SHORTEST = 60
-"""Characters of the shortest text, and of the shortest word, that can be degenerate."""
+# Below these lengths nothing is too long: of a text and of a word, of a line (brackets are shorter), of a loop (a laugh is
+# shorter), of a loop without a letter within a line and over many (rules, empty tables and boards are), of a run-on (hashes are).
+_SHORTEST, _LINE, _LOOP, _BARE, _BARE_LINES, _WORD = 60, 8, 18, 200, 1_000, 300
 _WORDS, _CHARACTERS = 8, 16
 """Units of the n-grams that stand again at the same distance as long as a loop goes on."""
 _LONG = {_WORDS: 12, _CHARACTERS: 48}
 """Units of the shortest line of prose: verses, items and lines of code are shorter. By the order of n-grams."""
-_LINE = 8
-"""Characters of the shortest line that counts: brackets and rules are shorter."""
-_LOOP = 18
-"""Units of the shortest loop: a laugh, or "bye, bye", is shorter."""
-_BARE, _BARE_LINES = 200, 1_000
-"""Characters of the shortest loop that has no letter, or cells of a table: within a line, and over many. Rules, empty tables
-and boards are shorter."""
-_WORD = 300
-"""Characters of the shortest word that is a run-on: hashes and keys are shorter."""
-_ROUNDS, _LITTLE = 6, 0.1
-"""Rounds that only a chorus has, and the share of a text that they may be."""
-_FEW_ROUNDS, _HALF = 3, 0.5
-"""The same for rounds that many texts have."""
-_NUMBERED_ROUNDS = 10
-"""Rounds that differ in numbers: an account of a year has no more in one line."""
-_LISTED_ROUNDS, _MARKS = 15, ("#.", "#)", "#:")
-"""Rounds of a list whose items are one and the same word: the same label may come some times in a row."""
-_NEW = 0.94
-"""The share of 5-grams that are new in a text worth a closer look. Answers of models have more, nearly always."""
-_AGAIN = 0.4
-"""The share of n-grams of long lines that may stand there for a second time."""
+_ROUNDS, _LITTLE, _FEW_ROUNDS, _HALF = 6, 0.1, 3, 0.5
+"""Rounds that only a chorus has, and the share of a text that they may be; the same for rounds that many texts have."""
+_NUMBERED_ROUNDS, _LISTED_ROUNDS, _MARKS = 10, 15, ("#.", "#)", "#:")
+"""Rounds that differ in numbers alone (short lists have fewer), and those of a list of one and the same word."""
+_NEW, _AGAIN = 0.94, 0.4
+"""The share of 5-grams that are new in a text worth a closer look, and of n-grams of long lines that may come twice."""
 
 
 class _Loop(NamedTuple):
@@ -163,21 +149,15 @@ def _with_counters(text: str) -> _Counted:
 
         def mask(match: "re.Match[str]") -> str:
             nonlocal fresh, at
-            if len(match[0]) > 9:
-                return match[0]
-            value = int(match[0])
-            if not fresh and abs(value - at) > 1:
+            value = int(match[0][:9])
+            if len(match[0]) > 9 or (not fresh and abs(value - at) > 1):
                 return match[0]
             fresh, at = False, value
             return "#"
 
         for unit in _units(line):
-            if unit.isalpha():
-                counters = numbers = unit
-            else:
-                counters, numbers = _DIGITS.sub(mask, unit), _DIGITS.sub("#", unit)
-            found.counters.append(counters)
-            found.numbers.append(numbers)
+            found.counters.append(unit if unit.isalpha() else _DIGITS.sub(mask, unit))
+            found.numbers.append(unit if unit.isalpha() else _DIGITS.sub("#", unit))
             found.lines.append(number)
             found.at.append(at)
     return found
@@ -188,9 +168,10 @@ def _counted(text: str) -> Sequence[str]:
     if not _DIGITS.search(text):
         return ()
     units = _with_counters(text)
+    least = _LITTLE * len(units.at)
     for loop in _loops(units.counters):
         once = _round(units.counters, loop)
-        if loop.rounds >= _ROUNDS and loop.length >= _LITTLE * len(units.at) and not any("__" in unit for unit in once):
+        if loop.rounds >= _NUMBERED_ROUNDS and loop.length >= least and not any("__" in unit for unit in once):
             step = abs(units.at[loop.start + 2 * loop.period] - units.at[loop.start + loop.period])
             listed = loop.rounds >= _LISTED_ROUNDS and any(unit in _MARKS for unit in once)
             if step <= 1 and len(_prose(once)) >= (1 if listed and loop.length >= _HALF * len(units.at) else 3):
@@ -198,8 +179,12 @@ def _counted(text: str) -> Sequence[str]:
     for loop in _loops(units.numbers):
         words = _prose(_round(units.numbers, loop))
         same_line = units.lines[loop.start] == units.lines[loop.start + loop.length - 1]
-        prose = len(words) > max(3, loop.period / 2)
-        if same_line and prose and loop.rounds >= _NUMBERED_ROUNDS and loop.length >= _LITTLE * len(units.at):
+        if (
+            same_line
+            and len(words) > max(3, loop.period / 2)
+            and loop.rounds >= _NUMBERED_ROUNDS
+            and loop.length >= least
+        ):
             return words
     return ()
 

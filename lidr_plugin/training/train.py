@@ -26,7 +26,7 @@ from lidr_plugin.training.memory import shape_of
 from lidr_plugin.training.plan import architecture, disk_needed
 from lidr_plugin.training.processes import Launch, launch_of
 from lidr_plugin.training.recipe import Settings, render, train_settings
-from lidr_plugin.training.state import MergeProof, TrainingState, TrainResult, read_state, write_state
+from lidr_plugin.training.state import MergeProof, TrainingState, TrainResult, check_own, read_state, write_state
 
 _FREE = frozenset(
     "per_device_train_batch_size gradient_accumulation_steps use_cpu preprocessing_num_workers logging_steps save_steps "
@@ -73,6 +73,7 @@ def train(config: Config, *, restart: bool, say: Say) -> Trained:
     run = training.run
     if training.launch.rank:
         return _follow(training)
+    check_own(run, restart=restart)
     with run.at_work("the same command goes on from the last checkpoint"):
         files.sweep(run.path)
         files.sweep(run.data)
@@ -88,7 +89,10 @@ def train(config: Config, *, restart: bool, say: Say) -> Trained:
             write_state(run, state)
             files.write_text(run.train_yaml, fitting.recipe(run.train_yaml))
             state = _noted(run, state, status="trained", result=_run_llamafactory(fitting, say))
-        return Trained(run, _noted(run, state, status="done", merge=_merge(training, say)), repeated=False)
+        state = _noted(run, state, merge=_merged(training, say))
+        shutil.rmtree(run.model, ignore_errors=True)
+        os.replace(unproved(run), run.model)
+        return Trained(run, _noted(run, state, status="done"), repeated=False)
 
 
 def dry_run(config: Config, say: Say) -> str:
@@ -98,6 +102,7 @@ def dry_run(config: Config, say: Say) -> str:
         InputError: as the training itself would.
     """
     training = _prepared(config, say)
+    check_own(training.run, restart=False)
     _check(training, say)
     return training.recipe(training.run.train_yaml)
 
@@ -244,8 +249,8 @@ def _run_llamafactory(training: _Training, say: Say) -> TrainResult:
     return measured.model_copy(update={"last_loss": loss})
 
 
-def _merge(training: _Training, say: Say) -> MergeProof:
-    """Puts the model in its place, once it is proved to be what was trained."""
+def _merged(training: _Training, say: Say) -> MergeProof:
+    """Makes the model, and proves that it is what was trained."""
     run, dtype = training.run, training.config.train.merge_dtype
     adapter = training.settings["finetuning_type"] == "lora"
     say(f"merging into {run.model}" if adapter else "verifying the result")
@@ -253,8 +258,6 @@ def _merge(training: _Training, say: Say) -> MergeProof:
     if proof.broken:
         shutil.rmtree(unproved(run), ignore_errors=True)
         raise RunError(f"the trained model did not pass: {proof.broken}", f"{run.train_log} has the course")
-    shutil.rmtree(run.model, ignore_errors=True)
-    os.replace(unproved(run), run.model)
     if proof.lost > _WORTH_SAYING:
         say(f"warning: rounding to {dtype} lost {proof.lost:.0%} of what training changed in the model's answers")
         also = ", or serving the base with the adapter" if adapter else ""

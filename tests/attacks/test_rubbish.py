@@ -12,7 +12,6 @@ many others for each command.
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,13 +19,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lidr_plugin import rounds
 from lidr_plugin.config.schema import Config
 from lidr_plugin.config.section import keys
-from tests.support import world
+from tests.attacks.conftest import enter
 from tests.support.inside import in_process
 from tests.support.rubbish import TEXTS, Damage, damages, overrides, within
-from tests.support.server import FakeServer, running
 
 MORE = int(os.environ.get("LIDR_RUBBISH", "0"))
 KEYS = [key.name for key in keys(Config)]
@@ -116,22 +113,6 @@ COMMANDS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The world that is copied, and its server."""
-    folder = tmp_path_factory.mktemp("world")
-    with (
-        running(FakeServer(served=["fake", "model", "model1", "judge"])) as url,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        patch.setenv("CUDA_VISIBLE_DEVICES", "")
-        patch.setenv("LIDR_HOME", "home")
-        patch.setattr(rounds, "_run", lambda top, stage: None)
-        patch.chdir(folder)
-        world.make(folder, url)
-        yield folder
-
-
 def _tree(folder: Path) -> dict[str, bytes | str]:
     """Every file below a folder and what is in it; of what is no file, its kind. What lidr keeps in its home is left out."""
     found: dict[str, bytes | str] = {}
@@ -148,7 +129,7 @@ def _survives(made: Path, words: list[str], damage: dict[str, Damage]) -> None:
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         folder = Path(name) / "world"
         shutil.copytree(made, folder)
-        patch.chdir(folder)
+        enter(patch, folder)
         for file, spoil in damage.items():
             spoil(folder / file)
         before = _tree(folder)

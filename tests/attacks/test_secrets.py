@@ -19,7 +19,7 @@ from lidr_plugin.errors import InputError, LidrError
 from lidr_plugin.errors.redaction import is_secret_name, redacted, remember
 from tests.conftest import Lidr, prompts, settings, write_config, write_prompts
 from tests.support import model
-from tests.support.liar import Asked, Reply, completion, honest, lying, program
+from tests.support.liar import Asked, Reply, completion, honest, is_trial, lying, program
 from tests.support.trained import pretend
 
 MARK = "MARKED-7f3a9c1e5b-secret"
@@ -157,6 +157,15 @@ GOOD = {
 }
 
 
+@pytest.mark.parametrize("key", ["not-needed", "lm-studio", "sk-no-key-required", "EMPTY", "none", "ollama"])
+def test_what_servers_without_a_key_are_given_is_no_secret(key: str, here: Path, lidr: Lidr) -> None:
+    with lying(honest) as url:
+        config = write_config(here, engine={"base_url": url, "model": "fake"}, output_dir=str(here / key / "run"))
+        done = lidr("build-pairs", config, env={"OPENAI_API_KEY": key})
+    assert done.returncode == 0, done.stderr
+    assert (here / key / "run/report.json").exists()
+
+
 @pytest.mark.parametrize("key", GOOD)
 def test_what_only_sounds_like_a_secret_is_taken(key: str, here: Path, lidr: Lidr) -> None:
     done = lidr("plan", write_config(here, **{key.replace(".", "__"): GOOD[key]}))
@@ -164,10 +173,11 @@ def test_what_only_sounds_like_a_secret_is_taken(key: str, here: Path, lidr: Lid
 
 
 NAMES = {
-    True: "hub_token HF_TOKEN --api-key apiKey OPENAI_API_KEY2 wandb_api_key AWS_SECRET_ACCESS_KEY db.password X-Api-Key "
-    "Authorization DB_PASSWD client_secret GH_PAT swanlab_lark_webhook_url SSH_KEY_PASSPHRASE accessToken COOKIE auth_token",
-    False: "max_tokens tokenizer eos_token pad_token_id api_key_env HF_TOKEN_PATH PWD OLDPWD KEY sort_key keyboard monkey "
-    "secret_name public_key password_file tokens num_token ssl_keyfile path pattern author SSH_AUTH_SOCK",
+    True: "OPENAI_API_KEY_EU SMTP_PASS HF_TOKEN_READ MY_JWT hub_token HF_TOKEN --api-key apiKey OPENAI_API_KEY2 wandb_api_key "
+    "AWS_SECRET_ACCESS_KEY db.password X-Api-Key Authorization DB_PASSWD client_secret GH_PAT swanlab_lark_webhook_url "
+    "SSH_KEY_PASSPHRASE accessToken COOKIE auth_token",
+    False: "bypass compass access_key_id max_tokens tokenizer eos_token pad_token_id api_key_env HF_TOKEN_PATH PWD OLDPWD KEY "
+    "sort_key keyboard monkey secret_name public_key password_file tokens num_token ssl_keyfile path pattern author SSH_AUTH_SOCK",
 }
 
 
@@ -182,6 +192,7 @@ TEXTS = [
     f"no answer from http://me:{MARK}@hub.invalid/api",
     f"GET https://api.invalid/v1/models?api_key={MARK}&x=1",
     f"https://{MARK}@host/path and more",
+    f"https://generative.invalid/v1?alt=json&key={MARK}",
     f"incorrect API key provided: {MARK}",
     f'{{"api_key": "{MARK}", "model": "x"}}',
     f"args: {{'api_key': ['{MARK}'], 'port': 1}}",
@@ -250,7 +261,7 @@ REFUSALS = {
 @pytest.mark.parametrize("how", REFUSALS)
 def test_a_server_that_repeats_the_key_in_its_refusal(how: str, at: str, here: Path, lidr: Lidr) -> None:
     def reply(asked: Asked) -> Reply:
-        place = "models" if asked.path.endswith("/models") else "trial" if "yes" in str(asked.body) else "answers"
+        place = "models" if asked.path.endswith("/models") else "trial" if is_trial(asked) else "answers"
         return REFUSALS[how](asked.headers["Authorization"]) if place == at else honest(asked)
 
     with lying(reply) as url:

@@ -20,7 +20,7 @@ import pytest
 from lidr_plugin.machine.loopback import is_loopback, without_proxy
 from tests.conftest import Lidr, prompts, rows_of, write_config, write_prompts
 from tests.support.hub import FakeHub, serving
-from tests.support.liar import Asked, Reply, completion, honest, lying, program
+from tests.support.liar import Asked, Reply, completion, honest, is_trial, lying, program
 
 
 @pytest.fixture
@@ -54,8 +54,7 @@ ERRORS: dict[str, Any] = {
 @pytest.mark.parametrize("error", ERRORS)
 def test_an_error_in_an_answer_of_200_is_told_in_the_servers_words(error: str, at: str, here: Path, lidr: Lidr) -> None:
     def reply(asked: Asked) -> Reply:
-        trial = "with the word yes" in str(asked.body)
-        wanted = "messages" in asked.body and trial == (at == "trial")
+        wanted = "messages" in asked.body and is_trial(asked) == (at == "trial")
         return Reply(200, ERRORS[error]) if wanted else honest(asked)
 
     with lying(reply) as url:
@@ -112,7 +111,7 @@ class Swapping:
 
     def __call__(self, asked: Asked) -> Reply:
         with self._lock:
-            if "messages" in asked.body and "with the word yes" not in str(asked.body):
+            if "messages" in asked.body and not is_trial(asked):
                 self._left -= 1
             other = self._left < 0
         if asked.path.endswith("/models"):

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lidr_plugin.completions.engines.capabilities import TRIAL
 from tests.support import model
 
 
@@ -38,10 +39,18 @@ def completion(text: str = "yes", **further: Any) -> Reply:
     return Reply(200, {"choices": [choice], "usage": {"prompt_tokens": 3, "completion_tokens": 2}, **further})
 
 
+def is_trial(asked: Asked) -> bool:
+    """Whether it asks what the server can do, before there is any work."""
+    messages = asked.body.get("messages")
+    return bool(messages) and messages[0]["content"] == TRIAL
+
+
 def honest(asked: Asked, served: str = "fake") -> Reply:
-    """What the fake model answers, and the list of it alone."""
+    """What the fake model answers, and the list of it alone; it takes a begun answer."""
     if asked.path.endswith("/models"):
         return Reply(200, {"data": [{"id": served}]})
+    if is_trial(asked):
+        return completion(", U")
     return completion(model.answer(asked.body["messages"])[0])
 
 

@@ -218,26 +218,23 @@ def _value_damage(draw: st.DrawFn) -> Damage:
     return damage
 
 
+def replaced_by(path: Path, kind: str) -> None:
+    """What is no file takes the place of one."""
+    path.unlink()
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "socket":
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as listening:  # a long path has none
+            listening.bind(str(path))
+    elif kind != "gone":
+        path.symlink_to({"loop": path.name, "dangling": "nowhere", "device": "/dev/zero", "full": "/dev/full"}[kind])
+
+
 def _file_damage(draw: st.DrawFn) -> Damage:
     kind = draw(st.sampled_from(["folder", "pipe", "socket", "loop", "dangling", "device", "full", "gone"]))
-
-    def damage(path: Path) -> None:
-        path.unlink()
-        if kind == "folder":
-            path.mkdir()
-        elif kind == "pipe":
-            os.mkfifo(path)
-        elif kind == "socket":
-            with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as listening:  # a long path has none
-                listening.bind(str(path))
-        elif kind == "loop":
-            path.symlink_to(path.name)
-        elif kind == "dangling":
-            path.symlink_to("nowhere")
-        elif kind != "gone":
-            path.symlink_to("/dev/zero" if kind == "device" else "/dev/full")
-
-    return damage
+    return lambda path: replaced_by(path, kind)
 
 
 @st.composite

@@ -30,6 +30,7 @@ class FakeServer:
         tokens: what `/tokenize` gives for a text; None: there is none.
         refuses: a field of the request that is answered with 400.
         ignores_prefill: takes a begun answer without a word, and begins anew.
+        trial_letter: what it says in every trial of that; empty: as it does.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class FakeServer:
         self.tokens: Callable[[str], list[int]] | None = None
         self.refuses = ""
         self.ignores_prefill = False
+        self.trial_letter = ""
         self.asked: list[dict[str, Any]] = []
         self.trials: list[dict[str, Any]] = []
         self.answered: list[str] = []
@@ -100,7 +102,8 @@ class FakeServer:
         if request["messages"][0]["content"] == TRIAL:
             self.trials.append(request)
             refused = self._refusal(request)
-            letter = "U" if request["messages"][-1]["role"] == "assistant" and not self.ignores_prefill else "P"
+            goes_on = request["messages"][-1]["role"] == "assistant" and not self.ignores_prefill
+            letter = self.trial_letter or ("U" if goes_on else "P")
             spoken = {"choices": [{"message": {"role": "assistant", "content": letter}, "finish_reason": "length"}]}
             return self._send(writer, 400 if refused else 200, {"error": {"message": refused}} if refused else spoken)
         self.asked.append(request)

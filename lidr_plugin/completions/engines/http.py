@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import orjson
 
-from lidr_plugin.completions.engines.settled import Listing, SettledModel
 from lidr_plugin.errors import EngineError
 from lidr_plugin.errors.redaction import HIDDEN
 from lidr_plugin.errors.terminal import one_line
 from lidr_plugin.machine.access import key_of, proxy_for
+from lidr_plugin.machine.secrets import is_a_word
+from lidr_plugin.machine.served import Listing, SettledModel
 
 # Imported by what uses them: a run whose answers are all in the store need not wait for them.
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 60.0
 _PASSING = (408, 409, 429)
 """Refusals that may pass, beside all of the server's own failures."""
 
-_SHORTEST_KEY = 16
-"""Characters of a key that is looked for in answers: a shorter one may be a word, such as the `not-needed` of some servers."""
+_SHORTEST_KEY = 8
+"""Characters of a key that is looked for in answers: a shorter one is found in too much else."""
 
 _LONGEST_RETRY_AFTER = 600.0
 """Seconds: a server that wants a longer pause than this is asked again all the same."""
@@ -78,7 +79,7 @@ def _socket(family: int, kind: int, protocol: int) -> socket.socket:
 class Server:
     """A server's connections, inside of `async with`. How many requests it has at once is for the caller to bound.
 
-    Once the model is settled, an answer that is, or may be, another model's is none (`settled.py`).
+    Once the model is settled, an answer that is, or may be, another model's is none (`machine.served`).
 
     Args:
         url: its address, up to and with `/v1`.
@@ -232,7 +233,7 @@ class Server:
     def _without_key(self, content: bytes) -> bytes:
         """What a server repeats of the key is neither shown nor stored."""
         key = self._key.encode()
-        return content.replace(key, HIDDEN.encode()) if len(key) >= _SHORTEST_KEY else content
+        return content if len(key) < _SHORTEST_KEY or is_a_word(self._key) else content.replace(key, HIDDEN.encode())
 
 
 async def retried(send: Callable[[], Awaitable[_Result]], retries: int) -> _Result:

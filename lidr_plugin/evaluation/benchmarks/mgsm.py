@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from lidr_plugin import files
+from lidr_plugin import files, languages
 from lidr_plugin.config.schema import Columns, Config
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.benchmarks.base import MarkedAnswer, Marks, Question, read_questions
@@ -70,6 +70,12 @@ def _table(repository: str, code: str) -> list[list[str]]:
     if not rows or any(len(row) != 2 for row in rows):
         raise InputError(f"eval.mgsm: {repository}: mgsm_{code}.tsv is no table of questions and numbers")
     return rows
+
+
+def lacking(config: Config) -> list[str]:
+    """What to say of the run's languages that MGSM lacks, if it is wanted."""
+    absent = [code for code in config.codes if code not in LANGUAGES] if config.eval.mgsm else []
+    return [f"MGSM has no {languages.name_of(code)} ({code}): nothing is measured there" for code in absent]
 
 
 @dataclass(frozen=True, slots=True)
