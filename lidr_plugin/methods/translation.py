@@ -113,8 +113,8 @@ class Translator:
     template: str
     retries: int
     skip_cut: bool
-    names: Mapping[str, str] = field(default_factory=dict)
     knows_echoes: bool = False
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, config: Config) -> "Translator":
