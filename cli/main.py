@@ -87,9 +87,12 @@ def _status() -> int:
 def main() -> NoReturn:
     """Runs `lidr`. Exit status: 0 done, 1 failed, 2 wrong input, 130 interrupted."""
     sys.excepthook = _report_bug
-    with interrupts.heeded():
-        output = Output() if sys.stdout is sys.__stdout__ else None  # a test reads its own
-        status = _status()
-        if output and (problem := output.problem()) and not status:
-            status = fail(f"standard output: {problem}", "what was to be written elsewhere is written", 1)
+    try:
+        with interrupts.heeded():
+            output = Output() if sys.stdout is sys.__stdout__ else None  # a test reads its own
+            status = _status()
+            if output and (problem := output.problem()) and not status:
+                status = fail(f"standard output: {problem}", "what was to be written elsewhere is written", 1)
+    finally:
+        interrupts.leave()
     sys.exit(status)

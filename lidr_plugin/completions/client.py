@@ -76,7 +76,7 @@ class Client:
         asked = [request for request, answer in zip(requests, known, strict=True) if answer is None]
         canonical = [request_json(request) for request in asked]
         keys = [key_of(text) for text in canonical]
-        found = self._store.get_many(keys)
+        found = self._store.get_many(keys, dict(zip(keys, canonical, strict=True)))
         answers: list[Completion | Missing] = []
         for request, key, text in zip(asked, keys, canonical, strict=True):
             answers.append(found.get(key) or Missing(request, key, text))

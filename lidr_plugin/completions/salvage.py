@@ -1,68 +1,37 @@
-"""Completions out of a damaged store: its pages are read one by one, whatever leads to them is broken.
+"""Completions out of a damaged store: whatever has the form of a row, if its checksum and its key agree.
 
-The format is that of https://www.sqlite.org/fileformat2.html. A row is known by its checksum, and by its key, which is the
-SHA-256 of its request: what passes is as it was written, wherever it was found.
+The key is the SHA-256 of the request: what passes is as it was written, wherever it was found.
 """
 
-import mmap
-import struct
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from lidr_plugin.completions.rows import COLUMNS, Entry, Row
+from lidr_plugin.completions.sqlite_pages import Value, cells
 
-_PAGE = 4096
-"""SQLite's page size, for a file whose header does not tell it."""
-_TABLE_LEAF, _INDEX_LEAF, _INDEX_INTERIOR = 13, 10, 2
 _KEY = 32
 _SMALLEST = 200
 """Bytes that a row takes at least, for its request and two keys: no file has more rows, whatever a damaged page says."""
 
-Value = int | float | str | bytes | None
-Pages = Callable[[int], bytes]
-"""A page by its number, from 1 on; empty where there is none."""
-
-
-class _Cell(NamedTuple):
-    """A row of the table, or of its index, where `values` is the key alone."""
-
-    number: int
-    values: tuple[Value, ...]
-
 
 def salvaged(path: Path) -> Iterator[Entry | int]:
-    """Every completion that can be read, some of them twice; then the numbers of the rows that cannot.
-
-    The write-ahead log beside the file is read with it, and the file also as if there were none: it may be another file's.
-    """
-    with ExitStack() as opened:
-        main, log = _mapped(path, opened), _mapped(Path(f"{path}-wal"), opened)
-        size = _page_size(main, log)
-        newer = _logged(log, size)
-        last = max([len(main) // size, *newer])
-        most = last * size // _SMALLEST
-        found, highest = bytearray(most // 8 + 1), 0
-
-        def beneath(number: int) -> bytes:
-            return bytes(main[(number - 1) * size : number * size])
-
-        def above(number: int) -> bytes:
-            return bytes(log[newer[number] : newer[number] + size]) if number in newer else beneath(number)
-
-        for pages, numbers in ((above, range(1, last + 1)), (beneath, sorted(newer))):
-            for number in numbers:
-                for cell in _cells(pages, number, size, limit=len(main) + len(log)):
-                    if not 0 < cell.number <= most:
-                        continue
-                    entry = _entry(cell.values)
-                    if entry or len(cell.values) == 1:
-                        highest = max(highest, cell.number)
-                    if entry:
-                        found[cell.number // 8] |= 1 << cell.number % 8
-                        yield entry
+    """Every completion that can be read, some of them twice; then the numbers of the rows that cannot."""
+    places = (path, Path(f"{path}-wal"))
+    most = sum(place.stat().st_size for place in places if place.exists()) // _SMALLEST
+    found, highest = bytearray(most // 8 + 1), 0
+    for number, values, in_index in cells(path):
+        entry = None if in_index else _entry(values)
+        if 0 < number <= most and (entry or _is_key(values)):
+            highest = max(highest, number)
+            if entry:
+                found[number // 8] |= 1 << number % 8
+                yield entry
     yield from (number for number in range(1, highest + 1) if not found[number // 8] >> number % 8 & 1)
+
+
+def _is_key(values: tuple[Value, ...]) -> bool:
+    """Whether the index says that there is a row."""
+    return len(values) == 1 and isinstance(values[0], bytes) and len(values[0]) == _KEY
 
 
 def lost_rows(path: Path) -> list[str]:
@@ -73,125 +42,6 @@ def lost_rows(path: Path) -> list[str]:
 def unsound(number: int) -> str:
     """In words, what is wrong with a row."""
     return f"row {number}: it cannot be read, or is not as it was written"
-
-
-def _mapped(path: Path, opened: ExitStack) -> bytes | mmap.mmap:
-    if not path.is_file() or not path.stat().st_size:
-        return b""
-    file = opened.enter_context(path.open("rb"))
-    return opened.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-
-
-def _page_size(main: bytes | mmap.mmap, log: bytes | mmap.mmap) -> int:
-    told = [int.from_bytes(main[16:18])] if main[:15] == b"SQLite format 3" else []
-    told += [int.from_bytes(log[8:12])] if log[:3] == b"\x37\x7f\x06" else []
-    return next((size for size in told if size >= 512 and size & (size - 1) == 0), _PAGE)
-
-
-def _logged(log: bytes | mmap.mmap, size: int) -> dict[int, int]:
-    """Where in the write-ahead log the last committed version of a page begins, by the page's number."""
-    found: dict[int, int] = {}
-    pending: dict[int, int] = {}
-    salts, at = log[16:24], 32
-    while at + 24 + size <= len(log) and log[at + 8 : at + 16] == salts:
-        number, committed = struct.unpack(">II", log[at : at + 8])
-        pending[number] = at + 24
-        if committed:
-            found |= {number: place for number, place in pending.items() if 0 < number <= committed}
-            pending = {}
-        at += 24 + size
-    return found
-
-
-def _cells(pages: Pages, number: int, size: int, *, limit: int) -> Iterator[_Cell]:
-    page = pages(number)
-    head = 100 if number == 1 else 0
-    if len(page) < size or page[head] not in (_TABLE_LEAF, _INDEX_LEAF, _INDEX_INTERIOR):
-        return
-    kind = page[head]
-    first = head + (12 if kind == _INDEX_INTERIOR else 8)
-    for place in range(first, min(first + 2 * int.from_bytes(page[head + 3 : head + 5]), size - 1), 2):
-        at = int.from_bytes(page[place : place + 2]) + (4 if kind == _INDEX_INTERIOR else 0)
-        try:
-            length, at = _varint(page, at)
-            rowid, at = _varint(page, at) if kind == _TABLE_LEAF else (0, at)
-            if length > limit:  # a chain of pages in a circle would never end
-                continue
-            values = _record(_payload(pages, page, at, length, size, table=kind == _TABLE_LEAF))
-        except (IndexError, ValueError):
-            continue
-        if kind == _TABLE_LEAF:
-            yield _Cell(rowid, values)
-        elif (
-            len(values) == 2 and isinstance(values[0], bytes) and len(values[0]) == _KEY and isinstance(values[1], int)
-        ):
-            yield _Cell(values[1], values[:1])
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """A number of one to nine bytes, and where it ends."""
-    value = 0
-    for place in range(at, at + 8):
-        value = value << 7 | data[place] & 0x7F
-        if data[place] < 0x80:
-            return value, place + 1
-    return value << 8 | data[at + 8], at + 9
-
-
-def _payload(pages: Pages, page: bytes, at: int, length: int, size: int, *, table: bool) -> bytes:
-    """A cell's content, which goes on in a chain of pages where it is long.
-
-    Raises:
-        ValueError: the chain ends early.
-    """
-    least = (size - 12) * 32 // 255 - 23
-    most = size - 35 if table else (size - 12) * 64 // 255 - 23
-    if length <= most:
-        return page[at : at + length]
-    here = least + (length - least) % (size - 4)
-    here = here if here <= most else least
-    parts, rest, next_page = [page[at : at + here]], length - here, page[at + here : at + here + 4]
-    while rest > 0:
-        further = pages(int.from_bytes(next_page))
-        if not any(next_page) or not further:
-            raise ValueError("the chain of pages ends early")
-        parts.append(further[4 : 4 + rest])
-        next_page, rest = further[:4], rest - (size - 4)
-    return b"".join(parts)
-
-
-def _record(payload: bytes) -> tuple[Value, ...]:
-    """The values of a record. Raises `ValueError` or `IndexError` where it is none."""
-    end, at = _varint(payload, 0)
-    if end > len(payload) or end > 9 * (len(COLUMNS) + 2):
-        raise ValueError("no record of ours")
-    kinds: list[int] = []
-    while at < end:
-        kind, at = _varint(payload, at)
-        kinds.append(kind)
-    return tuple(_values(payload, end, kinds))
-
-
-_WIDTHS: Mapping[int, int] = {0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8, 7: 8, 8: 0, 9: 0}
-
-
-def _values(payload: bytes, at: int, kinds: list[int]) -> Iterator[Value]:
-    for kind in kinds:
-        width = _WIDTHS[kind] if kind in _WIDTHS else (kind - 12) // 2
-        data = payload[at : at + width]
-        if len(data) < width or kind in (10, 11):
-            raise ValueError("no record of ours")
-        at += width
-        if kind == 0:
-            yield None
-        elif kind == 7:
-            yield float(struct.unpack(">d", data)[0])
-        elif kind in (8, 9):
-            yield kind - 8
-        elif kind < 7:
-            yield int.from_bytes(data, signed=True)
-        else:
-            yield data.decode() if kind % 2 else data
 
 
 def _entry(values: tuple[Value, ...]) -> Entry | None:

@@ -4,13 +4,13 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn, Self
 
 from lidr_plugin.completions.requests import Completion
-from lidr_plugin.completions.rows import COLUMNS, Entry, Row
+from lidr_plugin.completions.rows import COLUMNS, Entry, Row, completion_of, is_sound, sum_of
 from lidr_plugin.completions.salvage import lost_rows, unsound
 from lidr_plugin.completions.store_errors import ELSEWHERE, UnreadableError, check_place, damaged, in_words, remedy
 from lidr_plugin.errors import InputError, StoreError
@@ -158,7 +158,7 @@ class Store:
         last, columns = 0, ", ".join(COLUMNS).replace("request", "CAST(request AS BLOB)")
         query = f"SELECT rowid, {columns} FROM completion WHERE rowid > ? AND checksum IS NULL ORDER BY rowid LIMIT ?"
         while rows := self._db.execute(query, [last, _SEALED_AT_ONCE]).fetchall():
-            sums = [(Row(*row[1:]).sum(), row[0]) for row in rows]
+            sums = [(sum_of(row[1:]), row[0]) for row in rows]
             with self._transaction():
                 self._db.executemany("UPDATE completion SET checksum = ? WHERE rowid = ?", sums)
             last = rows[-1][0]
@@ -175,23 +175,26 @@ class Store:
                 self._db.execute("ROLLBACK")
             raise
 
-    def get_many(self, keys: Sequence[bytes]) -> dict[bytes, Completion]:
+    def get_many(self, keys: Sequence[bytes], requests: Mapping[bytes, bytes] | None = None) -> dict[bytes, Completion]:
         """The completions that are there, of those asked for.
+
+        Args:
+            keys: of their requests.
+            requests: those requests by key, where the caller has them: to compare is quicker than to hash.
 
         Raises:
             StoreError: a row is not as it was written. It is not asked again: a disk that forgets should be known.
         """
         found: dict[bytes, Completion] = {}
-        sealed = self.sealed
+        sealed, known = self.sealed, requests or {}
         with _told(self.path):
             for start in range(0, len(keys), _ASKED_AT_ONCE):
                 part = keys[start : start + _ASKED_AT_ONCE]
                 marks = ",".join("?" * len(part))
-                for values in self._db.execute(f"SELECT {self._columns} FROM completion WHERE key IN ({marks})", part):
-                    row = Row(*values)
-                    if not row.is_sound(sealed=sealed):
-                        self._refuse(row.key)
-                    found[row.key] = row.completion()
+                for row in self._db.execute(f"SELECT {self._columns} FROM completion WHERE key IN ({marks})", part):
+                    if not is_sound(row, known.get(row[0]), sealed=sealed):
+                        self._refuse(row[0])
+                    found[row[0]] = completion_of(row)
         return found
 
     def _refuse(self, key: bytes) -> NoReturn:
@@ -222,11 +225,9 @@ class Store:
         """Whether the file is still at its place; what is written to one that was removed would be gone with this process."""
         if self._place is None:
             return
-        try:
+        with suppress(OSError):
             if os.path.samestat(self._place, self.path.stat()):
                 return
-        except OSError:
-            pass
         what = f"{self.path}: removed, or replaced by another file, while lidr was at work"
         saved = self.path.with_name(f"{self.path.name}.{secrets.token_hex(4)}.saved")
         try:
@@ -242,9 +243,8 @@ class Store:
     def entries(self) -> Iterator[Entry]:
         """Every completion, ordered by key. Raises `StoreError` where one cannot be read."""
         with _told(self.path):
-            for values in self._db.execute(f"SELECT {self._columns} FROM completion ORDER BY key"):
-                row = Row(*values)
-                yield Entry(row.request, row.completion())
+            for row in self._db.execute(f"SELECT {self._columns} FROM completion ORDER BY key"):
+                yield Entry(row[6], completion_of(row))
 
     def verify(self) -> list[str]:
         """What is wrong with the file: SQLite's own check, and every row that is not as it was written.

@@ -2,9 +2,10 @@
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -17,15 +18,9 @@ STATUS = 130
 class _State:
     """How it stands with the one interrupt of this process."""
 
-    def __init__(self) -> None:
-        self.begin()
-
-    def begin(self) -> None:
-        # A lock, for a second signal may come while the first is being handled.
-        self.came = threading.Lock()
-        self.stop: Callable[[], object] | None = None
-        self.deferring = False
-        self.deferred = False
+    came = threading.Lock()  # a lock, for a second signal may come while the first is being handled
+    stop: Callable[[], object] | None = None
+    deferring = deferred = False
 
     def interrupt(self, number: int, frame: FrameType | None) -> None:
         """The handler: stops the event loop's work, or raises `KeyboardInterrupt` where there is none."""
@@ -42,17 +37,13 @@ class _State:
 _state = _State()
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
-    os._exit(STATUS)
-
-
 @contextmanager
 def heeded() -> Iterator[None]:
     """Turns the first signal into one `KeyboardInterrupt`. What is ignored from outside (`nohup`, a background job) stays so.
 
-    After the block there is nothing left to be ended in order, and a signal ends the process at once.
+    After the block they are ignored: a process that is ending anyhow ends with its own status.
     """
-    _state.begin()
+    _state.came, _state.stop, _state.deferring, _state.deferred = threading.Lock(), None, False, False
     heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     for number in heard:
         signal.signal(number, _state.interrupt)
@@ -60,12 +51,21 @@ def heeded() -> Iterator[None]:
         yield
     finally:
         for number in heard:
-            signal.signal(number, _leave)
+            signal.signal(number, signal.SIG_IGN)
 
 
 def came() -> bool:
     """Whether the process was interrupted."""
     return _state.came.locked()
+
+
+def leave() -> None:
+    """Ends an interrupted process, all of which is closed, without waiting for what may still compute in its threads."""
+    if came():
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):  # the terminal may be gone
+                stream.flush()
+        os._exit(STATUS)
 
 
 @contextmanager

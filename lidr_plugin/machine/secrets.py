@@ -16,7 +16,6 @@ _VARIABLES = {
     "hf_hub_token": _HUB,
     "push_to_hub_token": _HUB,
     "use_auth_token": _HUB,
-    "auth_token": _HUB,
     "token": _HUB,
     "ms_hub_token": "MODELSCOPE_API_TOKEN (or log in once: modelscope login)",
     "swanlab_api_key": "SWANLAB_API_KEY",

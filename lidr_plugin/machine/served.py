@@ -59,7 +59,6 @@ class SettledModel:
                 return
             begun = time.monotonic()
             served = await listing()
-            self._looked = begun
             if self._name not in served:
                 names = ", ".join(map(one_line, served)) or "nothing"
                 raise self._changed(f"it no longer serves {one_line(self._name)!r}; it serves: {names}")
@@ -67,6 +66,7 @@ class SettledModel:
             other = [f"{key} {old[key]!r} is now {new[key]!r}" for key in new if new[key] != old[key]]
             if other:
                 raise self._changed(f"{one_line(self._name)!r} is another: {one_line(', '.join(other))}")
+            self._looked = begun  # not before: whoever waits must find out too
 
     def _changed(self, what: str) -> EngineError:
         return EngineError(

@@ -2,6 +2,8 @@
 
 import re
 
+from lidr_plugin.text.visible import is_blank
+
 _OPENING = re.compile(r"\s{0,9}<think(?:ing)?\b[^<>]{0,40}>", re.IGNORECASE)
 _CLOSING = re.compile(r"</think(?:ing)?\s{0,8}>", re.IGNORECASE)
 _EITHER = re.compile(r"</?think(?:ing)?\b[^<>]{0,40}>", re.IGNORECASE)
@@ -12,12 +14,14 @@ _AFTER_A_WORD = ".,;:!?)]}。、，"
 def without_thoughts(text: str, *, thinking: bool) -> str:
     """The answer proper. Unless `thinking` is wanted, the thoughts at its beginning go, also where the template opened them.
 
-    Thoughts come first: tags further on belong to a text about them, and so do those in quotes or code.
+    Empty where nothing can be seen. Thoughts come first: tags further on belong to a text about them, and so do those in
+    quotes or code.
     """
     begin = 0
     while not thinking and (end := _end_of_thoughts(text, begin)) > begin:
         begin = end
-    return text[begin:].strip()
+    text = text[begin:]
+    return "" if is_blank(text) else text.strip()
 
 
 def _end_of_thoughts(text: str, begin: int) -> int:
