@@ -61,7 +61,7 @@ def iterate(config: Config, *, until: str, only: int | None, say: Callable[[str]
         say(
             "no gate: none of eval.prompts, eval.mgsm and eval.skills says on what a round's model is compared with the one before"
         )
-    if only and only > 1 and not (before := top.round(only - 1).model).exists():
+    if only and only > 1 and not is_there(before := top.round(only - 1).model):
         raise InputError(
             f"round {only} starts from {before}, which is not there", "leave --round out, or do the one before first"
         )

@@ -17,10 +17,11 @@ from pydantic import BaseModel
 from lidr_plugin import files
 from lidr_plugin.completions.engines.fingerprint import MODEL_FILES, sha256_of
 from lidr_plugin.completions.requests import Message
-from lidr_plugin.errors import EngineError
+from lidr_plugin.errors import EngineError, InputError
 from lidr_plugin.machine import hub
 from lidr_plugin.machine.children import guarded
 from lidr_plugin.machine.environments import home, versions
+from lidr_plugin.machine.inputs import read_json
 
 _REMEMBERED = 64
 """Comparisons that are remembered; the oldest goes first."""
@@ -112,14 +113,16 @@ class Encoder(NamedTuple):
 
     def key(self, sample: Sample) -> str | None:
         """Names all that these tokens depend on; None where the files of the tokenizer are not at hand."""
-        folder = Path(self.model).expanduser()
-        if not folder.is_dir():
+        folder = Path(os.path.expanduser(self.model))
+        if not os.path.isdir(folder):
             known = hub.cached(self.model, "tokenizer_config.json", revision=self.revision)
             if known is None:
                 return None
             folder = known.parent
         names = MODEL_FILES - hub.WEIGHT_FILES
-        parts = [[path.name, sha256_of(path)] for path in sorted(folder.iterdir()) if path.suffix in names]
+        parts = [
+            [path.name, sha256_of(path)] for path in sorted(folder.iterdir()) if path.suffix in names and path.is_file()
+        ]
         made = versions(self.python, "transformers", "tokenizers")
         told = orjson.dumps([str(self.python), made, parts, sample.thinking, sample.messages])
         return hashlib.sha256(told).hexdigest()
@@ -150,7 +153,7 @@ def _file() -> Path:
 
 
 def _memory() -> dict[str, Any]:
-    with contextlib.suppress(OSError, ValueError):
-        found = orjson.loads(_file().read_bytes())
+    with contextlib.suppress(InputError):
+        found = read_json(_file())
         return found if isinstance(found, dict) else {}
     return {}

@@ -64,6 +64,8 @@ def _check_folder(folder: Path) -> None:
     """Recipes and the resolved configuration hold it, and both are UTF-8."""
     try:
         str(folder.absolute()).encode()
+    except FileNotFoundError:
+        raise InputError("the working directory is not there any more", "cd to another") from None
     except UnicodeEncodeError:
         raise InputError(f"{str(folder.absolute())!r}: the folder's name is not UTF-8", "rename it") from None
 

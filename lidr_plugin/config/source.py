@@ -204,6 +204,7 @@ class _Builder:
             isinstance(value, int) and not -(2**63) <= value < 2**64
         ):
             self._problem(node, key, f"{node.value[:40]} is out of range")
+            return None
         return value
 
     def _text(self, node: ScalarNode, key: KeyPath) -> str:
@@ -232,7 +233,7 @@ def _brackets(text: str) -> int:
 
 
 def _text_of(path: Path) -> str:
-    text = read_text(path, "" if is_there(path) else "`lidr init` writes a commented one")
+    text = read_text(path, "name a configuration" if is_there(path) else "`lidr init` writes a commented one")
     if len(text) > _MOST_CHARACTERS:
         raise InputError(
             f"{path}: {len(text):,} characters are no configuration", "name the file that `lidr init` wrote"

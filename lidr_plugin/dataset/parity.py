@@ -1,5 +1,6 @@
 """A run's policy, compared with the model as the train environment reads it."""
 
+import os
 import sys
 from collections.abc import Iterator
 from itertools import islice
@@ -79,9 +80,9 @@ async def _tokens(engine: Engine, sample: Sample, trained: Encoder) -> list[Ids]
 
 def trained_by(config: Config) -> Encoder | None:
     """The model's tokenizer as the train environment reads it; None where there is no such environment, or no such model."""
-    python = Path(config.train.python).expanduser() if config.train.python else python_of("train")
+    python = Path(os.path.expanduser(config.train.python)) if config.train.python else python_of("train")
     model = config.model_name_or_path
-    if python is None or not python.exists() or not (is_path(model) or model.count("/") == 1):
+    if python is None or not os.path.exists(python) or not (is_path(model) or model.count("/") == 1):
         return None
     return Encoder(python, model, config.model_revision, config.trust_remote_code)
 

@@ -92,8 +92,10 @@ def _candidates() -> Iterator[str]:
         elif "://" in value and "@" in value:
             with suppress(ValueError):
                 yield unquote(urlsplit(value).password or "")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "huggingface"
-    store = Path(os.environ.get("HF_TOKEN_PATH") or Path(os.environ.get("HF_HOME") or cache) / "token").expanduser()
+    # Not `Path.expanduser`, which raises where there is no home.
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
+    named = os.environ.get("HF_TOKEN_PATH") or Path(os.environ.get("HF_HOME") or cache) / "token"
+    store = Path(os.path.expanduser(named))
     with suppress(OSError, ValueError):
         if store.is_file() and store.stat().st_size < 4096:
             yield store.read_text()

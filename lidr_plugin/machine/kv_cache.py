@@ -4,14 +4,14 @@ Left to itself it takes 92 % of the machine's memory, whatever else needs some, 
 """
 
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import orjson
-
 from lidr_plugin.errors import EngineError, InputError
 from lidr_plugin.machine import hub
+from lidr_plugin.machine.inputs import read_json
 
 VARIABLE = "VLLM_CPU_KVCACHE_SPACE"
 """vLLM's environment variable for the size, in whole GiB."""
@@ -121,8 +121,8 @@ def shape_of(model: str, revision: str, args: Mapping[str, Any]) -> Shape:
 
 
 def _config_file(model: str, revision: str) -> Path | None:
-    own = Path(model).expanduser() / "config.json"
-    if own.is_file():
+    own = Path(os.path.expanduser(model)) / "config.json"
+    if os.path.isfile(own):
         return own
     try:
         return hub.download(model, "config.json", key="model_name_or_path", revision=revision)
@@ -132,8 +132,8 @@ def _config_file(model: str, revision: str) -> Path | None:
 
 def _object(path: Path) -> dict[str, Any]:
     try:
-        found = orjson.loads(path.read_bytes())
-    except (OSError, ValueError):
+        found = read_json(path)
+    except InputError:
         return {}
     return found if isinstance(found, dict) else {}
 

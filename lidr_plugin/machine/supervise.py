@@ -15,6 +15,10 @@ _PR_SET_PDEATHSIG = 1
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
+_CANNOT_RUN = 126
+"""What a shell says of a command that cannot be run."""
+
+
 def _die_with_parent() -> None:
     """SIGTERM when the parent dies, however it dies (on Linux)."""
     if sys.platform == "linux":
@@ -54,7 +58,11 @@ def main(patience: float, command: list[str]) -> int:
     parent = os.getppid()
     # Until there is a child that a signal could end.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
-    child = subprocess.Popen(command, start_new_session=True, preexec_fn=_in_child)  # noqa: PLW1509 (one thread)
+    try:
+        child = subprocess.Popen(command, start_new_session=True, preexec_fn=_in_child)  # noqa: PLW1509 (one thread)
+    except OSError as error:
+        print(f"{command[0]}: {error.strerror}", file=sys.stderr)
+        return _CANNOT_RUN
     try:
         for number in _ENDING:
             signal.signal(number, _interrupt)

@@ -20,7 +20,8 @@ _DIGIT = re.compile(r"\d")
 _END_OF_ADDRESS = ".,;:!?)]}'\"*_`"
 _SPAN = re.compile(r"`([^`\n]{2,120})`")
 _ITEM = re.compile(
-    r"^[ \t]{0,12}(?:(?:[-*•–·]|\d{1,3}[.)])[ \t]{1,4}|\d{1,3}[、．][ \t\u3000]{0,4}|•)(?=[^\s*-]|\*\*)", re.MULTILINE
+    r"^[ \t]{0,12}(?:(?:[-*•–·]|\d{1,3}[.)]|[a-h][.)])[ \t]{1,4}|\d{1,3}[、．][ \t\u3000]{0,4}|•)(?=[^\s*-]|\*\*)",
+    re.MULTILINE,
 )
 _PUNCTUATION_OF_CODE = frozenset("(){}[];=<>_")
 

@@ -7,11 +7,12 @@ _NUMBER = re.compile(
     rf"(?:(?<![A-Za-z0-9.])\.)?\d{{1,40}}(?:[.,٫{_SPACES}]\d{{1,40}}){{0,12}}(?: \d{{3}}(?!\d)){{0,6}}"
     r"(?P<scale>[ \u00a0\u202f-]{0,2}(?:[^\s\d.,;:()/-]{1,12}\.?(?: millones| milhões)?))?"
 )
+_COMPOUND = re.compile(r"(\d{1,4})\s?[億亿억]\s?(\d{1,4})\s?[万萬만]")
 _DECADE = re.compile(r"(\d{1,2})\s?世[纪紀]\s?(\d0)")
 _ROMAN = re.compile(r"\b(?:[IVX]{2,7}|[IVX])(?=e\b|è|\b)(?!['’])")
 _SCALES = {
     "thousand": 3, "tausend": 3, "mille": 3, "mil": 3, "тыс": 3, "тысяч": 3, "千": 3, "천": 3, "hazar": 3, "हजार": 3, "হাজার": 3,
-    "พัน": 3, "万": 4, "萬": 4, "만": 4, "หมื่น": 4, "lakh": 5, "लाख": 5, "লাখ": 5, "แสน": 5,
+    "พัน": 3, "ألف": 3, "آلاف": 3, "ألفًا": 3, "هزار": 3, "万": 4, "萬": 4, "만": 4, "หมื่น": 4, "lakh": 5, "लाख": 5, "লাখ": 5, "แสน": 5,
     "million": 6, "millions": 6, "millionen": 6, "millón": 6, "millones": 6, "milhão": 6, "milhões": 6, "milioni": 6, "milione": 6,
     "miljoen": 6, "млн": 6, "миллион": 6, "миллиона": 6, "миллионов": 6, "mio": 6, "مليون": 6, "میلیون": 6, "ล้าน": 6, "백만": 6,
     "百万": 6,
@@ -64,7 +65,9 @@ def numbers_of(text: str, language: str = "") -> list[frozenset[float]]:
     """Every number of a text that is written with digits, each with its readings."""
     commas_group = language in _COMMAS_GROUP
     found = []
-    for number in _NUMBER.finditer(_DECADE.sub(_decade, text) if "年代" in text else text):
+    if "年代" in text:
+        text = _DECADE.sub(_decade, text)
+    for number in _NUMBER.finditer(_COMPOUND.sub(_compound, text)):
         scale = number["scale"] or ""
         digits = number[0][: len(number[0]) - len(scale)]
         parts = re.split(r"\D", digits)
@@ -73,6 +76,11 @@ def numbers_of(text: str, language: str = "") -> list[frozenset[float]]:
         else:
             found.append(values(digits, scale, commas_group))
     return found
+
+
+def _compound(written: re.Match[str]) -> str:
+    """1億2500万 in digits alone."""
+    return f"{int(written[1]) * 10**8 + int(written[2]) * 10**4}"
 
 
 def _decade(written: re.Match[str]) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter
 
 from lidr_plugin import files
 from lidr_plugin.errors import InputError
@@ -14,7 +14,7 @@ class TrainResult(BaseModel, frozen=True, extra="allow"):
     """LLaMA-Factory's `all_results.json`, all keys of it kept: mean loss and seconds; and the last loss that it logged."""
 
     train_loss: float | None = None
-    train_runtime: float = 0.0
+    train_runtime: float = Field(default=0.0, allow_inf_nan=False)
     last_loss: float | None = None
 
 

@@ -82,7 +82,7 @@ def train(config: Config, *, restart: bool, say: Say) -> Trained:
                 shutil.rmtree(path, ignore_errors=True)
             run.train_json.unlink(missing_ok=True)
         state = _begun(training, read_state(run), say)
-        if state.status == "done" and run.model.exists():
+        if state.status == "done" and os.path.exists(run.model):
             return Trained(run, state, repeated=True)
         if state.status == "begun":
             fitting = _fitting(training, _check(training, say))
@@ -197,7 +197,7 @@ def _identity(training: _Training) -> dict[str, Any]:
         "merge_dtype": wanted.merge_dtype,
         **({"drop_over_cutoff": True} if wanted.drop_over_cutoff else {}),  # version 0.1 had no such key
         # Of weights no more than their size: it tells most models apart, and to read them takes minutes.
-        "model_bytes": sum(path.stat().st_size for path in model.glob("*.safetensors")) if model.is_dir() else 0,
+        "model_bytes": sum(path.stat().st_size for path in model.glob("*.safetensors")) if os.path.isdir(model) else 0,
         "dataset_sha256": dataset,
         "global_batch_size": training.launch.rows_a_step(settings),
     }

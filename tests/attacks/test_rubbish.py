@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from lidr_plugin.config.schema import Config
@@ -54,8 +54,8 @@ class Command(NamedTuple):
 
 
 COMMANDS = [
-    Command("dry run", ["build-pairs", "lidr.yaml", "--dry-run"], INPUTS, 30),
-    Command("build", ["build-pairs", "lidr.yaml"], INPUTS, 20),
+    Command("dry run", ["build-pairs", "lidr.yaml", "--dry-run"], INPUTS, 20),
+    Command("build", ["build-pairs", "lidr.yaml"], INPUTS, 12),
     Command(
         "listed",
         ["build-pairs", "lidr.yaml", "prompts=listed/{language}.json"],
@@ -63,9 +63,9 @@ COMMANDS = [
         10,
     ),
     Command("as the run has it", ["build-pairs", "run/config.json"], ["run/config.json"], 10),
-    Command("plan", ["plan", "lidr.yaml"], [*INPUTS, "run/data/demo.jsonl"], 30),
+    Command("plan", ["plan", "lidr.yaml"], [*INPUTS, "run/data/demo.jsonl"], 20),
     Command("doctor", ["doctor", "lidr.yaml"], [*INPUTS, "home/envs/train/.lidr-pins", "home/fingerprints.json"], 10),
-    Command("recipe", ["train", "lidr.yaml", "--dry-run"], [*CONFIG, *TRAINED], 15),
+    Command("recipe", ["train", "lidr.yaml", "--dry-run"], [*CONFIG, *TRAINED], 10),
     Command("train", ["train", "lidr.yaml"], ["run/train.json"], 10),
     Command(
         "train anew",
@@ -99,7 +99,7 @@ COMMANDS = [
             "run/iter1/eval/M0.alpaca_eval.de.json",
             "run/report.json",
         ],
-        40,
+        20,
         False,
     ),
     Command(
@@ -148,7 +148,7 @@ def _survives(made: Path, words: list[str], damage: dict[str, Damage]) -> None:
                 "--",
                 "KEY=VALUE",
             ]
-            assert any(name in said for name in [*names, *filter(None, words[1:]), "no recipe"]), said
+            assert not damage or any(name in said for name in names), said
         if done.returncode == 2:
             after = _tree(folder)
             assert after == before, {file for file in {*before, *after} if before.get(file) != after.get(file)}
@@ -161,6 +161,7 @@ def test_rubbish_is_named(command: Command, made: Path) -> None:
         derandomize=not MORE,
         database=None,
         deadline=None,
+        phases=[Phase.generate],  # a smaller example would cost minutes
         suppress_health_check=list(HealthCheck),
     )
     @given(
@@ -195,7 +196,7 @@ WORDS = [
 
 
 @settings(
-    max_examples=MORE or 40, derandomize=not MORE, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=MORE or 30, derandomize=not MORE, database=None, deadline=None, suppress_health_check=list(HealthCheck)
 )
 @given(
     command=st.sampled_from(

@@ -51,7 +51,8 @@ _PYTHON = """\
 job=$(cat)
 target=$(printf %s "$job" | sed -n 's/.*"target": "\\([^"]*\\)".*/\\1/p')
 [ -z "$target" ] || { mkdir -p "$target"; echo '{}' > "$target/config.json"; }
-printf 'LIDR '; tr -d '\\n' < "$(dirname "$0")/../$(basename "$1" .py).json"; echo
+answer="$(dirname "$0")/../$(basename "$1" .py).json"
+[ ! -f "$answer" ] || { printf 'LIDR '; tr -d '\\n' < "$answer"; echo; }
 """
 _LLAMAFACTORY = """\
 #!/bin/sh

@@ -263,7 +263,7 @@ def retry_after(value: str | None) -> float | None:
 
         try:
             seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
     return min(max(0.0, seconds), _LONGEST_RETRY_AFTER)
 
