@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
+from lidr_plugin import languages
 from lidr_plugin.completions.engines.openai import OpenAI
 from lidr_plugin.completions.requests import Chat, Completion, Sampling
 from lidr_plugin.methods.translation import (
@@ -62,7 +63,7 @@ class Translations:
         """The translation, or nothing."""
         if not text:
             return ""
-        turn = translation_request(text, code, 0, template=self._wording)
+        turn = translation_request(text, languages.name_of(code), 0, template=self._wording)
         async with self._slots:
             answer: Completion = await self._engine.complete(Chat("", (turn,), SAMPLING, prefill=PREFILL))
         return parse_translation(answer, text, thinking=False).text
@@ -103,7 +104,7 @@ async def measured(
         file = data / f"{code}.jsonl"
         lines = map(json.loads, file.read_text(encoding="utf-8").splitlines()) if file.exists() else []
         references = {row["id"]: row["instruction"] for row in lines}
-        request = bare_request(wording, code)
+        request = bare_request(wording, languages.name_of(code))
         own, *found = await asyncio.gather(
             ask.translated(request, code), *(ask.there_and_back(text, code) for _, text in prompts)
         )

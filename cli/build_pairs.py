@@ -59,6 +59,8 @@ def _show(built: Any) -> None:
     run = built.run
     for name, path in (("dataset", run.data), ("report", run.report_html), ("recipe", run.train_yaml)):
         say(f"{name:8} {path}")
+    for note in report["notes"]:
+        typer.echo(f"warning: {note}", err=True)
     if not sum(report["pairs"].values()):
         say(f"warning: no pair was kept; {run.rejected} has every candidate with its reason", err=True)
 

@@ -21,6 +21,7 @@ from lidr_plugin.machine.children import running
 from lidr_plugin.machine.inputs import is_there, read_record
 from lidr_plugin.pages import renew_page
 from lidr_plugin.run_directory import RunDirectory
+from lidr_plugin.text.identifier import name_and_version
 
 STAGES = ("build", "probe", "train", "eval")
 _COMMANDS = {"build": "build-pairs", "probe": "probe", "train": "train", "eval": "eval"}
@@ -71,7 +72,7 @@ def iterate(config: Config, *, until: str, only: int | None, say: Callable[[str]
             settings = _settings(stage)
             if stage.key in state:
                 _compare(stage, state[stage.key], settings, top)
-                say(f"round {stage.round}: {stage.name} was done before")
+                say(f"round {stage.round}: {stage.name} was done before{_identifier_before(top, stage)}")
             else:
                 say(f"round {stage.round}: {stage.name}")
                 top.round(stage.round).wait_until_free(_PATIENCE)
@@ -168,6 +169,17 @@ def _settings(stage: Stage) -> dict[str, Any]:
         judge = config.eval.judge
         found |= results_of(judge, "judge.") if judge else {"judge": None}
     return found
+
+
+def _identifier_before(top: RunDirectory, stage: Stage) -> str:
+    """What identified the languages of a finished build, where it was not what does so now. It is told, and changes nothing."""
+    path = top.round(stage.round).config
+    if stage.name != "build" or not is_there(path):
+        return ""
+    remedy = "remove it; the next build writes it again"
+    written = read_record(TypeAdapter(dict[str, Any]), path, remedy)
+    before, now = written.get("identifier", "lingua"), name_and_version()
+    return "" if before == now else f" (languages identified by {before}, today by {now})"
 
 
 def _compare(stage: Stage, before: Mapping[str, Any], now: Mapping[str, Any], top: RunDirectory) -> None:

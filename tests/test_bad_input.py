@@ -150,11 +150,6 @@ CASES = [
         ("no such directory",),
         ("model_name_or_path=/no/such/model",),
     ),
-    Case(
-        "language that cannot be identified",
-        lambda folder: [prompt_file("km.jsonl", GOOD)(folder), line("languages: [km]")(folder)],
-        ("Khmer", "filters.off_target=false"),
-    ),
     Case("override without equals", nothing, ("command line: concurrency", "KEY=VALUE"), ("concurrency",)),
     Case(
         "override of unknown key",

@@ -29,6 +29,7 @@ model_name_or_path: Qwen/Qwen2.5-0.5B-Instruct
 model_revision: abc
 trust_remote_code: true
 template: qwen
+language_names: {xyz: Xyzish}
 dominant_language: "no"
 languages: [no-NO, pt-BR, sw]
 prompts: round-{round}/{language}.jsonl
@@ -59,7 +60,8 @@ translation:
   template: "{text} into {language}"
   engine: {backend: openai, base_url: "http://127.0.0.1:1/v1", model: t, model_name_or_path: t/t, timeout: 3}
 filters:
-  {truncated: false, identical: false, off_target: false, repetition: false, length_ratio: [0, 7], fidelity: false}
+  {truncated: false, identical: false, off_target: false, mixed_script: false, repetition: false, length_ratio: [0, 7],
+    fidelity: false}
 output_dir: runs/x
 store: other.sqlite
 dataset_name: x
@@ -261,6 +263,7 @@ def test_the_results_of_a_configuration_leave_out_what_is_marked_and_nothing_els
     assert not [name for name in found if any(name == key or name.startswith(f"{key}.") for key in marked)]
     leaves = {key.name for key in keys(Config) if key.section is None} - marked
     filled = {"eval.models": "eval.models.1", "eval.outputs": "eval.outputs.other", "eval.skills": "eval.skills.sums"}
+    filled["language_names"] = "language_names.xyz"
     filled |= {
         "eval.lm_eval.model_args": "eval.lm_eval.model_args.dtype",
         "eval.lm_eval.args": "eval.lm_eval.args.limit",
@@ -353,7 +356,7 @@ def test_keyword_values_that_are_wrong_are_an_input_error_with_all_problems() ->
     assert caught.value.message.splitlines() == [
         "6 problems in the configuration:",
         "  model_name_or_path: missing; it has no default",
-        "  languages.1: unknown language code 'xq'; codes look like de, sw or pt-BR",
+        "  languages.1: unknown language code 'xq'; codes look like de, sw or pt-BR; language_names can name others",
         "  prompts: expected text, found 3",
         "  engine.timeout: expected a finite number, found inf",
         "  eval.judge.modle: unknown key; did you mean eval.judge.model?",

@@ -115,7 +115,7 @@ def test_only_a_text_with_the_requests_own_tags_is_sent_otherwise_than_it_is() -
 
 
 SOURCE = "The river carries every small boat to the harbour."
-REQUEST = translation.bare_request(translation.TEMPLATE, "de")
+REQUEST = translation.bare_request(translation.TEMPLATE, "German")
 TRANSLATED = "Der Fluss trägt jedes kleine Boot zum Hafen."
 OWN = "Übersetze den Text zwischen den Satzmarken ins Deutsche und behalte Ton und Aufbau bei, sonst nichts."
 

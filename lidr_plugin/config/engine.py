@@ -49,7 +49,7 @@ class EngineSettings(Section):
     concurrency: int = Field(default=256, ge=1, le=100_000, json_schema_extra=HOW)
     """Maximum number of requests in flight."""
     timeout: Number = Field(default=600.0, gt=0, le=1e7, json_schema_extra=HOW)
-    """Seconds allowed for one request."""
+    """Seconds allowed for one request. A server that lidr started and that gives no answer at all for so long is started again."""
     max_retries: int = Field(default=5, ge=0, le=1000, json_schema_extra=HOW)
     """Maximum number of retries after a connection error, a timeout, a 429 or a 5xx."""
     max_failures: int = Field(default=0, ge=0, le=1_000_000_000, json_schema_extra=HOW)

@@ -21,10 +21,24 @@ from lidr_plugin.config.section import HOW, PathText, Section
 from lidr_plugin.config.train import Train
 
 
-def _check_language(code: str) -> str:
-    if not languages.is_known(code):
-        raise ValueError(f"unknown language code {code!r}; codes look like de, sw or pt-BR")
+def _check_language(code: str, beside: ValidationInfo) -> str:
+    if not languages.is_well_formed(code):
+        raise ValueError(f"{code[:40]!r} is no language code; codes look like de, sw, pt-BR or zh-Hant")
+    # Where language_names itself is wrong, that is said already.
+    if code not in beside.data.get("language_names", {code}) and not languages.is_known(code):
+        raise ValueError(
+            f"unknown language code {code!r}; codes look like de, sw or pt-BR; language_names can name others"
+        )
     return code
+
+
+def _check_names(names: dict[str, str]) -> dict[str, str]:
+    for code, name in names.items():
+        if not languages.is_well_formed(code):
+            raise ValueError(f"{code[:40]!r} is no language code; codes look like de, sw, pt-BR or zh-Hant")
+        if not name.strip() or not name.isprintable():
+            raise ValueError(f"{code}: expected the English name of a language, found {name[:40]!r}")
+    return names
 
 
 def _needs(placeholder: str, example: str) -> AfterValidator:
@@ -76,6 +90,8 @@ class Config(Section):
     """Whether code that comes with the model may be run."""
     template: str | None = None
     """LLaMA-Factory's template for this model (`llama3`, `qwen`, …). Null: it must be set before training."""
+    language_names: Annotated[dict[str, str], AfterValidator(_check_names)] = Field(default={})
+    """English names, as requests say them, of languages that lidr does not know: `{xyz: Xyzish}`."""
     dominant_language: Language = "en"
     """The language in which the model answers best."""
     languages: list[Language] = Field(min_length=1)
@@ -191,6 +207,10 @@ class Config(Section):
     def codes(self) -> list[str]:
         """All languages of the run, the dominant one first."""
         return [self.dominant_language, *self.languages]
+
+    def name_of(self, code: str) -> str:
+        """The English name of one of the run's languages."""
+        return self.language_names.get(code) or languages.name_of(code)
 
     def prompt_path(self, language: str) -> Path:
         """Path of the prompts of a language."""

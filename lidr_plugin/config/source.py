@@ -204,6 +204,7 @@ class _Builder:
             isinstance(value, int) and not -(2**63) <= value < 2**64
         ):
             self._problem(node, key, f"{node.value[:40]} is out of range")
+            return None
         return value
 
     def _text(self, node: ScalarNode, key: KeyPath) -> str:

@@ -57,7 +57,7 @@ def _unlike(kind: str, value: Any) -> str:
         case "int":
             return "" if number and isinstance(value, int) else "a whole number"
         case "float":
-            return "" if number and math.isfinite(value) else "a number"
+            return "" if number and (isinstance(value, int) or math.isfinite(value)) else "a number"
     return f"one of {kind.replace('|', ', ')}" if kind and value not in kind.split("|") else ""
 
 
@@ -73,7 +73,8 @@ class Train(BaseModel):
     drop_over_cutoff: bool = False
     """Leaves out rows longer than `cutoff_len` tokens, which LLaMA-Factory would cut off; they are listed beside the dataset."""
     allow_template_mismatch: bool = False
-    """Trains even if LLaMA-Factory's template and the model's chat template give different tokens."""
+    """Builds and trains even if LLaMA-Factory's template and the model's chat template, or the engine and the train environment,
+    give different tokens."""
     merge_dtype: Literal["bfloat16", "float32"] = "bfloat16"
     """Type of the weights in `model/`. bfloat16 rounds small updates away; `lidr train` says how much."""
     python: PathText | None = Field(default=None, json_schema_extra=HOW)

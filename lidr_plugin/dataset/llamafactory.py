@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from lidr_plugin import files, languages
+from lidr_plugin import files
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors.terminal import inert
 from lidr_plugin.machine.inputs import is_there, read_record
@@ -48,13 +48,13 @@ def merge_entry(path: Path, name: str, rows: type[Row], *, system: bool) -> None
 def card(config: Config, rows: type[Row], counts: Mapping[str, int]) -> str:
     """The dataset's README: what it is, how it came about, how it is used."""
     about = _PAIRS if rows is Preference else _SFT
-    names = "\n".join(f"| {_code(languages.name_of(code))} (`{code}`) | {count:,} |" for code, count in counts.items())
+    names = "\n".join(f"| {_code(config.name_of(code))} (`{code}`) | {count:,} |" for code, count in counts.items())
     return about.format(
         name=config.dataset_name,
         entry=_scalar(config.dataset_name),
         model=_code(config.model_name_or_path),
         dominant=config.dominant_language,
-        dominant_name=_code(languages.name_of(config.dominant_language)),
+        dominant_name=_code(config.name_of(config.dominant_language)),
         codes=", ".join(map(_scalar, counts)),
         rows=names,
         extra=" and `system`" if config.generation.system else "",

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     TRUNCATED = "truncated"
     IDENTICAL = "identical"
     OFF_TARGET = "off_target"
+    MIXED_SCRIPT = "mixed_script"
     REPETITION = "repetition"
     LENGTH_RATIO = "length_ratio"
     EMPTY = "empty"

@@ -10,6 +10,7 @@ from lidr_plugin.methods.translation_fidelity import loss
 from lidr_plugin.prompts.prompt_set import PromptSet
 from lidr_plugin.text import numbers
 from lidr_plugin.text.language import LanguageGate
+from lidr_plugin.text.mixed_script import is_mixed
 from lidr_plugin.text.repetition import is_degenerate
 from lidr_plugin.text.visible import is_blank
 
@@ -25,6 +26,7 @@ REASONS: Mapping[str, str] = {
     Reason.TRUNCATED: "the chosen text, or its source, was cut at max_tokens",
     Reason.IDENTICAL: "chosen equals rejected",
     Reason.OFF_TARGET: "chosen is in another language",
+    Reason.MIXED_SCRIPT: "a word of chosen is in a script that does not belong there",
     Reason.REPETITION: "chosen repeats itself without end",
     Reason.LENGTH_RATIO: "chosen and rejected differ too much in length",
     Reason.EMPTY: "an answer is empty",
@@ -83,6 +85,13 @@ def off_target(gate: LanguageGate) -> Filter:
         return Reason.OFF_TARGET
 
     return check
+
+
+def mixed_script(row: Row) -> Reason | None:
+    """A word of the chosen text is in a script that does not belong there."""
+    if row.answers_translation or not is_mixed(row.target.text, row.language, row.prompt.joined):
+        return None
+    return Reason.MIXED_SCRIPT
 
 
 def repetition(row: Row) -> Reason | None:
@@ -155,6 +164,8 @@ def filters_of(config: Config) -> list[Filter]:
         filters.append(identical)
     if chosen.off_target:
         filters.append(off_target(LanguageGate([config.dominant_language, *config.languages])))
+    if chosen.mixed_script:
+        filters.append(mixed_script)
     if chosen.repetition:
         filters.append(repetition)
     if chosen.length_ratio:

@@ -1,7 +1,8 @@
 """How a model is asked to translate its own texts."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 
 from lidr_plugin import languages
@@ -45,15 +46,15 @@ REMINDER = "\n\nGive the whole translation in {language}, begin at once, and end
 
 
 def translation_request(text: str, target: str, attempt: int, *, template: str) -> Message:
-    """The user turn that asks for a translation of `text` into the language with code `target`; `attempt` counts from 0."""
+    """The user turn that asks for a translation of `text` into `target`, as its English name says; `attempt` counts from 0."""
     wording = template + REMINDER if attempt else template
-    return Message("user", wording.replace("{language}", languages.name_of(target)).replace("{text}", escaped(text)))
+    return Message("user", wording.replace("{language}", target).replace("{text}", escaped(text)))
 
 
 @cache
 def bare_request(template: str, target: str) -> str:
-    """The words of a request, without a text and without tags."""
-    wording = template.replace("{language}", languages.name_of(target)).replace("{text}", "")
+    """The words of a request for a translation into `target`, without a text and without tags."""
+    wording = template.replace("{language}", target).replace("{text}", "")
     return "\n".join(line for line in re.sub(r"</?(?:sentence|translated)>", "", wording).splitlines() if line.strip())
 
 
@@ -104,6 +105,7 @@ class Translator:
     Attributes:
         retries: further tries for a translation that is missing, empty or cut.
         skip_cut: whether texts that were cut at `max_tokens` are dropped later; a cut translation then says so.
+        names: English names of languages that lidr has none for, by their codes.
         knows_echoes: whether the model is asked for a translation of the request itself, to know one where it comes instead.
     """
 
@@ -112,6 +114,7 @@ class Translator:
     retries: int
     skip_cut: bool
     knows_echoes: bool = False
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, config: Config) -> "Translator":
@@ -122,6 +125,7 @@ class Translator:
             template=wanted.template or TEMPLATE,
             retries=wanted.retries,
             skip_cut=config.filters.truncated,
+            names=config.language_names,
             knows_echoes=config.filters.fidelity,
         )
 
@@ -152,7 +156,7 @@ class Translator:
 
     def _request_translated(self, target: str, ask: Ask) -> Steps[str]:
         """What the model makes of the request itself, without a text, and the request."""
-        bare = bare_request(self.template, target)
+        bare = bare_request(self.template, self._name(target))
         request = self.request(bare, target, 0, ask, f"the request [{target}]")
         answer: Answer = yield SharedChat(*request)
         if isinstance(answer, Failure):
@@ -180,5 +184,8 @@ class Translator:
 
     def request(self, text: str, target: str, attempt: int, ask: Ask, row: str) -> Chat:
         """The request for one translation."""
-        turn = translation_request(text, target, attempt, template=self.template)
+        turn = translation_request(text, self._name(target), attempt, template=self.template)
         return ask.chat(TRANSLATOR, [turn], self.sampling, prefill=PREFILL, row=row)
+
+    def _name(self, target: str) -> str:
+        return self.names.get(target) or languages.name_of(target)

@@ -80,7 +80,7 @@ def _may_repeat(units: Sequence[str]) -> bool:
     Of six rounds that are a tenth of the text, five are no news. What begins with no letter counts as the same, for a loop
     may differ in its numbers.
     """
-    if len(units) < _LOOP:
+    if len(set(units)) > len(units) - _LOOP * 2 // 3:  # three rounds of the shortest loop have so many words again
         return False
     alike = [unit if unit[0].isalpha() else "" for unit in units]
     grams = set(zip(alike, alike[1:], alike[2:], alike[3:], alike[4:], strict=False))

@@ -18,6 +18,7 @@ from lidr_plugin.evaluation.benchmarks.base import MarkedAnswer, Marks, Question
 from lidr_plugin.machine.inputs import read_record
 from lidr_plugin.methods.base import Text
 from lidr_plugin.text.language import Identification
+from lidr_plugin.text.mixed_script import is_mixed
 from lidr_plugin.text.repetition import is_degenerate, repeated_share
 
 
@@ -26,7 +27,7 @@ class Prompts:
     """Language fidelity, endless repetition and length of the answers to `eval.prompts`.
 
     The mark `repeated` is the share of an answer's 4-grams that stood in it before, from 0 to 1: it moves long before an answer
-    counts as degenerate.
+    counts as degenerate. `word_level` is the word-level pass rate of Marchisio et al. (arXiv 2406.20052), by scripts.
     """
 
     pattern: str
@@ -37,6 +38,7 @@ class Prompts:
     heads: ClassVar[Mapping[str, str]] = {
         "response_level": "right language",
         "line_level": "in every line",
+        "word_level": "in every word",
         "degenerate": "endless repetition",
         "cut": "cut",
         "repeated": "repeated 4-grams",
@@ -63,6 +65,7 @@ class Prompts:
             lines = (line for line in text.split("\n") if line.strip())
             found["response_level"] = bool(text) and not elsewhere
             found["line_level"] = bool(text) and not any(astray(line, question.language) for line in lines)
+        found["word_level"] = bool(text) and not is_mixed(text, question.language, question.text)
         found |= {"degenerate": is_degenerate(text), "cut": answer.cut}
         return found | {"repeated": repeated_share(text), "characters": len(text)}
 
