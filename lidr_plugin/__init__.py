@@ -144,8 +144,8 @@ def build_pairs(
     from lidr_plugin.completions.store import Store
     from lidr_plugin.dataset.build import Built, build, settle_configuration
     from lidr_plugin.dataset.counts import write_report
+    from lidr_plugin.dataset.ownership import check_own
     from lidr_plugin.dataset.prepare import Prepared
-    from lidr_plugin.machine.ownership import check_own
     from lidr_plugin.pages import renew_page
     from lidr_plugin.training.recipe import recipe_for
 
@@ -173,8 +173,8 @@ def dry_run(config: Config, *, method: Method | None = None) -> DryRun:
         InputError: as the run itself would. A server that is not there is in the result, for the rest is worth seeing.
     """
     from lidr_plugin.dataset.dryrun import dry_run as rehearse
+    from lidr_plugin.dataset.ownership import check_own
     from lidr_plugin.dataset.prepare import Prepared
-    from lidr_plugin.machine.ownership import check_own
     from lidr_plugin.training.recipe import recipe_for
 
     with Prepared(config, method=method) as ready:

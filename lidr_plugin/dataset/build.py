@@ -17,8 +17,8 @@ from lidr_plugin.dataset.llamafactory import card, merge_entry
 from lidr_plugin.dataset.parity import compared
 from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.dataset.rows import drop_json, row_json
+from lidr_plugin.dataset.writer import DatasetWriter
 from lidr_plugin.machine import interrupts, ownership
-from lidr_plugin.machine.dataset_writer import DatasetWriter
 from lidr_plugin.methods.base import Outcome
 from lidr_plugin.run_directory import RunDirectory
 

@@ -9,8 +9,8 @@ from lidr_plugin.config.methods import Stage
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.llamafactory import merge_entry, read_info, rows_kind
 from lidr_plugin.dataset.rows import RowJson
+from lidr_plugin.dataset.writer import DatasetWriter
 from lidr_plugin.errors import InputError
-from lidr_plugin.machine.dataset_writer import DatasetWriter
 from lidr_plugin.machine.inputs import read_lines
 from lidr_plugin.methods.base import Preference
 from lidr_plugin.run_directory import RunDirectory

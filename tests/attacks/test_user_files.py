@@ -19,11 +19,11 @@ import pytest
 
 from lidr_plugin import files
 from lidr_plugin.config.file import load
+from lidr_plugin.dataset.ownership import check_own, note
+from lidr_plugin.dataset.writer import DatasetWriter, undated
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.benchmarks.mgsm import lacking
-from lidr_plugin.machine.dataset_writer import DatasetWriter, undated
 from lidr_plugin.machine.environments import create
-from lidr_plugin.machine.ownership import check_own, note
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.state import TrainingState, write_state
 from lidr_plugin.training.state import check_own as check_training

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import orjson
 
+from lidr_plugin.completions.engines.served import Listing, SettledModel
 from lidr_plugin.errors import EngineError
 from lidr_plugin.errors.redaction import HIDDEN
 from lidr_plugin.errors.terminal import one_line
 from lidr_plugin.machine.access import key_of, proxy_for
 from lidr_plugin.machine.secrets import is_a_word
-from lidr_plugin.machine.served import Listing, SettledModel
 
 # Imported by what uses them: a run whose answers are all in the store need not wait for them.
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _socket(family: int, kind: int, protocol: int) -> socket.socket:
 class Server:
     """A server's connections, inside of `async with`. How many requests it has at once is for the caller to bound.
 
-    Once the model is settled, an answer that is, or may be, another model's is none (`machine.served`).
+    Once the model is settled, an answer that is, or may be, another model's is none (`completions.engines.served`).
 
     Args:
         url: its address, up to and with `/v1`.
