@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from lidr_cli.terminal import cell, say
 
 from lidr_plugin.errors.terminal import one_line
+
+from .terminal import cell, say
 
 if TYPE_CHECKING:
     from lidr_plugin.dataset.dryrun import DryRun

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import NoReturn
 
-from lidr_cli.output import Output
-
 from lidr_plugin.errors import LidrError, RunError
 from lidr_plugin.errors.redaction import redacted
 from lidr_plugin.errors.terminal import plain
 from lidr_plugin.machine import interrupts
+
+from .output import Output
 
 
 def fail(message: str, hint: str, status: int) -> int:
@@ -69,7 +69,8 @@ def _status() -> int:
     """Runs the command; the one place where an error becomes a message and an exit status."""
     try:
         import typer
-        from lidr_cli.app import app
+
+        from .app import app
 
         typer.main.get_command(app)()  # not app(), which would put its own hook in the place of ours
     except SystemExit as end:

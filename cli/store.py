@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from lidr_cli.terminal import say
+
+from .terminal import say
 
 if TYPE_CHECKING:
     from lidr_plugin.run_directory import RunDirectory
