@@ -12,13 +12,14 @@ from lidr_plugin.completions.runner import run
 from lidr_plugin.completions.store import Store
 from lidr_plugin.config.file import resolved
 from lidr_plugin.config.schema import Config
+from lidr_plugin.dataset import ownership
 from lidr_plugin.dataset.counts import Counts
 from lidr_plugin.dataset.llamafactory import card, merge_entry
 from lidr_plugin.dataset.parity import compared
 from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.dataset.rows import drop_json, row_json
 from lidr_plugin.dataset.writer import DatasetWriter
-from lidr_plugin.machine import interrupts, ownership
+from lidr_plugin.machine import interrupts
 from lidr_plugin.methods.base import Outcome
 from lidr_plugin.run_directory import RunDirectory
 
