@@ -1,33 +1,13 @@
-"""The real thing, on the CPU: LLaMA-Factory's loader, the transformers engine, a vLLM server with a real checkpoint."""
+"""The real thing, on the CPU: LLaMA-Factory's loader and the transformers engine."""
 
-import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import Lidr, prompts, rows_of, write_config, write_prompts
+from tests.conftest import Lidr, prompts, write_config, write_prompts
 from tests.support.server import FakeServer, running
-from tests.support.trained import CHECKPOINT, in_train
-
-
-def assert_loads(python: Path, model: Path, run: Path, name: str, system: str = "") -> None:
-    """LLaMA-Factory reads back exactly what was written, with the recipe that lies beside it."""
-    found = in_train(python, "load_dataset", run / "train.yaml", model)
-    pairs = rows_of(run / f"data/{name}.jsonl")
-    assert pairs
-    assert len(found["rows"]) == len(pairs)
-    for row, pair in zip(found["rows"], pairs, strict=True):
-        joined = "\n".join(part for part in (pair["instruction"], pair["input"]) if part)
-        assert row["_prompt"] == [{"role": "user", "content": joined}]
-        assert row["_response"] == [
-            {"role": "assistant", "content": pair["chosen"]},
-            {"role": "assistant", "content": pair["rejected"]},
-        ]
-        assert (row["_system"] or "") == system
-    assert found["pref"] == ["sigmoid", 0.1, 1.0]
-    assert found["batch"] == 16
+from tests.support.trained import assert_loads, in_train
 
 
 @pytest.mark.train
@@ -88,41 +68,3 @@ def test_the_transformers_engine_gives_in_batches_what_it_gives_alone(train_pyth
     for first, again in found["sampled"].values():
         assert len(set(first)) == len(first) == 4, "samples of one request are drawn apart"
         assert again == first, "and the same batch is drawn the same"
-
-
-def vllm_processes() -> list[str]:
-    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout.splitlines()
-    return [line for line in listed if "vllm.entrypoints.openai.api_server" in line and str(CHECKPOINT) in line]
-
-
-@pytest.mark.vllm
-def test_real_prompts_through_a_real_vllm_server_end_in_a_dataset_that_llamafactory_loads(
-    train_python: Path, checkpoint: Path, shared: Path, tmp_path: Path, lidr: Lidr
-) -> None:
-    before = set(vllm_processes())
-    config = write_config(
-        tmp_path,
-        model_name_or_path=str(checkpoint),
-        languages=["de"],
-        prompts=str(shared / "data/alpagasus/{language}.jsonl"),
-        max_prompts=10,
-        engine={
-            "backend": "vllm",
-            "concurrency": 32,
-            "args": {"max_num_seqs": 32, "enforce_eager": True, "max_model_len": 2048, "dtype": "bfloat16"},
-        },
-        generation__max_tokens=160,
-        translation__max_tokens=240,
-    )
-    done = lidr("build-pairs", config)
-    assert done.returncode == 0, done.stderr
-    report = json.loads((tmp_path / "run/report.json").read_text())
-    assert report["completions"]["generated"] >= 20
-    assert report["completions"]["failed"] == 0
-    assert report["tokens"]["completion"] > 1000
-    assert sum(report["pairs"].values()) >= 3, report
-    assert set(vllm_processes()) <= before, "the server and its children are gone"
-    assert_loads(train_python, checkpoint, tmp_path / "run", "demo")
-    again = lidr("build-pairs", config)
-    assert again.returncode == 0, again.stderr
-    assert json.loads((tmp_path / "run/report.json").read_text())["completions"]["generated"] == 0

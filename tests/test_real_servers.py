@@ -18,7 +18,7 @@ from lidr_plugin.errors import LidrError
 from lidr_plugin.machine.gpus import has_gpu
 from tests.conftest import write_config
 from tests.support.child import LIDR, PATIENCE, started, until
-from tests.support.trained import ROOT
+from tests.support.trained import ROOT, assert_loads
 
 pytestmark = pytest.mark.vllm
 
@@ -35,20 +35,33 @@ def checkout(folder: Path) -> Path:
     return copy
 
 
-def test_the_quickstart_with_a_model_works_as_the_readme_writes_it(checkpoint: Path, tmp_path: Path) -> None:
+def test_the_quickstart_with_a_model_works_as_the_readme_writes_it(
+    checkpoint: Path, train_python: Path, tmp_path: Path
+) -> None:
     (written,) = re.findall(r"^(make quickstart MODEL=)\S+( PROMPTS=4)", (ROOT / "README.md").read_text(), re.MULTILINE)
     copy = checkout(tmp_path)
     command = f"{written[0]}{shlex.quote(str(checkpoint))}{written[1]}"
-    done = subprocess.run(command, shell=True, cwd=copy, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    run = copy / "runs/quickstart-model"
+
+    def make() -> str:
+        done = subprocess.run(
+            command, shell=True, cwd=copy, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stderr
+
+    said, run = make(), copy / "runs/quickstart-model"
+    assert not server_of(run), "the server and its children are gone"
     report = json.loads((run / "report.json").read_text())
     assert report["prompts"] == 4
     assert report["completions"]["failed"] == 0
     assert report["completions"]["generated"] >= 4 * 4
     assert sum(report["pairs"].values()) == len((run / "data/quickstart.jsonl").read_text().splitlines()) > 0
+    assert report["tokens"]["completion"] > 1000
     assert (run / "report.html").exists()
-    assert has_gpu() or re.search(r"vLLM on the CPU: a cache of \d+ GiB", done.stderr)
+    assert has_gpu() or re.search(r"vLLM on the CPU: a cache of \d+ GiB", said)
+    assert_loads(train_python, checkpoint, run, "quickstart")
+    make()
+    assert json.loads((run / "report.json").read_text())["completions"]["generated"] == 0
 
 
 def server_of(run: Path) -> int:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from lidr_plugin.machine.environments import home
-from tests.conftest import Lidr, prompts, write_config, write_prompts
+from tests.conftest import Lidr, prompts, rows_of, write_config, write_prompts
 from tests.support.child import PATIENCE
 from tests.support.inside import in_process
 from tests.support.server import FakeServer, running
@@ -145,3 +145,21 @@ def pretend(folder: Path, lidr_home: Path) -> dict[str, str]:
     (folder / "run/data").mkdir(parents=True)
     (folder / "run/data/demo.jsonl").write_text("{}\n")
     return {"LIDR_HOME": str(lidr_home), "CUDA_VISIBLE_DEVICES": ""}
+
+
+def assert_loads(python: Path, model: Path, run: Path, name: str, system: str = "") -> None:
+    """LLaMA-Factory reads back exactly what was written, with the recipe that lies beside it."""
+    found = in_train(python, "load_dataset", run / "train.yaml", model)
+    pairs = rows_of(run / f"data/{name}.jsonl")
+    assert pairs
+    assert len(found["rows"]) == len(pairs)
+    for row, pair in zip(found["rows"], pairs, strict=True):
+        joined = "\n".join(part for part in (pair["instruction"], pair["input"]) if part)
+        assert row["_prompt"] == [{"role": "user", "content": joined}]
+        assert row["_response"] == [
+            {"role": "assistant", "content": pair["chosen"]},
+            {"role": "assistant", "content": pair["rejected"]},
+        ]
+        assert (row["_system"] or "") == system
+    assert found["pref"] == ["sigmoid", 0.1, 1.0]
+    assert found["batch"] == 16
