@@ -38,7 +38,7 @@ test: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -m vllm
-	$(BIN)/python -m pytest -n 2 -m 'not vllm'
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not vllm'
 
 docs: .venv/.dev
 	$(BIN)/python -m docs.generate

@@ -1,5 +1,7 @@
 """The real thing, on the CPU: LLaMA-Factory's loader and the transformers engine."""
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,7 @@ import pytest
 
 from tests.conftest import Lidr, prompts, write_config, write_prompts
 from tests.support.server import FakeServer, running
-from tests.support.trained import assert_loads, in_train
+from tests.support.trained import anywhere, assert_loads, assert_read_back, in_train, loaded, once
 
 
 @pytest.mark.train
@@ -35,15 +37,25 @@ LOOKS: dict[str, list[str]] = {
 }
 
 
-@pytest.mark.train
-@pytest.mark.parametrize("kind", LOOKS)
-@pytest.mark.parametrize("second", [True, False])
-def test_texts_that_look_like_something_else_stay_texts(
-    kind: str, second: bool, train_python: Path, tiny: Path, tmp_path: Path, lidr: Lidr
-) -> None:
-    looks = LOOKS[kind]
+@pytest.fixture(scope="module")
+def looks_read(train_python: Path, tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run for each of `LOOKS`, with and without an `input`, and `read.json`: what LLaMA-Factory, started once, reads of all."""
+
+    def make(folder: Path) -> None:
+        for kind, looks in LOOKS.items():
+            for second in (True, False):
+                build_looks(folder / f"{kind} {second}", looks, second)
+        runs = [folder / f"{kind} {second}/run" for kind in LOOKS for second in (True, False)]
+        read = dict(zip((run.parent.name for run in runs), loaded(train_python, tiny, *runs), strict=True))
+        (folder / "read.json").write_text(json.dumps(read))
+
+    return once(tmp_path_factory, "looks", make)
+
+
+def build_looks(folder: Path, looks: Sequence[str], second: bool) -> None:
+    """A dataset of texts that look like something else."""
     rows = [dict.fromkeys(("en", "de"), looks[n % 3]) for n in range(12)]
-    write_prompts(tmp_path, rows, **({"input": looks[0]} if second else {}))
+    write_prompts(folder, rows, **({"input": looks[0]} if second else {}))
     server = FakeServer()
 
     def answer(body: dict[str, Any]) -> dict[str, Any]:
@@ -54,9 +66,17 @@ def test_texts_that_look_like_something_else_stay_texts(
     server.script = answer
     with running(server) as url:
         off = dict.fromkeys(("off_target", "identical", "repetition", "length_ratio"), False)
-        done = lidr("build-pairs", write_config(tmp_path, engine__base_url=url, languages=["de"], filters=off))
+        done = anywhere("build-pairs", write_config(folder, engine__base_url=url, languages=["de"], filters=off))
     assert done.returncode == 0, done.stderr
-    assert_loads(train_python, tiny, tmp_path / "run", "demo")
+
+
+@pytest.mark.train
+@pytest.mark.parametrize("kind", LOOKS)
+@pytest.mark.parametrize("second", [True, False])
+def test_texts_that_look_like_something_else_stay_texts(kind: str, second: bool, looks_read: Path) -> None:
+    name = f"{kind} {second}"
+    found = json.loads((looks_read / "read.json").read_text())[name]
+    assert_read_back(found, looks_read / name / "run", "demo")
 
 
 @pytest.mark.train

@@ -149,7 +149,17 @@ def pretend(folder: Path, lidr_home: Path) -> dict[str, str]:
 
 def assert_loads(python: Path, model: Path, run: Path, name: str, system: str = "") -> None:
     """LLaMA-Factory reads back exactly what was written, with the recipe that lies beside it."""
-    found = in_train(python, "load_dataset", run / "train.yaml", model)
+    (found,) = loaded(python, model, run)
+    assert_read_back(found, run, name, system)
+
+
+def loaded(python: Path, model: Path, *runs: Path) -> Any:
+    """The datasets of runs as LLaMA-Factory reads them, with the recipes that lie beside them."""
+    return in_train(python, "load_dataset", model, *(run / "train.yaml" for run in runs))
+
+
+def assert_read_back(found: Mapping[str, Any], run: Path, name: str, system: str = "") -> None:
+    """What was read is exactly what was written."""
     pairs = rows_of(run / f"data/{name}.jsonl")
     assert pairs
     assert len(found["rows"]) == len(pairs)
