@@ -17,7 +17,13 @@ def asks_for_translation(prompt: str) -> bool:
     """Whether a prompt asks for something to be said in another language, whatever words it asks in."""
     ends = prompt if len(prompt) <= _HEAD + _TAIL else f"{prompt[:_HEAD]}\n\n{prompt[-_TAIL:]}"
     plain = ends.casefold()
-    asked = any(words.asking.search(ends) for words in every() if any(word in plain for word in words.triggers))
+    # A word with other letters is in no text of ASCII alone, and most of the words have some.
+    ascii_only = plain.isascii()
+    asked = any(
+        words.asking.search(ends)
+        for words in every()
+        if any(map(plain.__contains__, words.ascii_triggers if ascii_only else words.triggers))
+    )
     return asked or CODES.search(ends) is not None
 
 

@@ -25,10 +25,12 @@ class Words(NamedTuple):
 
     Attributes:
         triggers: words one of which is in every such request, in small letters.
+        ascii_triggers: those of them that a text of ASCII may have.
         asking: all wordings as one pattern.
     """
 
     triggers: tuple[str, ...]
+    ascii_triggers: tuple[str, ...]
     asking: re.Pattern[str]
 
 
@@ -47,7 +49,8 @@ def _words(lines: list[str]) -> Words:
     wordings = "|".join(f"(?:{pattern})" for pattern in lines[2:]).replace("{N}", _TO_NO_LANGUAGE)
     wordings = wordings.replace("{T}", _TEXT).replace("{Q}", _QUOTED).replace("{L}", language)
     triggers = f"{names}|{lines[1].partition(' ')[2]}".casefold().split("|")
-    return Words(tuple(triggers), re.compile(wordings, re.IGNORECASE | re.MULTILINE))
+    plain = tuple(filter(str.isascii, triggers))
+    return Words(tuple(triggers), plain, re.compile(wordings, re.IGNORECASE | re.MULTILINE))
 
 
 CODES = re.compile(r"\b[A-Z]{2}\s{0,2}(?:-{1,2}>|→|=>|>)\s{0,2}[A-Z]{2}\b")

@@ -62,7 +62,7 @@ def _alone() -> dict[str, str]:
 
 
 _ALONE = _alone()
-_HAN, _KANA = scripts.mark_of("Hani"), scripts.mark_of("Kana")
+_HAN, _KANA, _LATIN = map(scripts.mark_of, ("Hani", "Kana", "Latn"))
 
 
 class LanguageGate:
@@ -178,6 +178,7 @@ def _windows(lines: Sequence[str], width: int) -> str:
     return " ".join(" ".join(text[start : start + width].split()) for start in starts)
 
 
+@lru_cache(maxsize=16)
 def _letters(text: str) -> int:
     """Letters, those of dense scripts three times."""
     return sum(map(str.isalpha, text)) + (0 if text.isascii() else 2 * len(_DENSE.findall(text)))
@@ -186,14 +187,14 @@ def _letters(text: str) -> int:
 def _shares(sample: str) -> Mapping[str, float]:
     """The share of each script in the letters of a sample, by its letter in `scripts.marks`."""
     if sample.isascii():
-        counts = Counter({scripts.mark_of("Latn"): sum(map(str.isalpha, sample))})
-    else:
-        counts = Counter(scripts.marks(sample))
-        for mark in (scripts.OTHER, scripts.JOINS, scripts.DIGIT):
-            counts.pop(mark, None)
-        for mark in counts:
-            if mark in _DENSE_MARKS:
-                counts[mark] *= 3
+        letters = _letters(sample)
+        return {_LATIN: 1.0} if letters >= _ENOUGH_OF_A_SCRIPT else {}
+    counts = Counter(scripts.marks(sample))
+    for mark in (scripts.OTHER, scripts.JOINS, scripts.DIGIT):
+        counts.pop(mark, None)
+    for mark in counts:
+        if mark in _DENSE_MARKS:
+            counts[mark] *= 3
     total = counts.total()
     return {mark: count / total for mark, count in counts.items()} if total >= _ENOUGH_OF_A_SCRIPT else {}
 
@@ -206,9 +207,8 @@ def _by_script(sample: str, target: _Target, *, settled: float) -> bool | None:
     shares = _shares(sample)
     if not shares:
         return None
-    latin = scripts.mark_of("Latn")
     own = sum(shares.get(mark, 0) for mark in target.own)
-    foreign = 1 - own - (shares.get(latin, 0) if latin not in target.own else 0)
+    foreign = 1 - own - (shares.get(_LATIN, 0) if _LATIN not in target.own else 0)
     if _HAN in target.own and shares.get(_HAN, 0) + shares.get(_KANA, 0) > 0.5:
         return _between_han_and_kana(shares, target, settled)
     if foreign > 0.6:

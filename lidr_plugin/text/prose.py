@@ -14,6 +14,8 @@ _ADDRESS = re.compile(r"(?:https?://|www\.)\S+")
 _OPENS_CODE = re.compile(
     r"""[{}=<>\\&~^;$\t]|\w[(\[]|"\s?:|import |return|(?:SELECT|FROM|WHERE|JOIN|TABLE|INTO|pip|npm|git|sudo|docker) """
 )
+_MAY_OPEN_CODE = re.compile(r"""[{}=<>\\&~^;$\t(\["]""")
+_CODE_WORDS = tuple("import ,return ,SELECT ,FROM ,WHERE ,JOIN ,TABLE ,INTO ,pip ,npm ,git ,sudo ,docker ".split(","))
 _SIGNS = re.compile(
     r"""[{}=<>\\&~^]|(?<=\w)(?:[(\[]["'\w)]|_\w)|["'\])]\)|\)[;:{]|[;{}]$|->|::|\w\.[a-z_]\w*\(""",
 )
@@ -74,6 +76,9 @@ def _without_code(found: Sequence[str]) -> Iterable[str]:
 
 def _is_code(line: str) -> bool:
     line = line.strip()[:400]
+    # Most lines have none of its signs and words, and that is seen at once; the pattern itself looks at every character.
+    if not _MAY_OPEN_CODE.search(line) and not any(word in line for word in _CODE_WORDS):
+        return False
     if not _OPENS_CODE.search(line):
         return False
     if _STATEMENT.match(line):
