@@ -27,16 +27,18 @@ else
 quickstart: .venv/.lidr
 	$(BIN)/lidr env create vllm
 	$(BIN)/lidr build-pairs examples/quickstart/lidr.yaml 'model_name_or_path=$(MODEL)' \
-	  'engine={backend: vllm, concurrency: 64, args: {max_model_len: 4096}}' output_dir=$(RUN)-model \
+	  'engine={backend: vllm, concurrency: 64, args: {max_model_len: 4096, enforce_eager: true}}' output_dir=$(RUN)-model \
 	  $(if $(PROMPTS),max_prompts=$(PROMPTS))
 endif
 
 # Format, lint, types, then every test; those that want an environment or a checkpoint which is not there say so and skip.
+# Those with a vLLM server come one after another: on a CPU a server takes both cores.
 test: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -m vllm
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not vllm'
 
 docs: .venv/.dev
 	$(BIN)/python -m docs.generate

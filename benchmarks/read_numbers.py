@@ -2,11 +2,14 @@
 
     python -m benchmarks.read_numbers [CORPUS]
 
+The corpus may also be worked solutions of GSM8K in English (../shared/data/gsm8k/en.jsonl), which are read without their last line.
+
 Right: what is read is the number, and nothing else; where an answer names two units ("3 hours 20 minutes"), in either of them.
 Missed: nothing is read where a person reads a number. All else is wrong. Printed are the counts by language and every misreading.
 """
 
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -40,6 +43,9 @@ def labelled(path: Path = CORPUS) -> Iterator[Labelled]:
     """The corpus: JSON lines of id, language, text, number and perhaps `also`, the number in the other unit."""
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
+        if "final_answer" in row:
+            solution = re.sub(r"<<[^>]*>>", "", row["answer"]).partition("\n####")[0]
+            row |= {"language": "en", "text": solution, "number": row["final_answer"].replace(",", "")}
         numbers = [row["number"], row.get("also")]
         yield Labelled(row["id"], row["language"], row["text"], frozenset(Fraction(x) for x in numbers if x))
 
@@ -47,7 +53,7 @@ def labelled(path: Path = CORPUS) -> Iterator[Labelled]:
 def measured(path: Path = CORPUS) -> Iterator[Reading]:
     """Every answer of a corpus, read."""
     for answer in labelled(path):
-        read = frozenset(Fraction(number) for number in final_numbers(answer.text))
+        read = frozenset(Fraction(number) for number in final_numbers(answer.text, answer.language))
         right = read <= answer.numbers and bool(read) == bool(answer.numbers)
         yield Reading(answer, read, "right" if right else "wrong" if read else "missed")
 

@@ -75,7 +75,7 @@ def main() -> None:
             total += 1
             agreed += theirs == item["correct"]
             if theirs != item["correct"]:
-                ours = ", ".join(map(str, final_numbers(mgsm.final_part(item["answer"], code)))) or "nothing"
+                ours = ", ".join(map(str, final_numbers(item["answer"], code))) or "nothing"
                 print(
                     f"{label} {code} {item['id']}: right {item['expected']}; ours {ours}; theirs {row['filtered_resps'][0]}"
                 )

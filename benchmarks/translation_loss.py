@@ -18,8 +18,9 @@ from pathlib import Path
 import yaml
 
 from lidr_plugin.completions.requests import Completion, request_json
+from lidr_plugin.completions.rows import Entry
 from lidr_plugin.completions.steps import Course
-from lidr_plugin.completions.store import Entry, Store
+from lidr_plugin.completions.store import Store
 from lidr_plugin.config.file import load
 from lidr_plugin.dataset.prepare import Prepared
 

@@ -4,7 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from lidr_cli.terminal import cell, say
+
+from lidr_plugin.errors.terminal import one_line
+
+from .terminal import cell, say
 
 if TYPE_CHECKING:
     from lidr_plugin.dataset.dryrun import DryRun
@@ -57,6 +60,8 @@ def _show(built: Any) -> None:
     run = built.run
     for name, path in (("dataset", run.data), ("report", run.report_html), ("recipe", run.train_yaml)):
         say(f"{name:8} {path}")
+    for note in report["notes"]:
+        typer.echo(f"warning: {note}", err=True)
     if not sum(report["pairs"].values()):
         say(f"warning: no pair was kept; {run.rejected} has every candidate with its reason", err=True)
 
@@ -65,7 +70,7 @@ def _show_dry_run(dry: "DryRun") -> None:
     say(f"{dry.prompts:,} prompts; at most {dry.requests:,} requests, second tries aside")
     say(f"{dry.stored:,} completions are in {dry.run.store} already")
     for request in dry.examples:
-        say(f"\n--- a request ({request.row}), max_tokens {request.sampling.max_tokens}")
+        say(f"\n--- a request ({one_line(request.row)}), max_tokens {request.sampling.max_tokens}")
         for message in request.messages:
             say(f"[{message.role}]\n{message.content}")
         if request.prefill:

@@ -4,7 +4,8 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from lidr_cli.terminal import say
+
+from .terminal import say
 
 
 class Stage(StrEnum):

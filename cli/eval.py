@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from lidr_cli.terminal import cell, say
+
+from .terminal import cell, say
 
 if TYPE_CHECKING:
     from rich.table import Table

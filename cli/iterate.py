@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from lidr_cli.terminal import say
+
+from .terminal import say
 
 
 class Until(StrEnum):

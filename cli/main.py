@@ -1,78 +1,99 @@
-"""The command's entry point: the list of commands, and the one place where errors become exit statuses."""
+"""The command's entry point: heeds signals, and is the one place where errors become exit statuses."""
 
-import signal
 import sys
 import tempfile
 import traceback
-from importlib import import_module
+from collections.abc import Iterator
 from types import TracebackType
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
-import typer
-
-from lidr_plugin import __version__
-from lidr_plugin.errors import LidrError
+from lidr_plugin.errors import LidrError, RunError
 from lidr_plugin.errors.redaction import redacted
 from lidr_plugin.errors.terminal import plain
+from lidr_plugin.machine import interrupts
 
-app = typer.Typer(
-    name="lidr",
-    help="Make a language model good in every language with nothing but the model itself: preference pairs from its own "
-    "language imbalance (arXiv 2410.08964), for LLaMA-Factory.",
-    epilog="Begin: lidr init, then lidr build-pairs lidr.yaml --dry-run",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # Rich takes as long to import as all the rest of `lidr --help`
-    add_completion=False,
-)
-env_app = typer.Typer(help="Make the pinned environments of the stages.", no_args_is_help=True)
-store_app = typer.Typer(help="Verify, export and import a run's completions.", no_args_is_help=True)
-
-recipes_app = typer.Typer(help="Find and copy the shipped LLaMA-Factory recipes.", no_args_is_help=True)
-
-_GROUPS = {"recipes": recipes_app, "env": env_app, "store": store_app}
-for _command in ("init", "build_pairs", "train", "iterate", "eval", "probe", "report", "plan", "doctor", *_GROUPS):
-    import_module(f"lidr_cli.{_command}").register(_GROUPS.get(_command, app))
-app.add_typer(recipes_app, name="recipes")
-app.add_typer(env_app, name="env")
-app.add_typer(store_app, name="store")
+from .output import Output
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        print(f"lidr {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
-    ] = False,
-) -> None: ...
-
-
-def fail(message: str, hint: str, status: int) -> NoReturn:
-    """Ends with a message: what happened, and what to do."""
+def fail(message: str, hint: str, status: int) -> int:
+    """Tells what happened and what to do; returns the exit status."""
     print(f"error: {message}", file=sys.stderr)
     for line in hint.splitlines():
         print(f"  hint: {line}", file=sys.stderr)
-    sys.exit(status)
+    return status
 
 
 def _report_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """For what no one foresaw: a line for the user, and the traceback in a file."""
-    with tempfile.NamedTemporaryFile("w", prefix="lidr-", suffix=".traceback", delete=False) as file:
-        file.writelines(map(redacted, traceback.format_exception(kind, error, trace)))
-    print(f"error: this is a bug in lidr: {kind.__name__}: {plain(str(error))}", file=sys.stderr)
-    print(f"  hint: please report it with {file.name}; what was finished is kept", file=sys.stderr)
+    found = "; ".join(f"{type(leaf).__name__}: {plain(str(leaf))}" for leaf in _leaves(error))
+    print(f"error: this is a bug in lidr: {found}", file=sys.stderr)
+    lines = list(map(redacted, traceback.format_exception(kind, error, trace)))
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="lidr-", suffix=".traceback", delete=False, encoding="utf-8", errors="replace"
+        ) as file:
+            file.writelines(lines)
+        print(f"  hint: please report it with {file.name}; what was finished is kept", file=sys.stderr)
+    except OSError:  # no room for it: better here than nowhere
+        print("".join(lines), file=sys.stderr)
 
 
-def main() -> None:
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """The errors of a group, of groups in it too."""
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            yield from _leaves(part)
+    else:
+        yield error
+
+
+def _failure(error: BaseException) -> LidrError | None:
+    """What the user is told: of several errors at once the first that lidr foresaw, else what the system said."""
+    leaves = list(_leaves(error))
+    for leaf in leaves:
+        if isinstance(leaf, LidrError):
+            return leaf
+    first = leaves[0]
+    if isinstance(first, OSError):
+        return RunError.of(first, "the system", "what was finished is kept; the same command goes on from there")
+    if isinstance(first, MemoryError):
+        return RunError("the memory does not suffice", "what was finished is kept; give it more, or less to do at once")
+    if isinstance(first, UnicodeEncodeError):
+        text = first.object[max(0, first.start - 20) : first.end + 20]
+        hint = "a file's name that is not UTF-8? rename it; in a locale without UTF-8: PYTHONUTF8=1"
+        return RunError(f"{text!r} cannot be written as {first.encoding}", hint)
+    return None
+
+
+def _status() -> int:
+    """Runs the command; the one place where an error becomes a message and an exit status."""
+    try:
+        import typer
+
+        from .app import app
+
+        typer.main.get_command(app)()  # not app(), which would put its own hook in the place of ours
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    except (LidrError, OSError, MemoryError, UnicodeEncodeError, BaseExceptionGroup) as error:
+        failure = _failure(error)
+        if failure is None:
+            raise
+        return fail(failure.message, failure.hint, failure.exit_status)
+    except KeyboardInterrupt:
+        return fail("interrupted", "", interrupts.STATUS)
+    return 0
+
+
+def main() -> NoReturn:
     """Runs `lidr`. Exit status: 0 done, 1 failed, 2 wrong input, 130 interrupted."""
     sys.excepthook = _report_bug
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        typer.main.get_command(app)()  # not app(), which would put its own hook in the place of ours
-    except LidrError as error:
-        fail(error.message, error.hint, error.exit_status)
+        with interrupts.heeded():
+            output = Output() if sys.stdout is sys.__stdout__ else None  # a test reads its own
+            status = _status()
+            if output and (problem := output.problem()) and not status:
+                status = fail(f"standard output: {problem}", "what was to be written elsewhere is written", 1)
+    finally:
+        interrupts.leave()
+    sys.exit(status)

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from lidr_cli.terminal import cell, say
+
+from .terminal import cell, say
 
 
 def plan(
@@ -25,7 +26,7 @@ def plan(
     from lidr_plugin.config.file import load
     from lidr_plugin.training import plan as library
 
-    found = library.plan(load(config, overrides or []), library.parse_gpus(gpus) if gpus else None)
+    found = library.plan(load(config, overrides or []), None if gpus is None else library.parse_gpus(gpus))
     cards = found.gpus
     where = "no GPU found (--gpus 1x24)"
     if cards:

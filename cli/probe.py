@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from lidr_cli.terminal import cell, say
 
 from lidr_plugin.evaluation.intervals import percent
+
+from .terminal import cell, say
 
 if TYPE_CHECKING:
     from rich.table import Table

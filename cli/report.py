@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from lidr_cli.terminal import say
+
+from .terminal import say
 
 
 def report(

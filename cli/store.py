@@ -2,27 +2,45 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from lidr_cli.terminal import say
 
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The run's directory (output_dir).")]
+from .terminal import say
+
+if TYPE_CHECKING:
+    from lidr_plugin.run_directory import RunDirectory
+
+RunArgument = Annotated[
+    Path, typer.Argument(metavar="RUN_DIR", help="The run's directory (output_dir), or the file of its store.")
+]
+
+
+def _run_of(place: Path) -> "RunDirectory":
+    """The run at a directory, or around a store's own file."""
+    from lidr_plugin.run_directory import RunDirectory
+
+    is_file = place.suffix == ".sqlite" or (place.exists() and not place.is_dir())
+    return RunDirectory(place.parent, place) if is_file else RunDirectory(place)
 
 
 def verify(run_dir: RunArgument) -> None:
-    """Check the file, and every completion against its request."""
+    """Check the file, and every completion against its request and its checksum."""
+    from lidr_plugin.completions.exchange import verify as library
     from lidr_plugin.completions.store import Store
+    from lidr_plugin.completions.store_errors import remedy
     from lidr_plugin.errors import StoreError
-    from lidr_plugin.run_directory import RunDirectory
 
-    path = RunDirectory(run_dir).store
+    path = _run_of(run_dir).store
+    if damage := library(path):
+        listed = "\n".join(f"  {line}" for line in damage[:20])
+        more = f"\n  and {len(damage) - 20:,} more" if len(damage) > 20 else ""
+        hint = f"lidr store export saves what can be read:\n{remedy(path)}"
+        raise StoreError(f"{path} is damaged:\n{listed}{more}", hint)
     with Store(path, read_only=True) as store:
-        damage = store.verify()
-        if damage:
-            listed = "\n".join(f"  {line}" for line in damage[:20])
-            raise StoreError(f"{path} is damaged:\n{listed}", "lidr store export saves what can be read")
         say(f"{path}: {len(store):,} completions, all well")
+        if not store.sealed:
+            say("it is of version 0.1, without checksums: a changed answer cannot be told; the next run adds them")
 
 
 def export(
@@ -31,26 +49,25 @@ def export(
 ) -> None:
     """Write all completions with their requests as JSON lines.
 
-    Ordered by key; of a damaged store what can be read.
+    Ordered by key; of a damaged store what can be read. FILE may be an earlier export, a device or a pipe; no other file is
+    replaced.
     """
-    from lidr_plugin.completions.store import Store
-    from lidr_plugin.completions.store import export as library
+    from lidr_plugin.completions.exchange import export as library
     from lidr_plugin.errors import RunError, StoreError
-    from lidr_plugin.run_directory import RunDirectory
 
-    path = RunDirectory(run_dir).store
-    with Store(path, read_only=True) as store:
-        try:
-            done = library(store, target)
-        except OSError as error:
-            raise RunError(f"{error.filename or target}: {error.strerror}", "name another FILE") from None
-    if done.damaged:
+    path = _run_of(run_dir).store
+    try:
+        done = library(path, target)
+    except OSError as error:
+        raise RunError.of(error, target, "name another FILE") from None
+    if done.damage:
         lost = f"{len(done.lost):,} cannot be read (rows {_ranges(done.lost)})" if done.lost else "none is lost"
         raise StoreError(
             f"{path} is damaged: {done.written:,} completions could be read and are in {target}; {lost}",
-            f"move the store away, then: lidr store import {run_dir} {target}; what is missing is asked for again",
+            f"mv {path} {path}.damaged\nlidr store import {run_dir} {target}\n"
+            "what is missing is asked for again by the same command",
         )
-    say(f"wrote {target}")
+    say(f"wrote {target}", err=not target.is_file())
 
 
 def _ranges(numbers: Sequence[int]) -> str:
@@ -68,17 +85,19 @@ def import_(
     run_dir: RunArgument,
     source: Annotated[Path, typer.Argument(metavar="FILE", help="What `lidr store export` wrote.", exists=True)],
 ) -> None:
-    """Add exported completions to a run's store.
+    """Add exported completions to a run's store, all of a file or none.
 
     Those that are there stay as they are.
     """
-    from lidr_plugin.completions.store import Store, read_entries
-    from lidr_plugin.run_directory import RunDirectory
+    from lidr_plugin.completions.exchange import load
+    from lidr_plugin.completions.store import Store
 
-    run = RunDirectory(run_dir)
-    with run.locked(), Store(run.store) as store:
-        added = store.put_many(read_entries(source))
-        say(f"{added:,} completions added, {len(store):,} in {run.store}")
+    run = _run_of(run_dir)
+    done = load(run, source)
+    with Store(run.store, read_only=True) as store:
+        say(f"{done.added:,} completions added, {len(store):,} in {run.store}")
+    if done.kept:
+        say(f"warning: to {done.kept:,} requests the store has another answer, which stays", err=True)
 
 
 def register(app: typer.Typer) -> None:

@@ -1,4 +1,5 @@
-"""Writes docs/configuration.md from the configuration's docstrings and docs/commands.md from the commands' help."""
+"""Writes docs/configuration.md from the configuration's docstrings, docs/commands.md from the commands' help, docs/languages.md
+from the tables of languages."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,8 +9,11 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 from typer.main import get_command
 
+from lidr_plugin import languages
 from lidr_plugin.config.schema import Config
 from lidr_plugin.config.section import Key, keys
+from lidr_plugin.text import scripts
+from lidr_plugin.text.identifier import is_identifiable
 
 
 def _row(key: Key) -> str:
@@ -49,7 +53,7 @@ def _help(command: Any, name: str) -> Iterator[str]:
 
 def commands() -> str:
     """docs/commands.md."""
-    from lidr_cli.main import app
+    from lidr_cli.app import app
 
     head = "# The commands\n\nMade from the code by `python -m docs.generate`. Exit status: 0 done; 1 the run failed, and what was "
     head += (
@@ -58,11 +62,24 @@ def commands() -> str:
     return head + "130 interrupted.\n\n" + "\n".join(_help(get_command(app), "lidr"))
 
 
+def language_table() -> str:
+    """docs/languages.md."""
+    rows = ["| code | language | identified | scripts |", "|---|---|---|---|"]
+    for code, name in languages.NAMES.items():
+        usual = ", ".join(scripts.usual(languages.tag(code).base))
+        rows.append(f"| `{code}` | {name} | {'yes' if is_identifiable(code) else 'by script alone'} | {usual} |")
+    text = (Path(__file__).parent / "languages.head.md").read_text()
+    identified = sum(map(is_identifiable, languages.NAMES))
+    text = text.replace("{names}", str(len(languages.NAMES))).replace("{identified}", str(identified))
+    return text + "\n" + "\n".join(rows) + "\n"
+
+
 def main() -> None:
-    """Writes both."""
+    """Writes all three."""
     folder = Path(__file__).parent
     (folder / "configuration.md").write_text(configuration())
     (folder / "commands.md").write_text(commands())
+    (folder / "languages.md").write_text(language_table())
 
 
 if __name__ == "__main__":

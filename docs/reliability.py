@@ -43,9 +43,9 @@ def row_of(path: Path) -> Row:
 
 def counts() -> Counter[str]:
     """Attacks by the name of their file, as pytest collects them."""
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", str(ATTACKS)]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-p", "no:cacheprovider", str(ATTACKS)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
-    return Counter(line.partition("::")[0].rpartition("/")[2] for line in done.stdout.splitlines() if "::" in line)
+    return Counter({name: int(count) for name, count in re.findall(r"(test_\w+\.py): (\d+)", done.stdout)})
 
 
 def reliability() -> str:

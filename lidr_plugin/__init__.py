@@ -142,14 +142,16 @@ def build_pairs(
     from lidr_plugin import files
     from lidr_plugin.completions.progress import Meter
     from lidr_plugin.completions.store import Store
-    from lidr_plugin.dataset.build import Built, build
+    from lidr_plugin.dataset.build import Built, build, settle_configuration
     from lidr_plugin.dataset.counts import write_report
+    from lidr_plugin.dataset.ownership import check_own
     from lidr_plugin.dataset.prepare import Prepared
-    from lidr_plugin.pages import write_page
+    from lidr_plugin.pages import renew_page
     from lidr_plugin.training.recipe import recipe_for
 
     with Prepared(config, method=method, filters=filters, engine=engine) as ready:
         run = ready.run
+        check_own(run, config.dataset_name)
         recipe_for(config, run, ready.stage)  # a recipe that cannot be made is told before anything is asked
         with run.at_work("every finished completion is kept; the same command goes on from there"):
             files.sweep(run.path)
@@ -159,7 +161,8 @@ def build_pairs(
                 counts = build(ready, store, meter)
             files.write_text(run.train_yaml, recipe_for(config, run, ready.stage, rows=sum(counts.pairs.values())))
             report = write_report(run, config, counts, meter, ready.method.reasons)
-            write_page(run)
+            settle_configuration(run, config)
+            renew_page(run)
             return Built(run, report)
 
 
@@ -170,10 +173,12 @@ def dry_run(config: Config, *, method: Method | None = None) -> DryRun:
         InputError: as the run itself would. A server that is not there is in the result, for the rest is worth seeing.
     """
     from lidr_plugin.dataset.dryrun import dry_run as rehearse
+    from lidr_plugin.dataset.ownership import check_own
     from lidr_plugin.dataset.prepare import Prepared
     from lidr_plugin.training.recipe import recipe_for
 
     with Prepared(config, method=method) as ready:
+        check_own(ready.run, config.dataset_name)
         recipe_for(config, ready.run, ready.stage)
         return rehearse(ready)
 
@@ -201,12 +206,12 @@ def train(config: Config, *, restart: bool = False, say: Callable[[str], None] =
         InputError: something is wrong with the configuration, the dataset or the template.
         RunError: the training or the merge failed.
     """
-    from lidr_plugin.pages import write_page
+    from lidr_plugin.pages import renew_page
     from lidr_plugin.training.train import train as run
 
     trained = run(config, restart=restart, say=say)
     if trained.state:  # a further node leaves the page to the first
-        write_page(trained.run)
+        renew_page(trained.run)
     return trained
 
 
@@ -222,7 +227,7 @@ def plan(config: Config, *, gpus: str | None = None) -> Plan:
     from lidr_plugin.training.plan import parse_gpus
     from lidr_plugin.training.plan import plan as estimate
 
-    return estimate(config, parse_gpus(gpus) if gpus else None)
+    return estimate(config, None if gpus is None else parse_gpus(gpus))
 
 
 def evaluate(config: Config, *, benchmarks: Sequence[Benchmark] | None = None) -> Results:
@@ -236,11 +241,11 @@ def evaluate(config: Config, *, benchmarks: Sequence[Benchmark] | None = None) -
         RunError: a request failed for good; what was answered is kept.
     """
     from lidr_plugin.evaluation.evaluate import evaluate as measure
-    from lidr_plugin.pages import write_page
+    from lidr_plugin.pages import renew_page
     from lidr_plugin.run_directory import RunDirectory
 
     results = measure(config, benchmarks=benchmarks)
-    write_page(RunDirectory.of(config.output_dir, config.store))
+    renew_page(RunDirectory.of(config.output_dir, config.store))
     return results
 
 

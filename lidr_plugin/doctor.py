@@ -16,6 +16,7 @@ from lidr_plugin import __version__
 from lidr_plugin.completions.engines.base import backend_of
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.dryrun import dry_run
+from lidr_plugin.dataset.parity import parity_of
 from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.dataset.views import stage_on_disk
 from lidr_plugin.errors import InputError, LidrError, RunError
@@ -51,7 +52,9 @@ def check_machine() -> list[Finding]:
     gpu = has_gpu()
     if gpu:
         query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
-        listed = subprocess.run(query, capture_output=True, text=True, check=False).stdout.strip()
+        listed = subprocess.run(
+            query, capture_output=True, encoding="utf-8", errors="replace", check=False
+        ).stdout.strip()
         findings.append(Finding("ok", "GPUs", listed))
     else:
         findings.append(Finding("note", "GPUs", "none found; small models run on the CPU"))
@@ -95,7 +98,7 @@ def conflict(folder: Path, versions: Mapping[str, str]) -> str:
 def _cuda(folder: Path, package: str) -> str:
     """What a package was built for (`cu130`, `cpu`), by its `version.py`; empty if it does not say."""
     for path in folder.glob(f"lib/python3*/site-packages/{package}/version.py"):
-        if match := re.search(r"__version__ = '[^'+]*\+(\w+)'", path.read_text()):
+        if match := re.search(r"__version__ = '[^'+]*\+(\w+)'", path.read_text(encoding="utf-8", errors="replace")):
             return match[1]
     return ""
 
@@ -106,14 +109,25 @@ def check_config(config: Config) -> list[Finding]:
     rows: list[dict[str, str]] = []
     try:
         with Prepared(config) as ready:
-            dry, rows = dry_run(ready), _rows(ready)
+            dry, rows, tokens = dry_run(ready), _rows(ready), _tokens(ready)
         findings.append(Finding("ok", "prompts", f"{dry.prompts:,}, at most {dry.requests:,} requests"))
         if problem := dry.server_problem:
             findings.append(Finding("wrong", "server", problem.message, problem.hint))
+        findings.append(tokens)
     except LidrError as error:
         findings.append(Finding("wrong", "run", error.message, error.hint))
     findings.append(_template(config.model_name_or_path, config.template))
     return [*findings, *_training(config, rows or [{"instruction": "Hello", "chosen": "Hi."}])]
+
+
+def _tokens(ready: Prepared) -> Finding:
+    """Whether the model reads the same tokens where it is asked and where it is trained."""
+    found = parity_of(ready)
+    if found.problem:
+        return Finding("wrong", "tokens", found.problem.message, found.problem.hint)
+    if found.skipped:
+        return Finding("note", "tokens", f"not compared with the train environment's: {found.skipped}")
+    return Finding("ok", "tokens", f"the engine reads {found.requests} requests as the train environment does")
 
 
 def _template(model: str, template: str | None) -> Finding:
@@ -131,7 +145,7 @@ def _template(model: str, template: str | None) -> Finding:
 
 def _training(config: Config, rows: list[dict[str, str]]) -> Iterator[Finding]:
     """What training would meet: the split of the batch, a quantised base, the template's tokens, the rows' lengths."""
-    run = RunDirectory(Path(config.output_dir).expanduser())
+    run = RunDirectory.of(config.output_dir, config.store)
     try:
         model = architecture(config.model_name_or_path, config.model_revision)
     except InputError as error:

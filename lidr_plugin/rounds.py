@@ -1,27 +1,34 @@
 """Rounds of build, train and evaluate, each stage a process of its own: the whole of `lidr iterate`, as one call."""
 
-import json
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
+
+from pydantic import TypeAdapter
 
 from lidr_plugin import files
 from lidr_plugin.config.file import resolved
 from lidr_plugin.config.schema import Config
 from lidr_plugin.config.section import results_of
+from lidr_plugin.dataset.prepare import prompts_of
 from lidr_plugin.errors import InputError, Interrupted, RunError
 from lidr_plugin.evaluation import gate
 from lidr_plugin.evaluation.intervals import percent
 from lidr_plugin.evaluation.results import read_probe, read_results
-from lidr_plugin.machine.children import guarded
-from lidr_plugin.pages import write_page
+from lidr_plugin.machine import interrupts
+from lidr_plugin.machine.children import running
+from lidr_plugin.machine.inputs import is_there, read_record
+from lidr_plugin.pages import renew_page
 from lidr_plugin.run_directory import RunDirectory
+from lidr_plugin.text.identifier import name_and_version
 
 STAGES = ("build", "probe", "train", "eval")
 _COMMANDS = {"build": "build-pairs", "probe": "probe", "train": "train", "eval": "eval"}
 _PATIENCE = 30.0
 """Seconds for a stage of a killed loop to end."""
+_STAGE_PATIENCE = 60.0
+"""Seconds for an interrupted stage to end: longer than what it starts itself is given, a server or a training."""
 
 
 class Stage(NamedTuple):
@@ -54,17 +61,18 @@ def iterate(config: Config, *, until: str, only: int | None, say: Callable[[str]
         say(
             "no gate: none of eval.prompts, eval.mgsm and eval.skills says on what a round's model is compared with the one before"
         )
-    if only and only > 1 and not (before := top.round(only - 1).model).exists():
+    if only and only > 1 and not is_there(before := top.round(only - 1).model):
         raise InputError(
             f"round {only} starts from {before}, which is not there", "leave --round out, or do the one before first"
         )
+    _check_prompts(_stages(config, top, until=until, only=only), _read(top.iterate_json), say)
     with top.locked():
-        state: dict[str, Any] = json.loads(top.iterate_json.read_bytes()) if top.iterate_json.exists() else {}
+        state = _read(top.iterate_json)
         for stage in _stages(config, top, until=until, only=only):
             settings = _settings(stage)
             if stage.key in state:
                 _compare(stage, state[stage.key], settings, top)
-                say(f"round {stage.round}: {stage.name} was done before")
+                say(f"round {stage.round}: {stage.name} was done before{_identifier_before(top, stage)}")
             else:
                 say(f"round {stage.round}: {stage.name}")
                 top.round(stage.round).wait_until_free(_PATIENCE)
@@ -76,12 +84,18 @@ def iterate(config: Config, *, until: str, only: int | None, say: Callable[[str]
                 else:
                     state[stage.key] = settings
                     files.write_json(top.iterate_json, state)
-                write_page(top)
+                renew_page(top)
             if stage.name == "probe":
                 _saturation(top, stage.round, say)
             if stage.name == "eval":
                 _gate(top, stage.round)
     return state
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """By stage, what it was done with; nothing before the first. Raises `InputError` where the file is damaged."""
+    remedy = "put it back from a copy; without it every stage is begun again, and finds what it finished"
+    return dict(read_record(TypeAdapter(dict[str, dict[str, Any]]), path, remedy)) if is_there(path) else {}
 
 
 def _check_rounds(config: Config) -> None:
@@ -96,6 +110,20 @@ def _check_rounds(config: Config) -> None:
             "rounds: each round needs new prompts (paper, section 3)",
             "set max_prompts to the prompts of one round, or write {round} into the path of prompts",
         )
+
+
+def _check_prompts(stages: Iterator[Stage], done: Mapping[str, Any], say: Callable[[str], None]) -> None:
+    """Reads the prompts of every round that is not built yet: a later one without any is told before the first is paid for."""
+    for stage in stages:
+        if stage.name != "build" or stage.key in done:
+            continue
+        try:
+            with prompts_of(stage.config) as prompts:
+                found, wanted = len(prompts), stage.config.max_prompts
+        except InputError as error:
+            raise InputError(f"round {stage.round}: {error.message}", error.hint) from None
+        if wanted and found < wanted:
+            say(f"warning: round {stage.round} has {found:,} prompts, not the {wanted:,} of max_prompts")
 
 
 def _stages(config: Config, top: RunDirectory, *, until: str, only: int | None) -> Iterator[Stage]:
@@ -143,6 +171,17 @@ def _settings(stage: Stage) -> dict[str, Any]:
     return found
 
 
+def _identifier_before(top: RunDirectory, stage: Stage) -> str:
+    """What identified the languages of a finished build, where it was not what does so now. It is told, and changes nothing."""
+    path = top.round(stage.round).config
+    if stage.name != "build" or not is_there(path):
+        return ""
+    remedy = "remove it; the next build writes it again"
+    written = read_record(TypeAdapter(dict[str, Any]), path, remedy)
+    before, now = written.get("identifier", "lingua"), name_and_version()
+    return "" if before == now else f" (languages identified by {before}, today by {now})"
+
+
 def _compare(stage: Stage, before: Mapping[str, Any], now: Mapping[str, Any], top: RunDirectory) -> None:
     """A key that an older lidr did not know counts as having had its default."""
     needed = {"model_name_or_path": "x", "languages": ["la"], "prompts": "{language}"}
@@ -161,13 +200,13 @@ def _run(top: RunDirectory, stage: Stage) -> None:
     files.write_json(file, resolved(stage.config))
     code = "from lidr_cli.main import main; main()"
     command = [sys.executable, "-c", code, _COMMANDS[stage.name], str(file)]
-    child = subprocess.Popen(guarded(command), start_new_session=True)
     try:
-        status = child.wait()
+        with running(command, patience=_STAGE_PATIENCE) as child:
+            status = child.wait()
     except KeyboardInterrupt:
-        child.terminate()
-        child.wait()
-        raise Interrupted("interrupted", "the same command goes on from the stage that was under way") from None
+        status = interrupts.STATUS
+    if status == interrupts.STATUS:
+        raise Interrupted("interrupted", "the same command goes on from the stage that was under way")
     if status:
         error = InputError if status == 2 else RunError
         raise error(f"round {stage.round}: {stage.name} ended with status {status}", "mended, the same command goes on")

@@ -5,7 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,12 +22,17 @@ class RunDirectory:
     @classmethod
     def of(cls, output_dir: str, store: str | None) -> "RunDirectory":
         """The run of a configuration's `output_dir` and `store`."""
-        return cls(Path(output_dir).expanduser(), Path(store).expanduser() if store else None)
+        return cls(Path(os.path.expanduser(output_dir)), Path(os.path.expanduser(store)) if store else None)
 
     @property
     def config(self) -> Path:
         """The configuration as resolved."""
         return self.path / "config.json"
+
+    @property
+    def config_before(self) -> Path:
+        """The configuration before this one, while the files of a run are put in their places."""
+        return self.path / "config.json.before"
 
     @property
     def store(self) -> Path:
@@ -123,7 +128,7 @@ class RunDirectory:
     def nearest(self) -> Path:
         """The run's directory, or what there is of its path."""
         place = self.path.absolute()
-        while not place.exists():
+        while not os.path.exists(place):
             place = place.parent
         return place
 
@@ -134,13 +139,14 @@ class RunDirectory:
     def wait_until_free(self, seconds: float) -> None:
         """Waits so long at most for another process to leave the directory, as one does whose parent was killed."""
         until = time.monotonic() + seconds
-        while (self.path / ".lock").exists() and time.monotonic() < until:
-            with (self.path / ".lock").open() as handle:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    return
-                except BlockingIOError:
-                    time.sleep(0.1)
+        while time.monotonic() < until:
+            try:
+                with (self.path / ".lock").open() as handle:
+                    if _held(handle.fileno()):
+                        return
+            except FileNotFoundError:
+                return
+            time.sleep(0.1)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -149,24 +155,29 @@ class RunDirectory:
         Raises:
             RunError: another process holds it, whose pid is named; or the directory cannot be written.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError as error:
-            raise RunError(f"{error.filename}: {error.strerror}", "set another output_dir") from None
-        try:
+        lock = self.path / ".lock"
+        with ExitStack() as held:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                pid = os.read(handle, 32).decode().strip() or "unknown"
+                self.path.mkdir(parents=True, exist_ok=True)
+                # The folder too: whoever removes the file lets nobody in.
+                folder = _opened(self.path, os.O_RDONLY, held)
+                handle = _opened(lock, os.O_RDWR | os.O_CREAT, held)
+                while _held(handle) and not _is_at(handle, lock):  # the one before has just removed it
+                    handle = _opened(lock, os.O_RDWR | os.O_CREAT, held)
+            except OSError as error:
+                raise RunError.of(error, self.path, "set another output_dir") from None
+            if not (_held(handle) and _held(folder)):
+                pid = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
                 raise RunError(
                     f"{self.path}: another lidr is at work there (pid {pid})", "wait for it, or set another output_dir"
-                ) from None
+                )
             os.ftruncate(handle, 0)
             os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
-            yield
-        finally:
-            os.close(handle)
+            try:
+                yield
+            finally:
+                if _is_at(handle, lock):
+                    lock.unlink()
 
     @contextmanager
     def at_work(self, kept: str) -> Iterator[None]:
@@ -182,5 +193,34 @@ class RunDirectory:
             except KeyboardInterrupt:
                 raise Interrupted("interrupted", kept) from None
             except OSError as error:
-                hint = f"is the disk full, or not yours? {kept}"
-                raise RunError(f"{error.filename or self.path}: {error.strerror}", hint) from None
+                if isinstance(
+                    error.__context__, KeyboardInterrupt
+                ):  # the terminal is gone on which the end was to be shown
+                    raise Interrupted("interrupted", kept) from None
+                raise RunError.of(error, self.path, kept) from None
+
+
+def _opened(path: Path, flags: int, held: ExitStack) -> int:
+    """A descriptor that is closed, and so lets go of its lock, with `held`."""
+    handle = os.open(path, flags, 0o666)
+    held.callback(os.close, handle)
+    return handle
+
+
+def _held(handle: int) -> bool:
+    """Whether this process holds the lock now. A file system that locks no folders, as NFS, holds nobody up."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    """Whether an open file still is the one at `path`."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False

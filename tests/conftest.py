@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,11 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 LANGUAGES = ("en", "de", "es", "fr")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What starts a training or a harness comes first: begun last, it would leave the other worker with nothing to do."""
+    items.sort(key=lambda item: not (item.get_closest_marker("train") or item.get_closest_marker("eval")))
 
 
 @pytest.fixture
@@ -55,6 +60,20 @@ def tiny(train_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return once(tmp_path_factory, "tiny model", lambda folder: in_train(train_python, "make_model", folder))
 
 
+@pytest.fixture
+def checkpoint(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A real model for a vLLM server: the only one while the test runs, in an environment that says nothing of its memory."""
+    from tests.support.trained import CHECKPOINT, alone
+
+    if python_of("vllm") is None:
+        pytest.skip("no vllm environment: lidr env create vllm")
+    if not (CHECKPOINT / "config.json").exists():
+        pytest.skip(f"no real checkpoint at {CHECKPOINT}")
+    monkeypatch.delenv("VLLM_CPU_KVCACHE_SPACE", raising=False)
+    with alone(tmp_path_factory, "vllm"):
+        yield CHECKPOINT
+
+
 def prompts(count: int, languages: Sequence[str] = LANGUAGES) -> list[dict[str, str]]:
     """Prompts for the fake model, each in all languages."""
     return [{code: f"[{code}] Tell me about boat number {i}." for code in languages} for i in range(count)]
@@ -81,6 +100,8 @@ def settings(folder: Path, **changes: Any) -> dict[str, Any]:
         "engine": {"backend": "openai", "base_url": "http://127.0.0.1:9/v1", "concurrency": 16, "timeout": 20},
         "output_dir": str(folder / "run"),
         "dataset_name": "demo",
+        # The fake model's translations are made up: nothing of their sources is in them.
+        "filters": {"fidelity": False},
     }
     for name, value in changes.items():
         *sections, key = name.split("__")

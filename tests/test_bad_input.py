@@ -150,11 +150,6 @@ CASES = [
         ("no such directory",),
         ("model_name_or_path=/no/such/model",),
     ),
-    Case(
-        "language that cannot be identified",
-        lambda folder: [prompt_file("km.jsonl", GOOD)(folder), line("languages: [km]")(folder)],
-        ("Khmer", "filters.off_target=false"),
-    ),
     Case("override without equals", nothing, ("command line: concurrency", "KEY=VALUE"), ("concurrency",)),
     Case(
         "override of unknown key",
@@ -205,6 +200,24 @@ CASES = [
     ),
     Case(
         "no final answer", line("answer_filter: chosen_correct\ntask: math"), ("answer_filter", "'0'", "final answer")
+    ),
+    *(
+        Case(
+            f"a final answer that is no number: {name}",
+            prompt_file(
+                "en.jsonl",
+                GOOD.replace('"}', f'", "final_answer": {answer}}}'),
+                answer_filter="chosen_correct",
+                task="math",
+            ),
+            ("prompts/en.jsonl:1", "'0'", "no number that can be read"),
+        )
+        for name, answer in {
+            "words": '"several"',
+            "digits": f'"{"9" * 5000}"',
+            "power": '"1e999999999"',
+            "nan": '"NaN"',
+        }.items()
     ),
 ]
 

@@ -12,7 +12,7 @@ from lidr_plugin.completions.engines.capabilities import TRIAL, capabilities_of
 from lidr_plugin.completions.engines.chat_completions import Capabilities
 from lidr_plugin.completions.engines.http import Server
 from lidr_plugin.errors import EngineError
-from tests.support.replies import Reply, answer, refusal, replying
+from tests.support.replies import Reply, answer, refusal, replying, trial
 
 FIELDS = {
     "template_kwargs": ("chat_template_kwargs",),
@@ -42,7 +42,7 @@ class Picky:
         self.asked.append(body)
         found = [field for field in self.refused if field in body]
         if not found:
-            return answer()
+            return trial(body)
         named = {"all": ", ".join(found), "first": found[0], "none": "something", "echo": str(body)}[self.words]
         return refusal(400, f"not supported: {named}")
 
@@ -60,6 +60,42 @@ def test_whatever_a_server_lacks_is_found_out(lacking: tuple[str, ...], words: s
         assert (body["messages"][-1]["role"] == "assistant") == ("continue_final_message" in body)
 
 
+@pytest.mark.parametrize(
+    ("said", "goes_on"),
+    [
+        ("U", True),
+        (" U", True),
+        ("u", True),
+        (", U, V", True),
+        ("P, Q, R, S, T, U", True),  # some repeat the begun answer
+        ("A, B, C, D, E, F", False),
+        ("P", False),
+        ("Sure! U is next.", False),
+        ("Understood", False),
+        ("T, U", False),
+        ("", False),
+    ],
+)
+def test_a_server_that_takes_a_begun_answer_and_does_not_go_on_from_it_is_found_out(said: str, goes_on: bool) -> None:
+    asked = []
+
+    async def say(request: web.Request, body: Mapping[str, Any]) -> web.Response:
+        asked.append(body)
+        return answer(said)
+
+    assert learn(say).prefill is goes_on
+    assert len(asked) == (1 if goes_on else 3)
+
+
+def test_a_slip_of_the_model_does_not_cost_the_prefill() -> None:
+    said = iter(["A", "U"])
+
+    async def say(request: web.Request, body: Mapping[str, Any]) -> web.Response:
+        return answer(next(said))
+
+    assert learn(say) == Capabilities()
+
+
 def test_log_probabilities_are_tried_only_where_a_request_may_ask_for_them() -> None:
     server = Picky([], "none")
     assert learn(server, top_logprobs=0) == Capabilities(logprobs=False)
@@ -74,7 +110,7 @@ def test_a_failure_that_passes_says_nothing_about_what_a_server_can_do() -> None
     async def busy_at_first(request: web.Request, body: Mapping[str, Any]) -> web.Response:
         nonlocal asked
         asked += 1
-        return refusal((429, 500)[asked - 1], "busy", {"Retry-After": "0"}) if asked <= 2 else answer()
+        return refusal((429, 500)[asked - 1], "busy", {"Retry-After": "0"}) if asked <= 2 else trial(body)
 
     assert learn(busy_at_first) == Capabilities()
     assert asked == 3

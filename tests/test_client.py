@@ -9,8 +9,9 @@ import pytest
 
 from lidr_plugin.completions.client import Client, Missing, Model
 from lidr_plugin.completions.progress import Meter
-from lidr_plugin.completions.requests import Chat, Completion, Failure, Message, Sampling
-from lidr_plugin.completions.store import Entry, Store
+from lidr_plugin.completions.requests import Chat, Completion, Failure, Message, Sampling, SharedChat
+from lidr_plugin.completions.rows import Entry
+from lidr_plugin.completions.store import Store
 from lidr_plugin.errors import EngineError, RunError
 from tests.support.fake import Fake
 
@@ -130,3 +131,22 @@ def test_answers_that_come_together_share_a_transaction_and_are_stored_before_th
         assert all(asyncio.run(ask(store)))
         assert len(store) == 100
         assert store.count < 10
+
+
+def test_a_shared_request_is_asked_once_and_counted_once(tmp_path: Path) -> None:
+    request, engine, meter = SharedChat(*chat("the request")), Counting(), Meter()
+
+    async def twice(store: Store) -> list[Completion | Missing]:
+        client = Client(store, {"w": Model(engine, 4, 0)}, meter)
+        try:
+            missing = [item for item in client.stored([request] * 3) if isinstance(item, Missing)]
+            await asyncio.gather(*map(client.complete, missing))
+            return client.stored([request, request, chat("the request")])
+        finally:
+            await client.close()
+
+    with Store(tmp_path / "s.sqlite") as store:
+        assert asyncio.run(twice(store)) == [Completion("the request", "stop", 1, 1)] * 3
+        assert (engine.asked, meter.generated, meter.reused) == (1, 1, 1), "reused is the one that is not shared"
+        assert asyncio.run(twice(store))
+        assert (engine.asked, meter.generated, meter.reused) == (1, 1, 3)

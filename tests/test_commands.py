@@ -101,6 +101,13 @@ def test_every_command_is_documented() -> None:
     assert (ROOT / "docs/commands.md").read_text() == commands(), "run python -m docs.generate"
 
 
+def test_the_table_of_attacks_is_counted_from_them() -> None:
+    from docs.reliability import counts, reliability
+
+    assert counts().total() >= 300
+    assert (ROOT / "docs/reliability.md").read_text() == reliability(), "run python -m docs.reliability"
+
+
 @pytest.mark.parametrize("document", ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
 def test_links_of_documents_lead_somewhere(document: str) -> None:
     path = ROOT / document

@@ -29,6 +29,7 @@ model_name_or_path: Qwen/Qwen2.5-0.5B-Instruct
 model_revision: abc
 trust_remote_code: true
 template: qwen
+language_names: {xyz: Xyzish}
 dominant_language: "no"
 languages: [no-NO, pt-BR, sw]
 prompts: round-{round}/{language}.jsonl
@@ -58,7 +59,9 @@ translation:
   retries: 0
   template: "{text} into {language}"
   engine: {backend: openai, base_url: "http://127.0.0.1:1/v1", model: t, model_name_or_path: t/t, timeout: 3}
-filters: {truncated: false, identical: false, off_target: false, repetition: false, length_ratio: [0, 7]}
+filters:
+  {truncated: false, identical: false, off_target: false, mixed_script: false, repetition: false, length_ratio: [0, 7],
+    fidelity: false}
 output_dir: runs/x
 store: other.sqlite
 dataset_name: x
@@ -166,6 +169,7 @@ generation: !!python/object:os.system {seed: x}
         "lidr.yaml:17: generation: the tag python/object:os.system is not supported; only plain values are",
         "command line: x: write KEY=VALUE, as in engine.concurrency=64",
         "command line: y=[: the value is not valid YAML: expected the node content, but found '<stream end>'",
+        "lidr.yaml:9: engine.args.token: secrets come from the environment: export HF_TOKEN (or log in once: hf auth login)",
         "lidr.yaml: model_name_or_path: missing; it has no default",
         "lidr.yaml:1: languages: de is listed more than once",
         "lidr.yaml:1: languages: en is the dominant language; list only the others",
@@ -174,7 +178,6 @@ generation: !!python/object:os.system {seed: x}
         "lidr.yaml:6: prompt_template: needs {prompt}, as in '{prompt} Answer in {language}.'",
         "lidr.yaml:5: answer_filter: needs task: math",
         "lidr.yaml:8: engine.timeout: expected a number, found 'soon'",
-        "lidr.yaml:9: engine.args.token: secrets come from the environment, such as VLLM_API_KEY or HF_TOKEN",
         "command line: engine.retries=1: engine.retries: unknown key; did you mean engine.max_retries?",
         "lidr.yaml:17: generation.seed: expected a whole number, found 'x'",
         "lidr.yaml:10: translation.template: needs {language} and {text}",
@@ -260,6 +263,7 @@ def test_the_results_of_a_configuration_leave_out_what_is_marked_and_nothing_els
     assert not [name for name in found if any(name == key or name.startswith(f"{key}.") for key in marked)]
     leaves = {key.name for key in keys(Config) if key.section is None} - marked
     filled = {"eval.models": "eval.models.1", "eval.outputs": "eval.outputs.other", "eval.skills": "eval.skills.sums"}
+    filled["language_names"] = "language_names.xyz"
     filled |= {
         "eval.lm_eval.model_args": "eval.lm_eval.model_args.dtype",
         "eval.lm_eval.args": "eval.lm_eval.args.limit",
@@ -302,7 +306,10 @@ def test_a_resolved_configuration_is_read_back_as_it_was(tmp_path: Path, monkeyp
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.text(st.characters(exclude_categories=["Cs"])), st.floats(allow_nan=False, allow_infinity=False))
+@given(
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00")),
+    st.floats(allow_nan=False, allow_infinity=False),
+)
 def test_any_text_and_number_comes_back_from_the_json(text: str, number: float) -> None:
     needed = {"model_name_or_path": "m", "languages": ["de"], "prompts": "{language}"}
     config = config_of({**needed, "generation": {"system": text}, "engine": {"args": {f"x{text}": [number, text]}}})
@@ -349,7 +356,7 @@ def test_keyword_values_that_are_wrong_are_an_input_error_with_all_problems() ->
     assert caught.value.message.splitlines() == [
         "6 problems in the configuration:",
         "  model_name_or_path: missing; it has no default",
-        "  languages.1: unknown language code 'xq'; codes look like de, sw or pt-BR",
+        "  languages.1: unknown language code 'xq'; codes look like de, sw or pt-BR; language_names can name others",
         "  prompts: expected text, found 3",
         "  engine.timeout: expected a finite number, found inf",
         "  eval.judge.modle: unknown key; did you mean eval.judge.model?",
@@ -389,7 +396,7 @@ VALUES = st.recursive(
     | st.booleans()
     | st.integers()
     | st.floats(allow_nan=False)
-    | st.text(st.characters(exclude_categories=["Cs"])),
+    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00")),
     lambda inner: st.lists(inner) | st.dictionaries(st.text("abny~=<0123456789.:-_", min_size=1), inner),
     max_leaves=8,
 )

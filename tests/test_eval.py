@@ -22,7 +22,7 @@ from lidr_plugin.methods.base import Text
 from lidr_plugin.text.language import Identification
 from tests.conftest import Lidr, prompts, rows_of, write_config, write_prompts
 from tests.support.command import shown
-from tests.support.evaluation import AMHARIC, write_mgsm
+from tests.support.evaluation import TIGRINYA, write_mgsm
 from tests.support.hub import FakeHub, serving
 from tests.support.model import prose
 from tests.support.server import FakeServer, running
@@ -50,7 +50,7 @@ def test_marks_come_to_a_share_a_mean_or_a_mean_with_its_interval() -> None:
     ("language", "answer", "expected", "right"),
     [
         ("en", "16 - 3 - 4 = 9\n9 * 2 = 18\nAnswer: 18", "18", True),
-        ("en", "Answer: **18** dollars. Check: 16 - 3 - 4 = 9", "18", False),  # the last number of that line
+        ("en", "Answer: **18** dollars. Check: 16 - 3 - 4 = 9", "18", True),  # what is checked after it is no answer
         ("en", "Answer: 18\n\nI used 2 steps", "18", True),
         ("en", "The answer is 18.", "18", True),
         ("en", "Answer: eighteen, that is 18", "18", True),
@@ -111,18 +111,15 @@ def test_one_line_in_another_language_fails_the_line_level_only() -> None:
 
 
 def test_where_a_language_cannot_be_identified_its_marks_are_left_out() -> None:
-    three = Identification(["en", "de", "am"])
+    three = Identification(["en", "de", "ti"])
     assert three.notes == (
-        "Amharic (am) cannot be identified: whether answers are in the right language is not measured",
+        "Tigrinya (ti) cannot be identified: whether answers are in the right language is not measured",
     )
     assert three.off_target(prose("en", 1, 30), "de") is True
-    assert three.off_target(AMHARIC, "am") is None
-    lonely = Identification(["en", "am"])
-    assert lonely.off_target(prose("de", 1, 30), "en") is None, "against nothing every text would be English"
-    assert lonely.notes[0].startswith("fewer than two of the run's languages can be identified")
+    assert three.off_target(TIGRINYA, "ti") is None
     assert Identification(["en", "de"]).notes == ()
     question = Question("0", "en", "", "7")
-    assert set(Mgsm("", None, lonely).marks(question, Text("Answer: 7"))) == {"accuracy", "cut"}
+    assert set(Mgsm("", None, Identification(["ti"])).marks(question, Text("Answer: 7"))) == {"accuracy", "cut"}
 
 
 def test_eval_measures_resumes_and_exports(tmp_path: Path) -> None:
@@ -276,25 +273,25 @@ def test_answers_that_others_gave_are_measured_beside_the_models(tmp_path: Path)
         (tmp_path / "theirs/de.json").write_text("[]")
         with pytest.raises(InputError, match=r"4 prompts have no output, the first is 0 \[de\]"):
             evaluate(load(config, []))
-        with pytest.raises(InputError, match=r"other/en.json: no JSON list"):
+        with pytest.raises(InputError, match=r"other/en.json: no such file"):
             evaluate(load(config, ["eval.outputs.theirs=other/{language}.json"]))
 
 
 def test_a_language_that_cannot_be_identified_is_measured_as_far_as_it_can_be(tmp_path: Path) -> None:
-    write_prompts(tmp_path, prompts(4, ("en", "de", "am")))
+    write_prompts(tmp_path, prompts(4, ("en", "de", "ti")))
     server = FakeServer()
-    server.script = lambda body: {"message": {"content": AMHARIC if "[am]" in str(body) else prose("de", 1, 30)}}
+    server.script = lambda body: {"message": {"content": TIGRINYA if "[ti]" in str(body) else prose("de", 1, 30)}}
     with running(server) as url:
         wanted = {"models": {"M0": "fake"}, "prompts": "prompts/{language}.jsonl"}
         config = write_config(
-            tmp_path, languages=["de", "am"], filters__off_target=False, engine__base_url=url, eval=wanted
+            tmp_path, languages=["de", "ti"], filters__off_target=False, engine__base_url=url, eval=wanted
         )
         done = shown("eval", config)
-    assert "Amharic (am) cannot be identified" in done
+    assert "Tigrinya (ti) cannot be identified" in done
     found = read_results(tmp_path / "run/eval/results.json")
-    assert found.notes[0].startswith("Amharic (am) cannot be identified")
+    assert found.notes[0].startswith("Tigrinya (ti) cannot be identified")
     marks = found.results["M0"]["prompts"]
     assert marks["en"]["response_level"] == Share(0, 4)
     assert marks["de"]["response_level"] == Share(4, 4)
-    assert set(marks["am"]) == {"degenerate", "cut", "repeated", "characters"}
-    assert marks["am"]["cut"] == Share(0, 4)
+    assert set(marks["ti"]) == {"word_level", "degenerate", "cut", "repeated", "characters"}
+    assert marks["ti"]["cut"] == Share(0, 4)

@@ -1,19 +1,13 @@
 """Each filter on text that is good and text that is bad."""
 
-import json
-from pathlib import Path
-
 import pytest
 
 from lidr_plugin.config.schema import Config
-from lidr_plugin.errors import InputError
 from lidr_plugin.methods import filters
 from lidr_plugin.methods.base import Preference, Reason, Text
 from lidr_plugin.methods.imbalance import turns
 from lidr_plugin.prompts.prompt import PromptText
-from lidr_plugin.text.language import LanguageGate
 from lidr_plugin.text.numbers import final_numbers, is_correct
-from tests.support.texts import SAMPLES
 
 
 def candidate(chosen: str, rejected: str = "x", language: str = "de", **changes: object) -> Preference:
@@ -31,52 +25,6 @@ def candidate(chosen: str, rejected: str = "x", language: str = "de", **changes:
     return Preference(**values)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("code", SAMPLES)
-def test_the_language_of_a_plain_text_is_told(code: str) -> None:
-    gate = LanguageGate(list(SAMPLES))
-    assert gate.detect(SAMPLES[code]) == code
-    assert gate.off_target(SAMPLES[code], "de") is (code != "de")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Yes.",
-        "Je t'aime",
-        "```python\nfor word in sentence.split():\n    print(word)  # shows every word of the sentence\n```",
-        "https://example.org/a/very/long/address/with/many/english/words/in/it",
-        "`SELECT name FROM users WHERE id = 3`",
-        "42 + 58 = 100",
-    ],
-)
-def test_code_addresses_and_short_texts_do_not_decide(text: str) -> None:
-    assert not LanguageGate(["en", "de"]).off_target(text, "de")
-
-
-def test_code_in_a_text_does_not_hide_its_language() -> None:
-    code = "```python\nprint('this is a line of code with many english words in it, really many')\n```\n"
-    gate = LanguageGate(["en", "de"])
-    assert not gate.off_target(code + SAMPLES["de"], "de")
-    assert gate.off_target(code + SAMPLES["en"], "de")
-
-
-def test_a_language_that_cannot_be_identified_is_refused() -> None:
-    with pytest.raises(InputError, match="Khmer"):
-        LanguageGate(["en", "km"])
-
-
-def test_real_answers_are_in_the_language_that_they_are_in(shared: Path) -> None:
-    lines = (shared / "data/llama3-8b/en_to_fr.jsonl").read_text().splitlines()
-    rows = [json.loads(line) for line in lines]
-    french = [row["en2fr_reponse"] for row in rows if row["en2fr_reponse"] != "Translation Error"]
-    english = [row["response"] for row in rows]
-    gate = LanguageGate(["en", "de", "es", "fr", "ru"])
-    assert sum(gate.off_target(text, "fr") for text in french) <= 0.02 * len(french)
-    assert sum(gate.off_target(text, "en") for text in english) <= 0.02 * len(english)
-    prose = [text for text in english if len(text) > 300 and "```" not in text]
-    assert sum(gate.off_target(text, "fr") for text in prose) >= 0.98 * len(prose)
-
-
 def test_identical_length_ratio_and_cut_texts() -> None:
     assert filters.identical(candidate("a", "a")) is Reason.IDENTICAL
     assert filters.identical(candidate("a", "b")) is None
@@ -92,10 +40,12 @@ def test_identical_length_ratio_and_cut_texts() -> None:
 
 def test_every_filter_can_be_switched_off() -> None:
     values = {"model_name_or_path": "m", "languages": ["de"], "prompts": "{language}.jsonl"}
-    off = dict.fromkeys(("truncated", "identical", "off_target", "repetition", "length_ratio"), False)
+    off = dict.fromkeys(
+        ("truncated", "identical", "off_target", "mixed_script", "repetition", "length_ratio", "fidelity"), False
+    )
     with_all = filters.filters_of(Config.model_validate(values))
     with_none = filters.filters_of(Config.model_validate({**values, "filters": off}))
-    assert len(with_all) - len(with_none) == 5
+    assert len(with_all) - len(with_none) == len(off)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +58,8 @@ def test_every_filter_can_be_switched_off() -> None:
         ("答えは１８個です。", "18", True),
         ("الجواب هو ١٨", "18", True),
         ("উত্তর ১৮", "18", True),
-        ("The answer is 18, not 17.", "18", False),
+        ("The answer is 18, not 17.", "18", True),
+        ("The answer is 18, not 17.", "17", False),
         ("It is \\boxed{-3}", "-3", True),
         ("It is −3", "-3", True),
         ("no number", "3", False),

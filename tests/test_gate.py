@@ -170,7 +170,7 @@ def test_it_reads_what_lidr_eval_wrote_with_and_without_the_pairs(tmp_path: Path
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"{", "damaged: Invalid JSON"),
+        (b"{", "not valid JSON"),
         (b'{"models": {"M0": "x"}, "weights": {}, "results": {"M0": {}}}', "M1 is missing"),
         (
             b'{"models": {"M0": "x"}, "weights": {}, "results": {"M0": {}, "M1": {"prompts": {"de": {}}}}}',
@@ -187,5 +187,6 @@ def test_a_gate_that_cannot_read_its_input_lets_nothing_through(content: bytes, 
     file.write_bytes(content)
     with pytest.raises(InputError) as caught:
         gate.problems_in(file, "M0", "M1")
-    assert caught.value.message.startswith(f"{file}: {says}")
+    assert str(file) in caught.value.message
+    assert says in caught.value.message
     assert "`lidr eval` writes it anew" in caught.value.hint

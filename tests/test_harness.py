@@ -76,6 +76,10 @@ CASES = [
     Case("Answer: 18.5", "185", ours=False, theirs=True, why="numbers are compared as text: 18.5 becomes 185"),
     Case("Answer: 1 000", "1000", ours=True, theirs=False, why="a space between thousands"),
     Case("Answer: ১৮", "18", ours=True, theirs=False, why="native digits"),
+    Case("The answer is 18. (See steps 1 to 3.)", "18", ours=True, theirs=False, why="a remark in parentheses"),
+    Case("The answer is 18, not 17.", "18", ours=True, theirs=False, why="what is denied"),
+    Case("Answer: 18 cm^2", "18", ours=True, theirs=False, why="a unit with an exponent"),
+    Case("Answer: 1.5 million", "1500000", ours=True, theirs=False, why="a word of scale"),
     Case("Answer: 18 ...", "18", ours=True, theirs=False, why="points alone match its pattern"),
 ]
 

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from lidr_plugin.completions.engines.http import Passing, Server, retried, retry_after
-from lidr_plugin.errors import EngineError
+from lidr_plugin.errors import EngineError, InputError
 from tests.support.replies import answer, replying
 
 KEY = "LIDR_TEST_KEY"
@@ -56,7 +56,7 @@ def test_the_key_is_sent_and_without_one_nothing_is(monkeypatch: pytest.MonkeyPa
 
 def test_a_key_that_no_header_can_have_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(KEY, "sec\nret")
-    with pytest.raises(EngineError, match=KEY) as raised:
+    with pytest.raises(InputError, match=f"{KEY} is no key: it has a line break in it") as raised:
         models("http://127.0.0.1:9/v1")
     assert "sec" not in raised.value.message.replace(KEY, "")
 

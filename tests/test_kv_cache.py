@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lidr_plugin.completions.engines.kv_cache import Shape, cache_of, shape_of, sized
 from lidr_plugin.errors import EngineError
+from lidr_plugin.machine.kv_cache import Shape, cache_of, shape_of, sized
 
 GIB = 1 << 30
 QWEN2 = {

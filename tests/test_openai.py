@@ -12,7 +12,7 @@ from lidr_plugin.completions.engines.capabilities import TRIAL
 from lidr_plugin.completions.engines.openai import OpenAI
 from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
 from lidr_plugin.errors import EngineError, RequestError
-from tests.support.replies import Reply, answer, refusal, replying
+from tests.support.replies import Reply, answer, refusal, replying, trial
 
 SAMPLING = Sampling(0.0, 1.0, 100, 1.1, 42, False)
 PLAIN = Chat("w", (Message("user", "hello"),), SAMPLING, row="1 [en]")
@@ -32,7 +32,7 @@ class Replies:
 
     async def __call__(self, request: web.Request, body: Mapping[str, Any]) -> web.StreamResponse:
         if body["messages"][0]["content"] == TRIAL:
-            return answer()
+            return trial(body)
         self.asked.append(body)
         return await self._reply(request, body)
 

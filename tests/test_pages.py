@@ -370,7 +370,7 @@ def test_results_of_another_model_and_of_other_rows_are_said_to_be(rounds: Path,
     [
         ("report.json", '{"prompts": "many"}', "prompts: Input should be a valid integer"),
         ("probe.json", "{}", "damaged at prompts: Field required"),
-        ("train.json", '{"status": "done", "training": []}', "damaged: training: Input should be"),
+        ("train.json", '{"status": "done", "training": []}', "damaged at training: Input should be"),
         ("eval/results.json", "[1]", "results.json: damaged"),
         ("eval/results.json", RESULTS, "damaged at results.M0.mgsm.de.cut"),
     ],
@@ -394,5 +394,5 @@ def test_a_folder_without_a_run_and_a_broken_file_are_refused(tmp_path: Path, li
     (tmp_path / "report.json").write_text("{")
     broken = lidr("report", tmp_path)
     assert broken.returncode == 2
-    assert "report.json: damaged" in broken.stderr
+    assert "report.json:1: not valid JSON" in broken.stderr
     assert not list(tmp_path.glob("report.[hm]*"))

@@ -17,7 +17,7 @@ from lidr_plugin.evaluation.results import read_probe
 from lidr_plugin.text.chrf import chrf
 from tests.conftest import prompts, write_config, write_prompts
 from tests.support.command import shown
-from tests.support.evaluation import AMHARIC
+from tests.support.evaluation import TIGRINYA
 from tests.support.model import prose
 from tests.support.server import FakeServer, running
 
@@ -170,20 +170,42 @@ def test_a_sample_of_nothing_but_translation_prompts_is_refused(tmp_path: Path) 
 def test_a_language_that_cannot_be_identified_is_measured_as_far_as_it_can_be(tmp_path: Path) -> None:
     def told(body: dict[str, Any]) -> dict[str, Any]:
         user = body["messages"][0]["content"]
-        if "into Amharic." in user:
-            return {"message": {"content": f"{AMHARIC}\n</translated>"}}
-        return {"message": {"content": AMHARIC}} if user.startswith("[am]") else model(body)
+        if "into Tigrinya." in user:
+            return {"message": {"content": f"{TIGRINYA}\n</translated>"}}
+        return {"message": {"content": TIGRINYA}} if user.startswith("[ti]") else model(body)
 
-    write_prompts(tmp_path, prompts(4, ("en", "de", "am")))
+    write_prompts(tmp_path, prompts(4, ("en", "de", "ti")))
     server = FakeServer()
     server.script = told
     with running(server) as url:
-        languages = {"languages": ["de", "am"], "filters__off_target": False}
+        languages = {"languages": ["de", "ti"], "filters__off_target": False}
         done = shown("probe", write_config(tmp_path, engine__base_url=url, **languages))
-    assert "Amharic (am) cannot be identified: whether answers are in the right language is not measured" in done
+    assert "Tigrinya (ti) cannot be identified: whether answers are in the right language is not measured" in done
     found = read_probe(tmp_path / "run/probe.json")
     assert found.notes
-    assert found.responses["am"].off_target is None
-    assert found.responses["am"].sound == Share(4, 4)
+    assert found.responses["ti"].off_target is None
+    assert found.responses["ti"].sound == Share(4, 4)
     assert found.responses["de"].off_target == Share(2, 4)
-    assert found.against_dominant["am"].usable_from == Share(4, 4)
+    assert found.against_dominant["ti"].usable_from == Share(4, 4)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 1.0])
+@pytest.mark.parametrize("translated", [False, True])
+def test_failures_that_are_allowed_are_left_out_of_the_measurement(
+    share: float, translated: bool, tmp_path: Path
+) -> None:
+    write_prompts(tmp_path, prompts(40, ("en",) if translated else ("en", "de", "es", "fr")))
+    server = FakeServer(faults={"400": share})
+    server.script = lambda body: None if translated else model(body)
+    with running(server) as url:
+        changes = {"engine__base_url": url, "engine__max_failures": 999, "translate_prompts": translated}
+        config = write_config(tmp_path, **changes)
+        if share == 1.0:
+            with pytest.raises(RunError, match="every prompt of the sample met a failed request"):
+                shown("probe", config)
+            return
+        done = shown("probe", config)
+    assert "dominant by" in done
+    found = read_probe(tmp_path / "run/probe.json")
+    assert 0 < found.prompts < 40
+    assert found.responses["en"].sound.total == found.prompts

@@ -1,33 +1,15 @@
-"""The real thing, on the CPU: LLaMA-Factory's loader, the transformers engine, a vLLM server with a real checkpoint."""
+"""The real thing, on the CPU: LLaMA-Factory's loader and the transformers engine."""
 
 import json
-import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from lidr_plugin.machine.environments import python_of
-from tests.conftest import Lidr, prompts, rows_of, write_config, write_prompts
+from tests.conftest import Lidr, prompts, write_config, write_prompts
 from tests.support.server import FakeServer, running
-from tests.support.trained import CHECKPOINT, in_train
-
-
-def assert_loads(python: Path, model: Path, run: Path, name: str, system: str = "") -> None:
-    """LLaMA-Factory reads back exactly what was written, with the recipe that lies beside it."""
-    found = in_train(python, "load_dataset", run / "train.yaml", model)
-    pairs = rows_of(run / f"data/{name}.jsonl")
-    assert pairs
-    assert len(found["rows"]) == len(pairs)
-    for row, pair in zip(found["rows"], pairs, strict=True):
-        joined = "\n".join(part for part in (pair["instruction"], pair["input"]) if part)
-        assert row["_prompt"] == [{"role": "user", "content": joined}]
-        assert row["_response"] == [
-            {"role": "assistant", "content": pair["chosen"]},
-            {"role": "assistant", "content": pair["rejected"]},
-        ]
-        assert (row["_system"] or "") == system
-    assert found["pref"] == ["sigmoid", 0.1, 1.0]
-    assert found["batch"] == 16
+from tests.support.trained import anywhere, assert_loads, assert_read_back, in_train, loaded, once
 
 
 @pytest.mark.train
@@ -45,6 +27,58 @@ def test_llamafactory_reads_back_what_was_written(
     assert_loads(train_python, tiny, tmp_path / "run", "demo", system)
 
 
+LOOKS: dict[str, list[str]] = {
+    "dates": ["2024-01-31", "1999-12-01", "2020-02-29"],
+    "times": ["2024-01-31T10:00:00", "2024-02-01 11:30:00", "2024-02-01T10:00:00Z"],
+    "numbers": ["1", "2.50", "007"],
+    "nothing": ["null", "NaN", "None"],
+    "kinds": ["true", "2024-01-31", "-1e5"],
+    "json": ['{"a": 1}', "[1, 2]", "{}"],
+}
+
+
+@pytest.fixture(scope="module")
+def looks_read(train_python: Path, tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run for each of `LOOKS`, with and without an `input`, and `read.json`: what LLaMA-Factory, started once, reads of all."""
+
+    def make(folder: Path) -> None:
+        for kind, looks in LOOKS.items():
+            for second in (True, False):
+                build_looks(folder / f"{kind} {second}", looks, second)
+        runs = [folder / f"{kind} {second}/run" for kind in LOOKS for second in (True, False)]
+        read = dict(zip((run.parent.name for run in runs), loaded(train_python, tiny, *runs), strict=True))
+        (folder / "read.json").write_text(json.dumps(read))
+
+    return once(tmp_path_factory, "looks", make)
+
+
+def build_looks(folder: Path, looks: Sequence[str], second: bool) -> None:
+    """A dataset of texts that look like something else."""
+    rows = [dict.fromkeys(("en", "de"), looks[n % 3]) for n in range(12)]
+    write_prompts(folder, rows, **({"input": looks[0]} if second else {}))
+    server = FakeServer()
+
+    def answer(body: dict[str, Any]) -> dict[str, Any]:
+        user = body["messages"][0]["content"]
+        said = looks[1] if "into" in user else looks[2]
+        return {"message": {"content": f"{said}\n</translated>" if "into" in user else said}}
+
+    server.script = answer
+    with running(server) as url:
+        off = dict.fromkeys(("off_target", "identical", "repetition", "length_ratio"), False)
+        done = anywhere("build-pairs", write_config(folder, engine__base_url=url, languages=["de"], filters=off))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.train
+@pytest.mark.parametrize("kind", LOOKS)
+@pytest.mark.parametrize("second", [True, False])
+def test_texts_that_look_like_something_else_stay_texts(kind: str, second: bool, looks_read: Path) -> None:
+    name = f"{kind} {second}"
+    found = json.loads((looks_read / "read.json").read_text())[name]
+    assert_read_back(found, looks_read / name / "run", "demo")
+
+
 @pytest.mark.train
 def test_the_transformers_engine_gives_in_batches_what_it_gives_alone(train_python: Path, tiny: Path) -> None:
     found = in_train(train_python, "generate", tiny)
@@ -54,45 +88,3 @@ def test_the_transformers_engine_gives_in_batches_what_it_gives_alone(train_pyth
     for first, again in found["sampled"].values():
         assert len(set(first)) == len(first) == 4, "samples of one request are drawn apart"
         assert again == first, "and the same batch is drawn the same"
-
-
-def vllm_processes() -> list[str]:
-    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout.splitlines()
-    return [line for line in listed if "vllm.entrypoints.openai.api_server" in line and str(CHECKPOINT) in line]
-
-
-@pytest.mark.vllm
-def test_real_prompts_through_a_real_vllm_server_end_in_a_dataset_that_llamafactory_loads(
-    train_python: Path, shared: Path, tmp_path: Path, lidr: Lidr
-) -> None:
-    if python_of("vllm") is None:
-        pytest.skip("no vllm environment: lidr env create vllm")
-    if not (CHECKPOINT / "config.json").exists():
-        pytest.skip(f"no real checkpoint at {CHECKPOINT}")
-    before = set(vllm_processes())
-    config = write_config(
-        tmp_path,
-        model_name_or_path=str(CHECKPOINT),
-        languages=["de"],
-        prompts=str(shared / "data/alpagasus/{language}.jsonl"),
-        max_prompts=10,
-        engine={
-            "backend": "vllm",
-            "concurrency": 32,
-            "args": {"max_num_seqs": 32, "enforce_eager": True, "max_model_len": 2048, "dtype": "bfloat16"},
-        },
-        generation__max_tokens=160,
-        translation__max_tokens=240,
-    )
-    done = lidr("build-pairs", config)
-    assert done.returncode == 0, done.stderr
-    report = json.loads((tmp_path / "run/report.json").read_text())
-    assert report["completions"]["generated"] >= 20
-    assert report["completions"]["failed"] == 0
-    assert report["tokens"]["completion"] > 1000
-    assert sum(report["pairs"].values()) >= 3, report
-    assert set(vllm_processes()) <= before, "the server and its children are gone"
-    assert_loads(train_python, CHECKPOINT, tmp_path / "run", "demo")
-    again = lidr("build-pairs", config)
-    assert again.returncode == 0, again.stderr
-    assert json.loads((tmp_path / "run/report.json").read_text())["completions"]["generated"] == 0

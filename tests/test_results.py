@@ -51,14 +51,14 @@ def damaged(name: str, value: Any, *place: str) -> bytes:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b'{"models": {"M0"', "damaged: Invalid JSON"),
-        (b"[]", "damaged: "),
-        (b'{"models": {}, "weights": {}}', "damaged at results: Field required"),
-        (damaged("results.json", [], "head_to_head", "results"), "damaged at head_to_head.results"),
-        (damaged("results.json", "none", "results", "M0", "mgsm", "de", "cut"), "damaged at results.M0.mgsm.de.cut"),
+        (b'{"models": {"M0"', "1: not valid JSON"),
+        (b"[]", " damaged: "),
+        (b'{"models": {}, "weights": {}}', " damaged at results: Field required"),
+        (damaged("results.json", [], "head_to_head", "results"), " damaged at head_to_head.results"),
+        (damaged("results.json", "none", "results", "M0", "mgsm", "de", "cut"), " damaged at results.M0.mgsm.de.cut"),
         (
             damaged("results.json", {"hits": 1}, "results", "M0", "mgsm", "de", "cut"),
-            "damaged at results.M0.mgsm.de.cut",
+            " damaged at results.M0.mgsm.de.cut",
         ),
     ],
 )
@@ -69,7 +69,7 @@ def test_a_damaged_results_json_is_named_with_its_place_and_the_remedy(
     file.write_bytes(content)
     with pytest.raises(InputError) as caught:
         read_results(file)
-    assert caught.value.message.startswith(f"{file}: {says}")
+    assert caught.value.message.startswith(f"{file}:{says}")
     assert "`lidr eval` writes it anew" in caught.value.hint
 
 
@@ -80,5 +80,5 @@ def test_a_damaged_or_absent_probe_json_is_named_with_the_remedy(tmp_path: Path)
         read_probe(file)
     assert "`lidr probe` writes it anew" in caught.value.hint
     file.unlink()
-    with pytest.raises(InputError, match=r"probe.json: No such file"):
+    with pytest.raises(InputError, match=r"probe.json: no such file"):
         read_probe(file)

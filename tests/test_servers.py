@@ -4,18 +4,24 @@ import asyncio
 import json
 import os
 import re
+import signal
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import lidr_plugin
 from lidr_plugin.completions.engines import servers
 from lidr_plugin.completions.engines.servers import Vllm, arguments
+from lidr_plugin.completions.models import policy_of
 from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
 from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.errors import EngineError, RequestError
+from lidr_plugin.machine import hub
+from tests.conftest import Lidr, prompts, write_config, write_prompts
 from tests.support import vllm_server
+from tests.support.child import PATIENCE, started, until
 
 REQUEST = Chat("w", (Message("user", "hello"),), Sampling(0.0, 1.0, 100, 1.1, 42, False), row="1 [en]")
 
@@ -132,6 +138,28 @@ def test_a_server_on_gpus_sizes_its_own_cache(tmp_path: Path, monkeypatch: pytes
     assert "max-num-seqs" not in log
 
 
+@pytest.mark.parametrize("args", [{}, {"dtype": "float32"}])
+def test_a_server_is_told_the_commit_that_its_answers_are_stored_under(
+    args: Mapping[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = "0123456789" * 4
+    monkeypatch.setattr(hub, "commit", lambda *_, **__: commit)
+    engine = {"backend": "vllm", "python": vllm_server.interpreter(tmp_path), "args": args}
+    short = {"generation": {"max_tokens": 9}, "translation": {"max_tokens": 9}, "output_dir": str(tmp_path)}
+    config = lidr_plugin.configure(
+        model_name_or_path="ns/model", languages=["de"], prompts="{language}", engine=engine, **short
+    )
+    policy = policy_of(config)
+
+    async def start() -> None:
+        async with policy.engine:
+            pass
+
+    asyncio.run(start())
+    assert policy.identity.startswith(f"ns/model@{commit}")
+    assert f"--model ns/model --served-model-name policy --revision {commit}" in (tmp_path / "vllm.log").read_text()
+
+
 async def enter(engine: Vllm) -> None:
     async with engine:
         raise AssertionError("it has started")
@@ -201,9 +229,14 @@ def test_a_server_that_dies_or_hangs_at_work_is_started_again_and_nothing_is_los
 
 
 def test_what_was_answered_is_not_asked_again(tmp_path: Path, at_once: None) -> None:
-    at_work(tmp_path, "fall,well", at=6)
-    log = (tmp_path / "logs/vllm.log").read_text()
-    assert 8 < log.count("asked: number") <= 8 + 8 - 5 + 1
+    async def one_after_another() -> None:
+        async with vllm(tmp_path, "fall,well", args={"at": 6, "lives": str(tmp_path / "lives")}) as engine:
+            for number in range(8):
+                await engine.complete(REQUEST._replace(messages=(Message("user", f"number {number}"),)))
+
+    asyncio.run(one_after_another())
+    asked = re.findall(r"asked: number (\d)", (tmp_path / "logs/vllm.log").read_text())
+    assert asked == [*"012345", *"567"]
 
 
 @pytest.mark.parametrize("behave", ["fall", "error", "hang", "fall,die"])
@@ -258,6 +291,47 @@ def test_an_interrupt_during_a_restart_leaves_no_server(
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(interrupted())
+    assert process_of(tmp_path) is None
+
+
+def run_config(folder: Path, behave: str, **args: Any) -> Path:
+    """A run on a server that behaves so in its lives."""
+    model = folder / "model"
+    model.mkdir(exist_ok=True)
+    (model / "config.json").write_text(json.dumps(CONFIG))
+    write_prompts(folder, prompts(10))
+    (folder / "lives").unlink(missing_ok=True)
+    given = {"behave": behave, "lives": str(folder / "lives"), **args}
+    engine = {"backend": "vllm", "python": vllm_server.interpreter(folder), "concurrency": 2, "args": given}
+    short = {"generation__max_tokens": 9, "translation": {"max_tokens": 9, "retries": 0}}
+    return write_config(folder, model_name_or_path=str(model), engine=engine, **short)
+
+
+def test_a_run_whose_server_cannot_be_kept_alive_ends_with_1_and_the_same_command_asks_only_for_the_rest(
+    tmp_path: Path, lidr: Lidr, at_once: None
+) -> None:
+    done = lidr("build-pairs", run_config(tmp_path, "fall", at=6))
+    assert done.returncode == 1
+    assert "error: the vLLM server ended with status 3, after 3 restarts in this run. The end of " in done.stderr
+    assert "the same command goes on from there" in done.stderr
+    first = (tmp_path / "run/vllm.log").read_text()
+    again = lidr("build-pairs", run_config(tmp_path, "well"))
+    assert again.returncode == 0, again.stderr
+    report = json.loads((tmp_path / "run/report.json").read_text())
+    assert report["completions"]["reused"] >= 4 * 5, "each life answered five"
+    asked = (tmp_path / "run/vllm.log").read_text().count("asked: ")
+    assert asked == report["completions"]["generated"]
+    assert first.count("asked: ") >= 4 * 6
+
+
+def test_ctrl_c_during_a_restart_ends_with_130_and_leaves_no_server(tmp_path: Path) -> None:
+    config, log = run_config(tmp_path, "fall,never", at=3), tmp_path / "run/vllm.log"
+    child = started(tmp_path, "build-pairs", config)
+    until(lambda: log.exists() and log.read_text().count("serving on") == 2, child)
+    child.send_signal(signal.SIGINT)
+    said = child.communicate(timeout=PATIENCE)[1].decode()
+    assert child.returncode == 130, said
+    assert "it is started again in 1 s (1 of 3 times)" in said
     assert process_of(tmp_path) is None
 
 

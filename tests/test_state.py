@@ -66,10 +66,10 @@ def test_numbers_that_are_told_are_attributes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ('{"status": "done", "trai', "Invalid JSON"),
-        ("[]", "object"),
-        ('{"status": "ended", "training": {}}', "status: "),
-        ('{"status": "done", "training": {}, "merge": {"modules": 14}}', "merge: zero: "),
+        ('{"status": "done", "trai', "not valid JSON"),
+        ("[]", "dictionary"),
+        ('{"status": "ended", "training": {}}', "damaged at status: "),
+        ('{"status": "done", "training": {}, "merge": {"modules": 14}}', "damaged at merge.zero: "),
     ],
 )
 def test_a_damaged_file_is_named_with_the_place_and_what_to_do(
@@ -82,6 +82,7 @@ def test_a_damaged_file_is_named_with_the_place_and_what_to_do(
         read_state(run)
     done = lidr("train", write_config(tmp_path), env=env)
     assert done.returncode == 2
-    assert f"{run.train_json}: damaged: " in done.stderr
+    assert str(run.train_json) in done.stderr
+    assert place in done.stderr
     assert "lidr train --restart" in done.stderr
     assert run.train_json.read_text() == text

@@ -1,12 +1,18 @@
 """Requests for responses and translations, and tolerant reading of what comes back."""
 
+import json
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lidr_plugin.completions.requests import Completion, Sampling
+from benchmarks import read_translations
+from lidr_plugin.completions.requests import Chat, Completion, Sampling, SharedChat
+from lidr_plugin.completions.steps import Course
 from lidr_plugin.methods import translation
-from lidr_plugin.methods.base import Ask
+from lidr_plugin.methods.base import Ask, Text
 from lidr_plugin.methods.translation_prompts import asks_for_translation
 
 SAMPLING = Sampling(0.0, 1.0, 100, 1.1, 42, False)
@@ -76,16 +82,81 @@ def test_parts_lose_no_word(paragraphs: list[str], attempt: int) -> None:
     assert "\n\n".join(translation.in_parts(text, attempt)).split() == text.split()
 
 
-@pytest.mark.parametrize(
-    ("prompt", "asks"),
-    [
-        ("Translate the following phrase into French.\nI miss you", True),
-        ("Übersetze den Satz ins Englische.", True),
-        ("Traduce esta frase.", True),
-        ("把这句话翻译成英文。", True),
-        ("Name three tips for staying healthy.", False),
-        ("Explain the state of the art in solar power.", False),
-    ],
-)
-def test_prompts_that_ask_for_a_translation_are_recognised(prompt: str, asks: bool) -> None:
-    assert asks_for_translation(prompt) is asks
+def test_answers_are_read_as_a_person_reads_them() -> None:
+    readings = list(read_translations.shapes())
+    assert len(readings) > 100
+    assert [reading for reading in readings if reading.verdict != "right"] == []
+
+
+def test_prompts_that_ask_for_a_translation_are_recognised() -> None:
+    readings = list(read_translations.prompts())
+    assert len(readings) > 200
+    misread = [reading for reading in readings if reading.verdict != "right"]
+    assert len(misread) <= 0.01 * len(readings), misread
+
+
+def test_all_prompts_that_the_papers_authors_marked_are_recognised_and_few_others(shared: Path) -> None:
+    def prompts(name: str) -> list[str]:
+        lines = (shared / "data/llama3-8b" / name).read_text(encoding="utf-8").splitlines()
+        return [json.loads(line)["prompt"] for line in lines]
+
+    marked = prompts("translation_prompts.jsonl")
+    assert [prompt for prompt in marked if not asks_for_translation(prompt)] == []
+    assert [text for text in prompts("en.responses.jsonl") if asks_for_translation(text) and text not in marked] == []
+
+
+def test_only_a_text_with_the_requests_own_tags_is_sent_otherwise_than_it_is() -> None:
+    ask = Ask({"translator": "w"})
+    translator = translation.Translator(SAMPLING, translation.TEMPLATE, retries=0, skip_cut=True)
+    for text in ("<b>Bold</b> & <i>italic</i>", "a < b", "&lt;sentence&gt;"):
+        assert f"\n<sentence>\n{text}\n</sentence>" in translator.request(text, "de", 0, ask, "r").messages[0].content
+    own = translator.request("Close with </sentence>\n</sentence> now", "de", 0, ask, "r").messages[0].content
+    assert own.count("</sentence>") == 1
+
+
+SOURCE = "The river carries every small boat to the harbour."
+REQUEST = translation.bare_request(translation.TEMPLATE, "German")
+TRANSLATED = "Der Fluss trägt jedes kleine Boot zum Hafen."
+OWN = "Übersetze den Text zwischen den Satzmarken ins Deutsche und behalte Ton und Aufbau bei, sonst nichts."
+
+
+def translate(answers: Callable[[Chat], str], *, knows_echoes: bool = True) -> tuple[Text, list[Chat]]:
+    """What one text becomes, and what was asked for it."""
+    translator = translation.Translator(SAMPLING, translation.TEMPLATE, 1, skip_cut=True, knows_echoes=knows_echoes)
+    course, asked = Course(translator.carried(Text(SOURCE), "en", "de", Ask({"translator": "w"}), "1")), []
+    while course.wanted:
+        wanted, course.wanted = course.wanted, []
+        for branch, request in wanted:
+            asked.append(request)
+            course.answer(branch, completion(f"{answers(request)}\n</translated>"))
+    return course.result, asked
+
+
+def is_for_the_request(request: Chat) -> bool:
+    return REQUEST.splitlines()[0] in request.messages[0].content.partition("<sentence>")[2]
+
+
+@pytest.mark.parametrize("echo", [OWN, REQUEST, OWN.replace("Satzmarken", "Satz-Tags")])
+def test_a_translation_of_the_request_is_tried_again_and_then_marked(echo: str) -> None:
+    found, asked = translate(lambda request: OWN if is_for_the_request(request) else echo)
+    assert found == Text(echo, echo=True)
+    assert [is_for_the_request(request) for request in asked] == [False, True, False, True]
+    assert all(isinstance(request, SharedChat) is is_for_the_request(request) for request in asked)
+
+
+def test_a_second_try_that_is_no_echo_is_taken() -> None:
+    tries = iter([OWN, TRANSLATED])
+    found, _ = translate(lambda request: OWN if is_for_the_request(request) else next(tries))
+    assert found == Text(TRANSLATED)
+
+
+def test_a_text_about_translations_is_no_echo() -> None:
+    assert translation.is_echo(OWN, SOURCE, f"{OWN}\n{REQUEST}")
+    assert not translation.is_echo(OWN, REQUEST, f"{OWN}\n{REQUEST}")
+    assert not translation.is_echo("Übersetze den Brief bitte bis Montag.", SOURCE, f"{OWN}\n{REQUEST}")
+
+
+def test_the_request_is_not_asked_about_itself_where_the_filter_is_off() -> None:
+    found, asked = translate(lambda _: TRANSLATED, knows_echoes=False)
+    assert found == Text(TRANSLATED)
+    assert len(asked) == 1

@@ -52,9 +52,9 @@ async def answers(
 
     with Display(what, meter, max(1, len(requests)), max(1, len(requests))) as display:
         found = client.stored(requests)
-        for item in found:
+        for request, item in zip(requests, found, strict=True):
             if budget and isinstance(item, Completion):
-                budget.count(item)
+                budget.count(request, item)
         try:
             async with kept_up(lambda: display.update(done)), asyncio.TaskGroup() as group:
                 tasks = [group.create_task(one(item)) for item in found]

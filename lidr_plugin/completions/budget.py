@@ -36,14 +36,14 @@ class Budget:
         """Of so many tokens."""
         return prompt_tokens * self._prices[0] + completion_tokens * self._prices[1]
 
-    def count(self, completion: Completion) -> None:
-        """A completion that was paid before."""
-        self.spent += self.price(completion.prompt_tokens, completion.completion_tokens)
+    def count(self, request: Chat, completion: Completion) -> None:
+        """A completion that was paid. Where the server did not say how many tokens it took, it counts as put aside."""
+        prompt, most = _most_tokens(request)
+        self.spent += self.price(completion.prompt_tokens or prompt, completion.completion_tokens or most)
 
     async def pay(self, request: Chat, send: Callable[[], Awaitable[Completion]]) -> Completion | None:
         """Sends the request if there is room for it, if need be after others have come back; None if there is not."""
-        size = sum(len(message.content.encode()) for message in request.messages) + _TEMPLATE_TOKENS
-        most = self.price(size, request.sampling.max_tokens)
+        most = self.price(*_most_tokens(request))
         async with self._changed:
             await self._changed.wait_for(lambda: self._fits(most) or not self._reserved or self.exhausted)
             if self.exhausted or not self._fits(most):
@@ -53,7 +53,7 @@ class Budget:
             self._reserved += most
         try:
             completion = await send()
-            self.count(completion)
+            self.count(request, completion)
             return completion
         finally:
             async with self._changed:
@@ -62,3 +62,9 @@ class Budget:
 
     def _fits(self, most: float) -> bool:
         return self.spent + self._reserved + most <= self._cap
+
+
+def _most_tokens(request: Chat) -> tuple[int, int]:
+    """Prompt and completion tokens that a request can take."""
+    size = sum(len(message.content.encode()) for message in request.messages) + _TEMPLATE_TOKENS
+    return size, request.sampling.max_tokens

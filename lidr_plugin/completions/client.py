@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from lidr_plugin.completions.engines.base import Engine, Logged
 from lidr_plugin.completions.progress import Meter
-from lidr_plugin.completions.requests import Chat, Completion, Failure, key_of, request_json
-from lidr_plugin.completions.store import Entry, Store
+from lidr_plugin.completions.requests import Chat, Completion, Failure, SharedChat, key_of, request_json
+from lidr_plugin.completions.rows import Entry
+from lidr_plugin.completions.store import Store
 from lidr_plugin.errors import LidrError, RequestError, RunError
 
 
@@ -64,20 +65,31 @@ class Client:
         }
         self._engines = AsyncExitStack()
         self._in_flight: dict[bytes, asyncio.Future[Completion | Failure]] = {}
+        self._shared: dict[SharedChat, Completion] = {}
         self._arrived: list[Entry] = []
         self._commit: asyncio.Task[None]
         self._ended: LidrError | None = None
 
     def stored(self, requests: Sequence[Chat]) -> list[Completion | Missing]:
         """For each request its completion, if it is in the store."""
-        canonical = [request_json(request) for request in requests]
+        known = [self._shared.get(request) if isinstance(request, SharedChat) else None for request in requests]
+        asked = [request for request, answer in zip(requests, known, strict=True) if answer is None]
+        canonical = [request_json(request) for request in asked]
         keys = [key_of(text) for text in canonical]
-        found = self._store.get_many(keys)
-        self._meter.reused += sum(key in found for key in keys)
-        return [
-            found.get(key) or Missing(request, key, text)
-            for request, key, text in zip(requests, keys, canonical, strict=True)
-        ]
+        found = self._store.get_many(keys, dict(zip(keys, canonical, strict=True)))
+        answers: list[Completion | Missing] = []
+        for request, key, text in zip(asked, keys, canonical, strict=True):
+            answers.append(found.get(key) or Missing(request, key, text))
+            if key in found:
+                self._reuse(request, found[key])
+        others = iter(answers)
+        return [answer or next(others) for answer in known]
+
+    def _reuse(self, request: Chat, completion: Completion) -> None:
+        """Counts it; a shared one is remembered, and counted the first time."""
+        self._meter.reused += not isinstance(request, SharedChat) or request not in self._shared
+        if isinstance(request, SharedChat):
+            self._shared[request] = completion
 
     async def complete(self, missing: Missing) -> Completion | Failure:
         """The engine's answer, stored before it is returned; equal requests in flight share one.
@@ -87,10 +99,10 @@ class Client:
             StoreError: the completion could not be stored.
         """
         if first := self._in_flight.get(missing.key):
-            self._meter.reused += 1
+            self._meter.reused += not isinstance(missing.request, SharedChat)
             return await asyncio.shield(first)
         if stored := self._store.get_many([missing.key]):  # an equal request was answered since the look-up
-            self._meter.reused += 1
+            self._reuse(missing.request, stored[missing.key])
             return stored[missing.key]
         future = self._in_flight[missing.key] = asyncio.get_running_loop().create_future()
         try:
@@ -100,6 +112,8 @@ class Client:
             raise
         finally:
             del self._in_flight[missing.key]
+        if isinstance(missing.request, SharedChat) and isinstance(answer, Completion):
+            self._shared[missing.request] = answer
         future.set_result(answer)
         return answer
 

@@ -1,5 +1,6 @@
 """The models of a configuration: engine, limits and identity. Nothing is started here."""
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,10 +60,16 @@ def model_of(config: Config, settings: EngineSettings, name: str, revision: str,
     engine = build_engine(
         settings,
         model=name,
-        revision=revision,
+        revision=_commit_in(identity, name) or revision,
         trust_remote_code=config.trust_remote_code,
         log=log_file,
         max_tokens=purpose.max_tokens,
         top_logprobs=purpose.top_logprobs,
     )
     return Model(engine, settings.concurrency, settings.max_failures, identity)
+
+
+def _commit_in(identity: str, name: str) -> str:
+    """The commit that an identity names; empty if it names none. A branch may have moved on since it was looked up."""
+    found = re.match(r"@([0-9a-f]{40})(?:\+|$)", identity.removeprefix(name)) if identity.startswith(name) else None
+    return found[1] if found else ""

@@ -23,7 +23,7 @@ _SILENCE = 60.0
 
 def say(line: str) -> None:
     """Tells the user something once, on a line of its own; a live bar stays below it."""
-    print(line, file=sys.stderr, flush=True)
+    print(plain(line), file=sys.stderr, flush=True)
 
 
 @dataclass

@@ -46,11 +46,18 @@ class Chat(NamedTuple):
     row: str = ""
 
 
+class SharedChat(Chat):
+    """A request that every prompt makes alike: its answer is remembered for the run, and counted once."""
+
+    __slots__ = ()
+
+
 class Completion(NamedTuple):
     """What a model answered, as it came.
 
     Attributes:
-        finish_reason: `stop` or `length` (the answer was cut at `max_tokens`).
+        finish_reason: `stop` or `length` (the answer was cut at `max_tokens`); any other in a store counts as cut.
+        prompt_tokens, completion_tokens: 0 where the server did not say, or said what cannot be.
         prefilled: whether the server continued the prefill; if not, the answer stands alone.
         first_token: the likeliest first tokens and their log-probabilities; None if they were not asked for, or not given.
     """
@@ -61,6 +68,11 @@ class Completion(NamedTuple):
     completion_tokens: int
     prefilled: bool = False
     first_token: tuple[tuple[str, float], ...] | None = None
+
+    @property
+    def cut(self) -> bool:
+        """Whether the model did not end the text itself."""
+        return self.finish_reason != "stop"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,18 @@
 """The completion store: every finished completion, found by the content of its request. The only SQL over completions."""
 
-import contextlib
+import os
+import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import NoReturn, Self
 
-import orjson
-
-from lidr_plugin import files
-from lidr_plugin.completions.requests import Completion, key_of
+from lidr_plugin.completions.requests import Completion
+from lidr_plugin.completions.rows import COLUMNS, Entry, Row, completion_of, is_sound, sum_of
+from lidr_plugin.completions.salvage import lost_rows, unsound
+from lidr_plugin.completions.store_errors import ELSEWHERE, UnreadableError, check_place, damaged, in_words, remedy
 from lidr_plugin.errors import InputError, StoreError
 
 _MIGRATIONS = (
@@ -25,245 +28,273 @@ _MIGRATIONS = (
     );
     """,
     "ALTER TABLE completion ADD COLUMN first_token TEXT;",
+    "ALTER TABLE completion ADD COLUMN checksum INTEGER;",
 )
 """Applied in order; `PRAGMA user_version` counts those that a file has had."""
+_SEALED = len(_MIGRATIONS) + 1
+"""The version of a store in which every row has a checksum: rows of older ones get theirs in batches, as they are found."""
 
-_COLUMNS = "text, finish_reason, prompt_tokens, completion_tokens, prefilled, first_token"
+_FIRST = 7
+"""How many of them the first version had; each later one has one more, up to all."""
 _ASKED_AT_ONCE = 500
-_UNREADABLE = (sqlite3.Error, ValueError)
-"""What a damaged file raises; ValueError: bytes that are no UTF-8, also in SQLite's own message, or no JSON."""
-_SMALLEST = 200
-"""Bytes that a row takes at least, for its request and two keys: no file has more rows, whatever a damaged page says."""
-
-
-class Entry(NamedTuple):
-    """A stored completion with the canonical JSON of its request."""
-
-    request: bytes
-    completion: Completion
+_SEALED_AT_ONCE = 2000
+"""Rows in a transaction: a kill loses no more work, and their texts fit into memory, however long they are."""
+_PATIENCE = 10.0
+"""Seconds that another process may hold the file: many times what a commit takes."""
 
 
 class Store:
     """Append-only SQLite file in write-ahead mode; a committed completion survives `kill -9`.
 
     Args:
-        path: the file; created if absent.
-        read_only: refuses to create or to write.
+        path: the file; created if absent. None: a temporary one.
+        read_only: refuses to create or to write, and leaves nothing beside the file; older formats are read as they are.
 
     Raises:
+        InputError: there can be no store at that place.
         StoreError: the file is no store, damaged, or written by a newer lidr.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        self.path = path
-        if read_only and not path.exists():
-            raise InputError(f"{path}: no completion store there")
-        try:
-            mode = "ro" if read_only else "rwc"
-            self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None)
-            self._db.execute("PRAGMA busy_timeout = 10000")
-            if not read_only:
-                self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.execute("PRAGMA cache_size = -64000")
-            self._migrate(read_only)
-        except _UNREADABLE as error:
-            raise self._converted(error) from None
+    def __init__(self, path: Path | None, *, read_only: bool = False) -> None:
+        self.path = path or Path("(temporary store)")
+        if path:
+            check_place(path)
+            if read_only and not path.exists():
+                raise InputError(f"{path}: no completion store there")
+            _check_log(path)
+        with _told(self.path):
+            self._db = sqlite3.connect(_address(path, read_only), uri=True, isolation_level=None)
+            try:
+                self._db.execute(f"PRAGMA busy_timeout = {int(1000 * _PATIENCE)}")
+                self._db.execute("PRAGMA cache_size = -64000")
+                self._format()  # before another program's file would be changed
+                if not read_only:
+                    self._write_ahead()
+                    self._migrate()
+                self._version = self._format()
+            except BaseException:
+                self._db.close()
+                raise
+        if read_only and not self._version:
+            raise UnreadableError(f"{self.path}: empty", "a run makes a store of it; if it was one, it has lost all")
+        self._place = path.stat() if path and not read_only else None
+        columns = [name if self._has(name) else f"NULL AS {name}" for name in COLUMNS]
+        columns[6] = "CAST(request AS BLOB)"
+        self._columns = ", ".join(columns)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._check_still_there()
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Closes the file."""
         self._db.close()
 
     def __len__(self) -> int:
-        count: int = self._db.execute("SELECT count(*) FROM completion").fetchone()[0]
+        with _told(self.path):
+            count: int = self._db.execute("SELECT count(*) FROM completion").fetchone()[0]
         return count
 
-    def _migrate(self, read_only: bool) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version > len(_MIGRATIONS):
-            raise StoreError(f"{self.path}: written by a newer lidr (format {version})", "upgrade lidr")
-        if read_only and version < len(_MIGRATIONS):
-            raise StoreError(f"{self.path}: an older format; `lidr build-pairs` brings it up to date")
-        for number, script in enumerate(_MIGRATIONS[version:], version + 1):
-            self._db.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
+    @property
+    def sealed(self) -> bool:
+        """Whether every row has a checksum, as since version 0.2."""
+        return self._version == _SEALED
 
-    def _converted(self, error: sqlite3.Error | ValueError) -> StoreError:
-        text = str(error) if isinstance(error, sqlite3.Error) else "malformed"
-        if "full" in text or "disk I/O" in text:
-            return StoreError(f"{self.path}: the disk is full", "free some space and start again; nothing is lost")
-        if any(part in text for part in ("not a database", "malformed", "unsupported file")):
-            hint = "move the file away, or restore it; `lidr store export` may still read a part of it"
-            return StoreError(f"{self.path}: not a completion store, or damaged ({text})", hint)
-        return StoreError(f"{self.path}: {text}", "check that the folder exists and can be written")
+    def _has(self, column: str) -> bool:
+        return COLUMNS.index(column) < _FIRST + self._version - 1
 
-    def get_many(self, keys: Sequence[bytes]) -> dict[bytes, Completion]:
-        """The completions that are there, of those asked for."""
-        found: dict[bytes, Completion] = {}
+    def _write_ahead(self) -> None:
+        """Of several processes that open a new file at once one switches the mode; SQLite lets the others not wait for it."""
+        until = time.monotonic() + _PATIENCE
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
+
+    def _format(self) -> int:
+        """The version of the format; 0: nothing is there yet.
+
+        Raises:
+            StoreError: it is another program's file, a newer lidr's, or its version does not agree with what it holds.
+        """
+        version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
+        columns = [row[1] for row in self._db.execute("PRAGMA table_info(completion)")]
+        if not columns and not version and not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            return 0
+        if columns[:_FIRST] != COLUMNS[:_FIRST]:
+            raise UnreadableError(f"{self.path}: not a completion store: a SQLite file of another program", ELSEWHERE)
+        if version > _SEALED:
+            hint = "upgrade lidr; `lidr store export` may read it all the same"
+            raise UnreadableError(f"{self.path}: written by a newer lidr (format {version})", hint)
+        if version < 1 or columns != COLUMNS[: _FIRST + version - 1]:
+            raise damaged(self.path, f"format {version} has other columns")
+        return version
+
+    def _migrate(self) -> None:
+        """Brings the file to the newest format. The look and the change are one transaction: others may begin at once."""
+        with self._transaction():
+            version = self._format()
+            for script in _MIGRATIONS[version:]:
+                self._db.execute(script)
+            # A new store has no rows that would want a checksum.
+            version = _SEALED if not version else max(version, len(_MIGRATIONS))
+            self._db.execute(f"PRAGMA user_version = {version}")
+        if version < _SEALED:
+            self._seal()
+
+    def _seal(self) -> None:
+        """Gives every row its checksum. Killed, it goes on where it was: what is done is committed."""
+        last, columns = 0, ", ".join(COLUMNS).replace("request", "CAST(request AS BLOB)")
+        query = f"SELECT rowid, {columns} FROM completion WHERE rowid > ? AND checksum IS NULL ORDER BY rowid LIMIT ?"
+        while rows := self._db.execute(query, [last, _SEALED_AT_ONCE]).fetchall():
+            sums = [(sum_of(row[1:]), row[0]) for row in rows]
+            with self._transaction():
+                self._db.executemany("UPDATE completion SET checksum = ? WHERE rowid = ?", sums)
+            last = rows[-1][0]
+        self._db.execute(f"PRAGMA user_version = {_SEALED}")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
         try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def get_many(self, keys: Sequence[bytes], requests: Mapping[bytes, bytes] | None = None) -> dict[bytes, Completion]:
+        """The completions that are there, of those asked for.
+
+        Args:
+            keys: of their requests.
+            requests: those requests by key, where the caller has them: to compare is quicker than to hash.
+
+        Raises:
+            StoreError: a row is not as it was written. It is not asked again: a disk that forgets should be known.
+        """
+        found: dict[bytes, Completion] = {}
+        sealed, known = self.sealed, requests or {}
+        with _told(self.path):
             for start in range(0, len(keys), _ASKED_AT_ONCE):
                 part = keys[start : start + _ASKED_AT_ONCE]
                 marks = ",".join("?" * len(part))
-                for row in self._db.execute(f"SELECT {_COLUMNS}, key FROM completion WHERE key IN ({marks})", part):
-                    found[row[6]] = _completion(row)
-        except _UNREADABLE as error:
-            raise self._converted(error) from None
+                for row in self._db.execute(f"SELECT {self._columns} FROM completion WHERE key IN ({marks})", part):
+                    if not is_sound(row, known.get(row[0]), sealed=sealed):
+                        self._refuse(row[0])
+                    found[row[0]] = completion_of(row)
         return found
 
+    def _refuse(self, key: bytes) -> NoReturn:
+        (number,) = self._db.execute("SELECT rowid FROM completion WHERE key = ?", [key]).fetchone()
+        what = f"{self.path}: damaged: row {number} is not as it was written; nothing is built from it"
+        raise StoreError(what, f"lidr store verify {self.path} names all such rows\n{remedy(self.path)}")
+
     def put_many(self, entries: Iterator[Entry] | Sequence[Entry]) -> int:
-        """Adds completions in one transaction and returns how many were new; what is there already stays."""
-        rows = (
-            (
-                key_of(request),
-                c.text,
-                c.finish_reason,
-                c.prompt_tokens,
-                c.completion_tokens,
-                c.prefilled,
-                request.decode(),
-                orjson.dumps(c.first_token).decode() if c.first_token else None,
-            )
-            for request, c in entries
-        )
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
+        """Adds completions in one transaction and returns how many were new; what is there already stays.
+
+        Raises:
+            StoreError: they cannot be stored; or the file was removed, and then all is saved beside its place.
+        """
+        rows = (Row.of(*entry).values() for entry in entries)
+        with _told(self.path):
             before = self._db.total_changes
-            try:
-                self._db.executemany("INSERT OR IGNORE INTO completion VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
+            with self._transaction():
+                self._db.executemany(
+                    # Not `INSERT OR IGNORE`, which would leave out a row that has no text, too.
+                    "INSERT INTO completion VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
+                    rows,
+                )
             added = self._db.total_changes - before
-            self._db.execute("COMMIT")
-        except _UNREADABLE as error:
-            raise self._converted(error) from None
+        self._check_still_there()
         return added
 
-    def entries(self) -> Iterator[Entry]:
-        """Every completion, ordered by key."""
-        for row in self._db.execute(f"SELECT {_COLUMNS}, request FROM completion ORDER BY key"):
-            yield Entry(row[6].encode(), _completion(row))
-
-    def salvaged(self) -> Iterator[Entry | int]:
-        """Every completion that can be read, in the order in which they came; for one that cannot, the number of its row."""
-        end = self._last_row() + 1
-        for first in range(1, end, _ASKED_AT_ONCE):
-            numbers = range(first, min(first + _ASKED_AT_ONCE, end))
-            rows = self._rows(numbers)
-            for number in numbers:
-                found: Entry | int = number
-                with contextlib.suppress(ValueError, TypeError):
-                    if _is_sound(row := rows.get(number, ())):
-                        found = Entry(row[6].encode(), _completion(row))
-                yield found
-
-    def _rows(self, numbers: range) -> dict[int, Sequence[Any]]:
-        """Rows by number, those that cannot be read left out: where reading many together fails, each half is tried."""
-        query = f"SELECT {_COLUMNS}, request, key, rowid FROM completion WHERE rowid BETWEEN ? AND ?"
+    def _check_still_there(self) -> None:
+        """Whether the file is still at its place; what is written to one that was removed would be gone with this process."""
+        if self._place is None:
+            return
+        with suppress(OSError):
+            if os.path.samestat(self._place, self.path.stat()):
+                return
+        what = f"{self.path}: removed, or replaced by another file, while lidr was at work"
+        saved = self.path.with_name(f"{self.path.name}.{secrets.token_hex(4)}.saved")
         try:
-            return {row[8]: row for row in self._db.execute(query, [numbers[0], numbers[-1]])}
-        except (*_UNREADABLE, MemoryError):  # a damaged length may ask for any amount of memory
-            half = len(numbers) // 2
-            return {**self._rows(numbers[:half]), **self._rows(numbers[half:])} if half else {}
+            saved.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(saved)) as copy:
+                self._db.backup(copy)
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(f"{what}; what was finished could not be saved: {error}", "begin again") from None
+        finally:
+            self._place = None  # said once
+        raise StoreError(f"{what}; all {len(self):,} completions are in {saved}", f"to go on: mv {saved} {self.path}")
 
-    def _last_row(self) -> int:
-        """The highest row number: the table's last one, or the highest in its index as far as that can be read."""
-        last = 0
-        for query in ("SELECT max(rowid) FROM completion", "SELECT rowid FROM completion ORDER BY key"):
-            with contextlib.suppress(*_UNREADABLE):
-                for (number,) in self._db.execute(query):
-                    last = max(last, number or 0)
-        pages, size = (self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
-        return int(min(last, pages * size // _SMALLEST))
+    def entries(self) -> Iterator[Entry]:
+        """Every completion, ordered by key. Raises `StoreError` where one cannot be read."""
+        with _told(self.path):
+            for row in self._db.execute(f"SELECT {self._columns} FROM completion ORDER BY key"):
+                yield Entry(row[6], completion_of(row))
 
     def verify(self) -> list[str]:
-        """What is wrong with the file: SQLite's own check, and every row that is not as it was written."""
-        try:
-            damage = [str(row[0]) for row in self._db.execute("PRAGMA integrity_check") if row[0] != "ok"]
-            lost = [number for number in self.salvaged() if isinstance(number, int)]
-        except _UNREADABLE as error:
-            return [str(self._converted(error))]
-        return damage + [f"row {number}: it cannot be read, or its request does not have this key" for number in lost]
+        """What is wrong with the file: SQLite's own check, and every row that is not as it was written.
+
+        Raises:
+            StoreError: SQLite cannot even look.
+        """
+        with _told(self.path):
+            faults = [str(row[0]) for row in self._db.execute("PRAGMA integrity_check") if row[0] != "ok"]
+            if faults:
+                return faults + lost_rows(self.path)
+            rows = self._db.execute(f"SELECT {self._columns}, rowid FROM completion")
+            return [unsound(row[-1]) for row in rows if Row(*row[:-1]).entry(sealed=self.sealed) is None]
 
 
-def _is_sound(row: Sequence[Any]) -> bool:
-    """Whether a row of `_COLUMNS`, request, key and number is as it was written, as far as that can be told."""
-    kinds = (str, str, int, int, int, str | None, str, bytes, int)
-    return len(row) == len(kinds) and all(map(isinstance, row, kinds)) and key_of(row[6].encode()) == row[7]
+def _address(path: Path | None, read_only: bool) -> str:
+    """A file as SQLite's URI.
 
-
-def _completion(row: Sequence[Any]) -> Completion:
-    """A row whose first columns are `_COLUMNS`."""
-    tokens = tuple((token, value) for token, value in orjson.loads(row[5])) if row[5] else None
-    return Completion(row[0], row[1], row[2], row[3], bool(row[4]), tokens)
-
-
-class Exported(NamedTuple):
-    """What became of an export.
-
-    Attributes:
-        written: completions in the file.
-        lost: the numbers of the rows that cannot be read; further ones may be gone without a trace.
-        damaged: whether the store is, be it in a place that holds no row.
+    A reader of a store in write-ahead mode makes files beside it, and needs a folder in which it can, unless it is told that
+    nobody changes the file; nobody does where a writer has left no such files.
     """
-
-    written: int
-    lost: list[int]
-    damaged: bool
-
-
-def export(store: Store, target: Path) -> Exported:
-    """Writes all completions with their requests as JSON lines, ordered by key; of a damaged store what can be read."""
-    lost: list[int] = []
-    written = 0
-    damaged = bool(store.verify())
-    with files.replacing(target) as file:
-        for entry in store.salvaged() if damaged else store.entries():
-            if isinstance(entry, int):
-                lost.append(entry)
-            else:
-                file.write(files.dump_line(entry_json(entry)))
-                written += 1
-    return Exported(written, lost, damaged)
+    if path is None:
+        return ""
+    real = path.resolve()
+    at_rest = not any(Path(f"{real}{suffix}").exists() for suffix in ("-wal", "-shm"))
+    mode = f"ro{'&immutable=1' if at_rest else ''}" if read_only else "rwc"
+    return f"{real.as_uri()}?mode={mode}"
 
 
-def entry_json(entry: Entry) -> dict[str, Any]:
-    """An entry as one object of an exported JSONL file."""
-    c = entry.completion
-    further = {"first_token": c.first_token} if c.first_token else {}
-    return {
-        "request": orjson.loads(entry.request),
-        "text": c.text,
-        "finish_reason": c.finish_reason,
-        "prompt_tokens": c.prompt_tokens,
-        "completion_tokens": c.completion_tokens,
-        "prefilled": c.prefilled,
-        **further,
-    }
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turns what SQLite raises into a `StoreError`."""
+    try:
+        yield
+    except (sqlite3.Error, ValueError, OverflowError) as error:
+        raise in_words(path, error) from None
 
 
-def read_entries(path: Path) -> Iterator[Entry]:
-    """The entries of an exported JSONL file.
+def _check_log(path: Path) -> None:
+    """Refuses a write-ahead log that is another store's, or an older one of this, before it is written into the file.
 
-    Raises:
-        InputError: a line is not an exported completion.
+    A store never grows smaller, so a log in which the file has fewer pages than it has is not its own.
     """
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                item = orjson.loads(line)
-                request = orjson.dumps(dict(item.pop("request")), option=orjson.OPT_SORT_KEYS)
-                if tokens := item.pop("first_token", None):
-                    item["first_token"] = tuple((token, value) for token, value in tokens)
-                completion = Completion(**item)
-                if not all(map(isinstance, completion, (str, str, int, int, bool))):
-                    raise TypeError
-                yield Entry(request, completion)
-            except (KeyError, TypeError, ValueError, AttributeError):
-                raise InputError(f"{path}:{number}: not a line of `lidr store export`") from None
+    real = path.resolve()
+    if not Path(f"{real}-wal").exists():
+        return
+    size = (
+        real.stat().st_size if real.exists() else 0
+    )  # first: others may be at work, and the pages only grow in number
+    with _told(path), closing(sqlite3.connect(_address(path, read_only=True), uri=True)) as db:
+        pages, each = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    if size > pages * each:
+        raise damaged(path, f"{path.name}-wal beside it is not its own")

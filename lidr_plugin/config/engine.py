@@ -3,17 +3,16 @@
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from lidr_plugin.config.section import HOW, Number, Section
+from lidr_plugin.config.section import HOW, Number, PathText, Section
 
 
 def _check_url(url: str) -> str:
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{url!r} is not an http(s) address, such as http://127.0.0.1:8000/v1")
-    if parts.username or parts.password:
-        raise ValueError("credentials do not belong in the address: export the key and name it in api_key_env")
+    # A port that is none raises ValueError too; DNS has no longer names.
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0 or len(parts.hostname) > 253:
+        raise ValueError(f"{url[:200]!r} is not an http(s) address, such as http://127.0.0.1:8000/v1")
     return url
 
 
@@ -47,13 +46,13 @@ class EngineSettings(Section):
     backend: Literal["vllm", "openai", "transformers"] | None = Field(default=None, json_schema_extra=HOW)
     """`openai`: any compatible server. `vllm`: a server that lidr starts and stops. `transformers`: in this process.
     Null: `openai` if there is a `base_url`, otherwise `vllm` if it is installed, otherwise `transformers`."""
-    concurrency: int = Field(default=256, ge=1, json_schema_extra=HOW)
+    concurrency: int = Field(default=256, ge=1, le=100_000, json_schema_extra=HOW)
     """Maximum number of requests in flight."""
-    timeout: Number = Field(default=600.0, gt=0, json_schema_extra=HOW)
-    """Seconds allowed for one request."""
-    max_retries: int = Field(default=5, ge=0, json_schema_extra=HOW)
+    timeout: Number = Field(default=600.0, gt=0, le=1e7, json_schema_extra=HOW)
+    """Seconds allowed for one request. A server that lidr started and that gives no answer at all for so long is started again."""
+    max_retries: int = Field(default=5, ge=0, le=1000, json_schema_extra=HOW)
     """Maximum number of retries after a connection error, a timeout, a 429 or a 5xx."""
-    max_failures: int = Field(default=0, ge=0, json_schema_extra=HOW)
+    max_failures: int = Field(default=0, ge=0, le=1_000_000_000, json_schema_extra=HOW)
     """Number of requests that may fail for good before the run fails."""
     weights: str | None = None
     """Identity of the weights, part of the key of every stored completion. Null: the fingerprint of a directory, the revision of
@@ -64,7 +63,7 @@ class EngineSettings(Section):
     """openai: name of the served model. Null: `model_name_or_path`."""
     api_key_env: str = Field(default="OPENAI_API_KEY", json_schema_extra=HOW)
     """openai: name of the environment variable that holds the API key. The key itself is never written to a file."""
-    python: str | None = Field(default=None, json_schema_extra=HOW)
+    python: PathText | None = Field(default=None, json_schema_extra=HOW)
     """vllm: Python interpreter that has vLLM. Null: that of `lidr env create vllm`, otherwise the one that runs lidr."""
     # Those of them that change answers are part of the identity that completions are stored under.
     args: dict[str, Any] = Field(default={}, json_schema_extra=HOW)
@@ -74,22 +73,14 @@ class EngineSettings(Section):
     )
     """vllm: environment variables of its server, such as `{VLLM_CPU_KVCACHE_SPACE: 4}` (GiB for the cache on a CPU, which lidr
     otherwise sizes by what the run needs and the memory that is free)."""
-    startup_timeout: Number = Field(default=1800.0, gt=0, json_schema_extra=HOW)
+    startup_timeout: Number = Field(default=1800.0, gt=0, le=1e7, json_schema_extra=HOW)
     """vllm: seconds that the server may take to start."""
     device: str | None = Field(default=None, json_schema_extra=HOW)
     """transformers: `cuda`, `cuda:1`, `mps` or `cpu`. Null: a GPU if there is one."""
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
     """transformers: type of the weights; `auto` is that of the checkpoint."""
-    batch_size: int = Field(default=16, ge=1, json_schema_extra=HOW)
+    batch_size: int = Field(default=16, ge=1, le=100_000, json_schema_extra=HOW)
     """transformers: number of texts generated together."""
-
-    @field_validator("args")
-    @classmethod
-    def _without_secrets(cls, args: dict[str, Any]) -> dict[str, Any]:
-        secret = next((name for name in args if "key" in name.lower() or name.lower() == "token"), None)
-        if secret:
-            raise ValueError(f"{secret}: secrets come from the environment, such as VLLM_API_KEY or HF_TOKEN")
-        return args
 
     @model_validator(mode="after")
     def _coherent(self) -> "EngineSettings":
@@ -103,7 +94,7 @@ class EngineSettings(Section):
 class OtherModel(EngineSettings):
     """A model or service other than the one that is trained. It has the keys of `engine`."""
 
-    model_name_or_path: str | None = None
+    model_name_or_path: PathText | None = None
     """Hub id or directory of the model. Null: the served `model`."""
 
     @model_validator(mode="after")

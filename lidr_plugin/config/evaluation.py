@@ -6,19 +6,23 @@ from typing import Any
 from pydantic import Field, ValidationInfo, field_validator
 
 from lidr_plugin.config.engine import OtherModel
-from lidr_plugin.config.section import HOW, Number, Section
+from lidr_plugin.config.section import HOW, Number, PathText, Section
+from lidr_plugin.errors.terminal import inert
+
+_LABEL = 60
+"""Characters of a label: four bytes each, and two of them beside each other, still make a file's name."""
 
 
 class Judge(OtherModel):
     """The model that compares answers, with thinking turned off. Prices are in any currency."""
 
-    max_tokens: int = Field(default=8, ge=1)
+    max_tokens: int = Field(default=8, ge=1, le=10_000_000)
     """Maximum number of new tokens in a verdict, which is one letter."""
-    prompt_price: Number = Field(default=0.0, ge=0)
+    prompt_price: Number = Field(default=0.0, ge=0, le=1e9)
     """Price of a million prompt tokens."""
-    completion_price: Number = Field(default=0.0, ge=0)
+    completion_price: Number = Field(default=0.0, ge=0, le=1e9)
     """Price of a million completion tokens."""
-    max_cost: Number | None = Field(default=None, gt=0)
+    max_cost: Number | None = Field(default=None, gt=0, le=1e15)
     """Maximum cost of all verdicts of this evaluation, including those already in the store. Null: no maximum."""
 
     @field_validator("max_cost")
@@ -41,38 +45,50 @@ class LmEval(Section):
     """Its arguments other than the model's name: `{dtype: bfloat16}`, `{base_url: http://127.0.0.1:8000/v1/completions}`."""
     args: dict[str, Any] = Field(default={})
     """Other arguments of `lm-eval run`: `{batch_size: 8, limit: 100, num_fewshot: 5, apply_chat_template: true}`."""
-    include_path: str | None = None
+    include_path: PathText | None = None
     """Folder of your own tasks in lm-eval's YAML format, relative to the configuration file."""
-    python: str | None = Field(default=None, json_schema_extra=HOW)
+    python: PathText | None = Field(default=None, json_schema_extra=HOW)
     """Python interpreter that has lm-eval. Null: that of `lidr env create eval`."""
 
 
 class Eval(Section):
     """What `lidr eval` measures, on data that was not trained on."""
 
-    models: dict[str, str] = Field(default={})
+    models: dict[str, PathText] = Field(default={})
     """Models to compare, by label: `{M0: Qwen/Qwen2-7B-Instruct, M1: runs/demo/model}`. For an `openai` server, the names that
     it serves. Empty: `model_name_or_path`, and the run's `model/` if there is one."""
-    mgsm: str | None = None
+    mgsm: PathText | None = None
     """Path of MGSM's questions (JSONL with `query` and `response`), with `{language}` in it, relative to the configuration file;
     or `hub:juletxara/mgsm`, which downloads them once. Null: MGSM is not measured."""
-    skills: dict[str, str] = Field(default={})
+    skills: dict[str, PathText] = Field(default={})
     """Further questions with final answers, by a name of your own: paths, with `{language}` in them, relative to the configuration
     file; the columns are those of `columns`. Languages without a file are left out. What the model must not forget belongs here."""
-    prompts: str | None = None
+    prompts: PathText | None = None
     """Path of held-out prompts, with `{language}` in it, relative to the configuration file. They give language fidelity, the
     AlpacaEval export and, with a judge, head-to-head comparisons. Null: none of these."""
-    outputs: dict[str, str] = Field(default={})
+    outputs: dict[str, PathText] = Field(default={})
     """Other systems' answers to `prompts`, by label: paths, with `{language}` in them, of JSON lists of `instruction` and
     `output` as AlpacaEval writes them. They are measured and judged alongside the models."""
     judge: Judge | None = None
     """Compares each model's answers with those of the first and, in `lidr probe`, chosen with rejected. Null: no judge."""
     lm_eval: LmEval | None = None
     """Tasks of the lm-evaluation-harness to run. Null: none."""
-    limit: int | None = Field(default=None, ge=1)
+    limit: int | None = Field(default=None, ge=1, le=1_000_000_000)
     """Maximum number of questions and of prompts, taken from the beginning. Null: all."""
-    max_tokens: int = Field(default=1024, ge=1)
+    max_tokens: int = Field(default=1024, ge=1, le=10_000_000)
     """Maximum number of new tokens in an answer. The other settings of answers are those of `generation`."""
+
+    @field_validator("models", "outputs")
+    @classmethod
+    def _labels(cls, named: dict[str, str]) -> dict[str, str]:
+        problems = [
+            f"{label!r} cannot be a label, which names files: take up to 60 characters, none of them a slash or a control"
+            for label in named
+            if label != inert(label).strip(" .\t\n") or set(label) & set("/\\\t\n") or not 0 < len(label) <= _LABEL
+        ]
+        if problems:
+            raise ValueError("\n".join(problems))
+        return named
 
     @field_validator("mgsm", "prompts")
     @classmethod

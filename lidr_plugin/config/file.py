@@ -14,6 +14,11 @@ from lidr_plugin.config.schema import Config
 from lidr_plugin.config.section import keys
 from lidr_plugin.config.source import Source
 from lidr_plugin.errors import InputError
+from lidr_plugin.machine.secrets import secrets_in
+from lidr_plugin.text.identifier import name_and_version
+
+_MOST_TOLD = 100
+"""Of thousands of problems nobody reads all, and to look for the key that each may mean takes seconds."""
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Config:
@@ -40,24 +45,40 @@ def config_of(values: Mapping[str, Any]) -> Config:
 def resolved(config: Config) -> dict[str, Any]:
     """The configuration with every default filled in and the folder that its relative paths start from.
 
-    `load` reads it back: it is the `config.json` of a run, and what each stage of a round is given.
+    `load` reads it back: it is the `config.json` of a run, and what each stage of a round is given. What identifies
+    languages stands beside the keys, and is no setting: a run is not changed by an update.
     """
-    return {"lidr": __version__, "folder": str(config.folder.absolute()), **config.model_dump(mode="json")}
+    made_with = {"lidr": __version__, "identifier": name_and_version(), "folder": str(config.folder.absolute())}
+    return {**made_with, **config.model_dump(mode="json")}
 
 
 def _folder(source: Source, path: Path) -> Path:
     """Where relative paths start from: the file's folder, or the one named in what `resolved` wrote."""
     if source.data.pop("lidr", None) is None:
         return path.parent
+    source.data.pop("identifier", None)
     return Path(str(source.data.pop("folder", path.parent)))
 
 
+def _check_folder(folder: Path) -> None:
+    """Recipes and the resolved configuration hold it, and both are UTF-8."""
+    try:
+        str(folder.absolute()).encode()
+    except FileNotFoundError:
+        raise InputError("the working directory is not there any more", "cd to another") from None
+    except UnicodeEncodeError:
+        raise InputError(f"{str(folder.absolute())!r}: the folder's name is not UTF-8", "rename it") from None
+
+
 def _validated(source: Source, where: str, folder: Path) -> Config:
+    for secret in secrets_in(source.data):
+        source.refuse(secret.key, secret.advice)
     try:
         config = Config.model_validate(source.data, context={"folder": folder})
     except ValidationError as error:
-        for detail in error.errors():
+        for detail in error.errors()[:_MOST_TOLD]:
             _report(detail, source)
+    _check_folder(folder)
     if source.problems:
         raise InputError.of(list(dict.fromkeys(source.problems)), where)
     return config

@@ -16,10 +16,16 @@ class Filters(Section):
     """Drops a pair whose chosen and rejected texts are equal."""
     off_target: bool = True
     """Drops a pair whose chosen text is not in the pair's language."""
+    mixed_script: bool = True
+    """Drops a pair whose chosen text has a word in a script that does not belong in its language, or that mixes scripts
+    (`테chnique`). Names, units, code, loan words, quotations and scripts of the prompt are allowed."""
     repetition: bool = True
     """Drops a pair whose chosen text repeats itself endlessly."""
     length_ratio: tuple[Number, Number] | Literal[False] = (0.2, 5.0)
     """Bounds of the ratio of chosen to rejected length, in characters."""
+    fidelity: bool = True
+    """Drops a pair whose chosen text is a translation that lost something (numbers, addresses, code, names in other scripts,
+    items of a list, most of its length), or is one of lidr's own request, which is asked for once a language to know it."""
 
     @field_validator("length_ratio", mode="before")
     @classmethod

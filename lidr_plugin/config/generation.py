@@ -9,13 +9,13 @@ from lidr_plugin.config.section import Number, Section
 class Generation(Section):
     """How responses are generated (paper, section 4.1 and appendix: greedy, repetition penalty 1.1, seed 42)."""
 
-    temperature: Number = Field(default=0.0, ge=0)
+    temperature: Number = Field(default=0.0, ge=0, le=100)
     """0 takes the likeliest token."""
     top_p: Number = Field(default=1.0, gt=0, le=1)
     """Share of the probability mass that nucleus sampling keeps."""
-    max_tokens: int = Field(default=2048, ge=1)
+    max_tokens: int = Field(default=2048, ge=1, le=10_000_000)
     """Maximum number of new tokens in a response. A response that reaches it is cut off, and is never chosen."""
-    repetition_penalty: Number = Field(default=1.1, gt=0)
+    repetition_penalty: Number = Field(default=1.1, gt=0, le=100)
     """1.0 is no penalty, and is not sent to the server."""
     seed: int = 42
     """Seed of the sampler."""
@@ -28,11 +28,11 @@ class Generation(Section):
 class Translation(Section):
     """How texts are translated. Other settings (`top_p`, penalty, seed) are those of `generation`."""
 
-    temperature: Number = Field(default=0.0, ge=0)
+    temperature: Number = Field(default=0.0, ge=0, le=100)
     """0 takes the likeliest token."""
-    max_tokens: int = Field(default=4096, ge=1)
+    max_tokens: int = Field(default=4096, ge=1, le=10_000_000)
     """Maximum number of new tokens in a translation."""
-    retries: int = Field(default=1, ge=0)
+    retries: int = Field(default=1, ge=0, le=100)
     """Maximum number of retries of a translation that is missing, empty or cut off; they ask more plainly and in smaller parts."""
     template: str | None = None
     """Wording of the request, with `{language}` (English name of the target language) and `{text}`. Null: lidr's own."""

@@ -17,14 +17,28 @@ from lidr_plugin.config.evaluation import Eval
 from lidr_plugin.config.filters import Filters
 from lidr_plugin.config.generation import Generation, Translation
 from lidr_plugin.config.methods import METHODS, Stage
-from lidr_plugin.config.section import HOW, Section
+from lidr_plugin.config.section import HOW, PathText, Section
 from lidr_plugin.config.train import Train
 
 
-def _check_language(code: str) -> str:
-    if not languages.is_known(code):
-        raise ValueError(f"unknown language code {code!r}; codes look like de, sw or pt-BR")
+def _check_language(code: str, beside: ValidationInfo) -> str:
+    if not languages.is_well_formed(code):
+        raise ValueError(f"{code[:40]!r} is no language code; codes look like de, sw, pt-BR or zh-Hant")
+    # Where language_names itself is wrong, that is said already.
+    if code not in beside.data.get("language_names", {code}) and not languages.is_known(code):
+        raise ValueError(
+            f"unknown language code {code!r}; codes look like de, sw or pt-BR; language_names can name others"
+        )
     return code
+
+
+def _check_names(names: dict[str, str]) -> dict[str, str]:
+    for code, name in names.items():
+        if not languages.is_well_formed(code):
+            raise ValueError(f"{code[:40]!r} is no language code; codes look like de, sw, pt-BR or zh-Hant")
+        if not name.strip() or not name.isprintable():
+            raise ValueError(f"{code}: expected the English name of a language, found {name[:40]!r}")
+    return names
 
 
 def _needs(placeholder: str, example: str) -> AfterValidator:
@@ -39,7 +53,7 @@ def _needs(placeholder: str, example: str) -> AfterValidator:
 
 
 Language = Annotated[str, AfterValidator(_check_language)]
-PromptPath = Annotated[str, _needs("{language}", "prompts/{language}.jsonl")]
+PromptPath = Annotated[PathText, _needs("{language}", "prompts/{language}.jsonl")]
 PromptTemplate = Annotated[str, _needs("{prompt}", "'{prompt} Answer in {language}.'")]
 
 
@@ -68,7 +82,7 @@ class Config(Section):
 
     _folder: Path = PrivateAttr(default=Path())
 
-    model_name_or_path: str = Field(min_length=1)
+    model_name_or_path: PathText = Field(min_length=1)
     """Hub id or directory of the model that answers and is trained."""
     model_revision: str = "main"
     """Revision of a Hub id."""
@@ -76,6 +90,8 @@ class Config(Section):
     """Whether code that comes with the model may be run."""
     template: str | None = None
     """LLaMA-Factory's template for this model (`llama3`, `qwen`, …). Null: it must be set before training."""
+    language_names: Annotated[dict[str, str], AfterValidator(_check_names)] = Field(default={})
+    """English names, as requests say them, of languages that lidr does not know: `{xyz: Xyzish}`."""
     dominant_language: Language = "en"
     """The language in which the model answers best."""
     languages: list[Language] = Field(min_length=1)
@@ -88,11 +104,11 @@ class Config(Section):
     """Names of the columns of the prompt files."""
     join_on: Literal["id", "row"] = "id"
     """How the rows of different languages are matched: by `id`, or by their position in the file (`row`)."""
-    max_prompts: int | None = Field(default=None, ge=1)
+    max_prompts: int | None = Field(default=None, ge=1, le=10**12)
     """Maximum number of prompts, taken from the beginning; in `lidr iterate`, of each round. Null: all."""
-    skip_prompts: int = Field(default=0, ge=0)
+    skip_prompts: int = Field(default=0, ge=0, le=10**12)
     """Number of prompts to skip at the beginning of the files."""
-    rounds: int = Field(default=2, ge=1)
+    rounds: int = Field(default=2, ge=1, le=1000)
     """`lidr iterate`: number of rounds of build, train and evaluate. Each round has new prompts: those after the previous
     round's or, with `{round}` in the path of `prompts`, files of its own."""
     translate_prompts: bool = False
@@ -108,7 +124,7 @@ class Config(Section):
     translation_prompts: Literal["drop", "untranslated", "ignore"] = "drop"
     """What is done with prompts that ask for a translation: `drop` them; `untranslated`, take their answers without translating
     them; `ignore`, treat them like any other."""
-    translation_prompt_ids: str | None = None
+    translation_prompt_ids: PathText | None = None
     """File of the ids of prompts that ask for a translation, one per line, relative to the configuration file. Null: they are
     recognised by their wording."""
     answer_filter: Literal["none", "chosen_correct", "contrast"] = "none"
@@ -121,11 +137,11 @@ class Config(Section):
     """How texts are translated."""
     filters: Filters = Filters()
     """What a pair must pass to be kept."""
-    output_dir: str = Field(default="runs/lidr", min_length=1, json_schema_extra=HOW)
+    output_dir: PathText = Field(default="runs/lidr", min_length=1, json_schema_extra=HOW)
     """Directory of the run, relative to the working directory."""
-    store: str | None = Field(default=None, json_schema_extra=HOW)
+    store: PathText | None = Field(default=None, json_schema_extra=HOW)
     """File of all completions. Null: `completions.sqlite` in `output_dir`."""
-    dataset_name: str = Field(default="lidr", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    dataset_name: str = Field(default="lidr", max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Name of the dataset in `data/dataset_info.json`."""
     train: Train = Train()
     """How the dataset is trained on."""
@@ -191,6 +207,10 @@ class Config(Section):
     def codes(self) -> list[str]:
         """All languages of the run, the dominant one first."""
         return [self.dominant_language, *self.languages]
+
+    def name_of(self, code: str) -> str:
+        """The English name of one of the run's languages."""
+        return self.language_names.get(code) or languages.name_of(code)
 
     def prompt_path(self, language: str) -> Path:
         """Path of the prompts of a language."""

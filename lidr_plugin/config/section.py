@@ -1,9 +1,10 @@
 """What all sections of the configuration share, and the walk over their keys."""
 
+import os
 from collections.abc import Iterator, Set
 from typing import Annotated, Any, NamedTuple, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
@@ -20,11 +21,30 @@ class Section(BaseModel):
 
 
 def _as_float(value: Any) -> Any:
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**64
+    return float(value) if whole else value
 
+
+def _check_path(text: str) -> str:
+    """Raises `ValueError` where no file can have this name."""
+    longest = max(text.split("/"), key=lambda name: len(name.encode(errors="replace")))
+    if len(longest.encode(errors="replace")) > _LONGEST_NAME:
+        raise ValueError(f"{longest[:40]}… is longer than {_LONGEST_NAME} bytes, which no file's name may be")
+    if len(text) > _LONGEST_PATH:
+        raise ValueError(f"a path of {len(text):,} characters, longer than {_LONGEST_PATH:,}")
+    if text.startswith("~") and os.path.expanduser(text) == text:
+        raise ValueError(f"there is no user {text.partition('/')[0][1:]} here whose home this could be")
+    return text
+
+
+_LONGEST_NAME = 255
+_LONGEST_PATH = 3000
+"""Linux takes 4,096 bytes, of which the file's folder and the names below need some."""
 
 Number = Annotated[float, BeforeValidator(_as_float)]
 """A number that may be written without a decimal point."""
+PathText = Annotated[str, AfterValidator(_check_path)]
+"""The path of a file or folder, or a name that may be one."""
 
 
 class Key(NamedTuple):

@@ -12,10 +12,17 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from lidr_plugin.errors import InputError
+from lidr_plugin.errors.redaction import HIDDEN
+from lidr_plugin.machine.inputs import is_there, read_text
+from lidr_plugin.machine.secrets import mentions_secret
 
 KeyPath: TypeAlias = tuple[str, ...]
 _Place: TypeAlias = Callable[[Node], str]
 
+_MOST_CHARACTERS = 1_000_000
+"""A hundred times the longest configuration; the reader needs seconds for so many."""
+_MOST_LEVELS = 32
+_MOST_BRACKETS = 500
 _MOST_VALUES = 10_000
 """Far more than a configuration has; aliases of aliases of aliases would fill the memory."""
 _TAG = "tag:yaml.org,2002:"
@@ -77,9 +84,13 @@ class Source:
     def override(self, argument: str) -> None:
         """Applies one `KEY=VALUE`; the value is read as YAML."""
         name, equals, text = argument.partition("=")
-        key, place = tuple(name.strip().split(".")), f"command line: {argument}"
-        if not equals or not all(key):
+        key = tuple(name.strip().split("."))
+        place = f"command line: {f'{name}={HIDDEN}' if mentions_secret(argument) else argument}"
+        if not equals or not all(key) or len(key) > _MOST_LEVELS:
             self.problems.append(f"{place}: write KEY=VALUE, as in engine.concurrency=64")
+            return
+        if any("\ud800" <= char <= "\udfff" for char in name):  # the shell's way to hand over what is not UTF-8
+            self.problems.append(f"{place}: not UTF-8")
             return
         self.places = {known: at for known, at in self.places.items() if known[: len(key)] != key}
         try:
@@ -91,9 +102,11 @@ class Source:
         for depth, part in enumerate(key[:-1], start=1):
             if not isinstance(target.get(part), dict):
                 target[part] = {}
+                self.places[key[:depth]] = place
             self.places.setdefault(key[:depth], place)
             target = target[part]
         target[key[-1]] = value
+        self.places.setdefault(key, place)
 
     def report(self, key: KeyPath, problem: str) -> None:
         """Adds a problem of a key, with the place where it or the nearest section around it was written."""
@@ -101,12 +114,19 @@ class Source:
             depth = next(depth for depth in range(len(key), -1, -1) if key[:depth] in self.places)
             self.report_at(self.places[key[:depth]], key, problem)
 
+    def refuse(self, key: KeyPath, problem: str) -> None:
+        """Adds a problem of a key beside which no other problem of it is worth saying."""
+        self.report(key, problem)
+        self.broken.add(key)
+
     def report_at(self, place: str, key: KeyPath, problem: str) -> None:
         """Adds a problem of a key at a place."""
         self.problems.append(": ".join(part for part in (place, ".".join(key), problem) if part))
 
     def _read(self, text: str, key: KeyPath, place: _Place) -> Any:
         """The value of a YAML text that is written at `key`."""
+        if _brackets(text) > _MOST_BRACKETS:  # of which ruamel.yaml looks at each once for every other
+            raise _InvalidYAML("nested too deeply", 1)
         reader = YAML(typ="safe", pure=True)
         reader.composer.warn_double_anchors = False  # YAML 1.2 lets an anchor be defined anew
         try:
@@ -141,6 +161,11 @@ class _Builder:
         self._count += 1
         if self._count > _MOST_VALUES:
             raise _InvalidYAML(f"its aliases stand for more than {_MOST_VALUES:,} values", node.start_mark.line + 1)
+        if len(key) > _MOST_LEVELS:
+            raise _InvalidYAML(
+                f"nested too deeply (more than {_MOST_LEVELS} levels), or an alias that contains itself",
+                node.start_mark.line + 1,
+            )
         self._source.places.setdefault(key, self._place(node))
         kind = str(node.tag).removeprefix(_TAG)
         if kind not in _KINDS[type(node)]:
@@ -179,28 +204,38 @@ class _Builder:
             isinstance(value, int) and not -(2**63) <= value < 2**64
         ):
             self._problem(node, key, f"{node.value[:40]} is out of range")
+            return None
         return value
 
     def _text(self, node: ScalarNode, key: KeyPath) -> str:
         """The text of a scalar; JSON writes what is beyond U+FFFF as two escapes, which are one character."""
         try:
-            return str(node.value).encode("utf-16", "surrogatepass").decode("utf-16")
+            text = str(node.value).encode("utf-16", "surrogatepass").decode("utf-16")
         except UnicodeDecodeError:
             self._problem(node, key, "half a surrogate pair is not text")
             return ""
+        if "\0" in text:  # no path, variable or argument can hold it
+            self._problem(node, key, "the character NUL is not text")
+        return text
 
     def _problem(self, node: Node, key: KeyPath, problem: str) -> None:
         self._source.broken.add(key)
         self._source.report_at(self._place(node), key, problem)
 
 
+def _brackets(text: str) -> int:
+    """The most brackets that are open at once; those in quotes count too."""
+    depth = deepest = 0
+    for bracket in re.findall(r"[\[\]{}]", text):
+        depth = depth + 1 if bracket in "[{" else max(0, depth - 1)
+        deepest = max(deepest, depth)
+    return deepest
+
+
 def _text_of(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file", "`lidr init` writes a commented one") from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise InputError(f"{path}:{line}: not UTF-8 (byte {error.start})", "save it as UTF-8") from None
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
+    text = read_text(path, "name a configuration" if is_there(path) else "`lidr init` writes a commented one")
+    if len(text) > _MOST_CHARACTERS:
+        raise InputError(
+            f"{path}: {len(text):,} characters are no configuration", "name the file that `lidr init` wrote"
+        )
+    return text

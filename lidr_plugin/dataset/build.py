@@ -1,7 +1,7 @@
 """From prompts and a method to LLaMA-Factory's files."""
 
-import asyncio
 import gc
+import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -11,10 +11,15 @@ from lidr_plugin.completions.progress import Display, Meter, kept_up
 from lidr_plugin.completions.runner import run
 from lidr_plugin.completions.store import Store
 from lidr_plugin.config.file import resolved
+from lidr_plugin.config.schema import Config
+from lidr_plugin.dataset import ownership
 from lidr_plugin.dataset.counts import Counts
 from lidr_plugin.dataset.llamafactory import card, merge_entry
+from lidr_plugin.dataset.parity import compared
 from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.dataset.rows import drop_json, row_json
+from lidr_plugin.dataset.writer import DatasetWriter
+from lidr_plugin.machine import interrupts
 from lidr_plugin.methods.base import Outcome
 from lidr_plugin.run_directory import RunDirectory
 
@@ -29,6 +34,8 @@ class Built(NamedTuple):
 def build(ready: Prepared, store: Store, meter: Meter) -> Counts:
     """Writes the dataset, its entry and card, and what became no row; what is in the store is not asked again.
 
+    From the first file that it changes, the run has no `config.json` until `settle_configuration`.
+
     Raises:
         RunError: the run failed; the same call goes on from there.
     """
@@ -36,23 +43,38 @@ def build(ready: Prepared, store: Store, meter: Meter) -> Counts:
     # Records make no cycles, and there are many of them: the collector's frequent passes are a tenth of the time.
     gc.set_threshold(100_000)
     counts, system = Counts(), config.generation.system
-    files.write_json(run_dir.config, resolved(config))
     with (
         files.replacing(run_dir.rejected) as dropped,
         files.replacing(run_dir.dataset(config.dataset_name)) as dataset,
         Display("rows", meter, len(ready.prompts), ready.requests_at_most()) as display,
     ):
+        writer = DatasetWriter(dataset)
 
         def emit(outcome: Outcome) -> None:
-            dataset.writelines(files.dump_line(row_json(row, system)) for row in outcome.rows)
+            for row in outcome.rows:
+                writer.add(row_json(row, system))
             dropped.writelines(files.dump_line(drop_json(drop)) for drop in outcome.drops)
             counts.add(outcome)
 
-        asyncio.run(_run(ready, Client(store, ready.models, meter), emit, lambda: display.update(counts.prompts)))
+        interrupts.run(_run(ready, Client(store, compared(ready), meter), emit, lambda: display.update(counts.prompts)))
+        ownership.note(run_dir, config.dataset_name, writer.close())
+        _retire_configuration(run_dir, config)
     merge_entry(run_dir.dataset_info, config.dataset_name, ready.method.rows, system=bool(system))
     rows = {code: counts.pairs[code] for code in config.codes}
     files.write_text(run_dir.data / "README.md", card(config, ready.method.rows, rows))
     return counts
+
+
+def _retire_configuration(run: RunDirectory, config: Config) -> None:
+    """Puts a `config.json` of other settings aside: wherever there is one, what lies beside it was made with it."""
+    if run.config.is_file() and run.config.read_bytes() != files.dump_json(resolved(config)):
+        os.replace(run.config, run.config_before)
+
+
+def settle_configuration(run: RunDirectory, config: Config) -> None:
+    """Writes `config.json`, now that all that it made is in its place."""
+    files.write_json(run.config, resolved(config))
+    run.config_before.unlink(missing_ok=True)
 
 
 async def _run(ready: Prepared, client: Client, emit: Callable[[Outcome], None], show: Callable[[], None]) -> None:

@@ -14,6 +14,7 @@ from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.rows import row_json
 from lidr_plugin.methods.base import Outcome, Preference, Row
 from lidr_plugin.run_directory import RunDirectory
+from lidr_plugin.text.language import unidentifiable
 
 _SAMPLE = 12
 _LENGTH_BINS = 24
@@ -120,6 +121,7 @@ def write_report(
         "reasons": {str(reason): words for reason, words in reasons.items()},
         "lengths": {"bins": [bin_edge(number) for number in range(_LENGTH_BINS)], "texts": counts.lengths},
         "timeline": {"bin_seconds": meter.bin_seconds, "tokens": meter.timeline},
+        "notes": list(unidentifiable(config.codes)) if config.filters.off_target else [],
         "samples": {code: [row_json(row, None) for row in counts.sample(code)] for code in config.codes},
     }
     files.write_json(run.report_json, report)

@@ -1,6 +1,5 @@
 """What a run would send, asking nothing."""
 
-import asyncio
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ from lidr_plugin.completions.steps import Course
 from lidr_plugin.completions.store import Store
 from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.errors import EngineError
+from lidr_plugin.machine import interrupts
 from lidr_plugin.run_directory import RunDirectory
 
 
@@ -33,12 +33,12 @@ class DryRun(NamedTuple):
 def dry_run(ready: Prepared) -> DryRun:
     """Asks nothing and writes nothing."""
     stored = 0
-    if ready.run.store.exists():
+    if ready.run.store.exists() and ready.run.store.stat().st_size:  # a killed run may leave an empty file
         with Store(ready.run.store, read_only=True) as store:
             stored = len(store)
     problem = None
     try:
-        asyncio.run(_check_servers(ready.models))
+        interrupts.run(_check_servers(ready.models))
     except EngineError as error:
         problem = error
     kinds = {

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import orjson
+from pydantic import TypeAdapter
 
-from lidr_plugin import files, languages
+from lidr_plugin import files
 from lidr_plugin.config.schema import Config
-from lidr_plugin.errors import InputError
+from lidr_plugin.errors.terminal import inert
+from lidr_plugin.machine.inputs import is_there, read_record
 from lidr_plugin.methods.base import Preference, Row, Sft
 
 
@@ -18,15 +19,7 @@ def read_info(path: Path) -> dict[str, Any]:
     Raises:
         InputError: the file is no JSON object; lidr does not overwrite what it cannot read.
     """
-    if not path.exists():
-        return {}
-    try:
-        info = orjson.loads(path.read_bytes())
-    except orjson.JSONDecodeError as error:
-        raise InputError(f"{path}: not valid JSON: {error}", "repair it or move it away") from None
-    if not isinstance(info, dict):
-        raise InputError(f"{path}: expected a JSON object", "repair it or move it away")
-    return info
+    return read_record(TypeAdapter(dict[str, Any]), path, "repair it or move it away") if is_there(path) else {}
 
 
 def entry(file_name: str, rows: type[Row], *, system: bool) -> dict[str, Any]:
@@ -41,9 +34,9 @@ def entry(file_name: str, rows: type[Row], *, system: bool) -> dict[str, Any]:
     return {"file_name": file_name, **({"ranking": True} if rows is Preference else {}), "columns": columns}
 
 
-def rows_kind(entry: Mapping[str, Any]) -> type[Row]:
-    """What an entry's dataset holds."""
-    return Preference if entry.get("ranking") else Sft
+def rows_kind(entry: object) -> type[Row]:
+    """What an entry's dataset holds; of an entry that is none, SFT rows, as LLaMA-Factory takes them for."""
+    return Preference if isinstance(entry, Mapping) and entry.get("ranking") else Sft
 
 
 def merge_entry(path: Path, name: str, rows: type[Row], *, system: bool) -> None:
@@ -55,22 +48,33 @@ def merge_entry(path: Path, name: str, rows: type[Row], *, system: bool) -> None
 def card(config: Config, rows: type[Row], counts: Mapping[str, int]) -> str:
     """The dataset's README: what it is, how it came about, how it is used."""
     about = _PAIRS if rows is Preference else _SFT
-    names = "\n".join(f"| {languages.name_of(code)} (`{code}`) | {count:,} |" for code, count in counts.items())
+    names = "\n".join(f"| {_code(config.name_of(code))} (`{code}`) | {count:,} |" for code, count in counts.items())
     return about.format(
         name=config.dataset_name,
-        model=config.model_name_or_path,
+        entry=_scalar(config.dataset_name),
+        model=_code(config.model_name_or_path),
         dominant=config.dominant_language,
-        dominant_name=languages.name_of(config.dominant_language),
-        codes=", ".join(counts),
+        dominant_name=_code(config.name_of(config.dominant_language)),
+        codes=", ".join(map(_scalar, counts)),
         rows=names,
         extra=" and `system`" if config.generation.system else "",
     )
 
 
+def _scalar(text: str) -> str:
+    """A text in the card's front matter, whose reader speaks YAML 1.1, where `no` is false and `123` a number."""
+    return files.yaml_of({"x": text}).removeprefix("x: ").rstrip("\n")
+
+
+def _code(text: str) -> str:
+    """Foreign text within a line of the card: it ends neither the line nor `code`, nor a table's cell."""
+    return " ".join(inert(text).split()).translate({ord("`"): "'", ord("|"): "/", ord("<"): "‹", ord(">"): "›"})
+
+
 _PAIRS = """\
 ---
 configs:
-- config_name: {name}
+- config_name: {entry}
   data_files: {name}.jsonl
 language: [{codes}]
 tags: [dpo, preference, multilingual, lidr]
@@ -94,7 +98,7 @@ With LLaMA-Factory: `dataset_dir` is this folder, `dataset: {name}`, `stage: dpo
 _SFT = """\
 ---
 configs:
-- config_name: {name}
+- config_name: {entry}
   data_files: {name}.jsonl
 language: [{codes}]
 tags: [sft, multilingual, lidr]

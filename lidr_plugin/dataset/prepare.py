@@ -1,5 +1,6 @@
 """A run, made ready: what is checked of it before anything is asked or written. Build, dry run, probe and doctor begin here."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
@@ -7,6 +8,7 @@ from typing import Self
 from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.engines.base import NamedEngine
 from lidr_plugin.completions.models import policy_of, translator_of
+from lidr_plugin.completions.store_errors import check_place
 from lidr_plugin.config.methods import Stage
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.llamafactory import read_info
@@ -50,13 +52,8 @@ class Prepared:
         self.run = RunDirectory.of(config.output_dir, config.store)
         read_info(self.run.dataset_info)
         self._check_output()
-        self.prompts = PromptSet(
-            self._prompt_files(),
-            config.columns,
-            by_row=config.join_on == "row",
-            skip=config.skip_prompts,
-            limit=config.max_prompts,
-        )
+        check_place(self.run.store)
+        self.prompts = prompts_of(config)
         try:
             self.roles = _roles(config, method, engine)
             self.method = method or method_of(config, filters_of(config) if filters is None else filters, self.roles)
@@ -88,19 +85,9 @@ class Prepared:
         """Requests if nothing were dropped or stored, second tries aside."""
         return self.method.requests_at_most(len(self.prompts))
 
-    def _prompt_files(self) -> dict[str, Path]:
-        config = self.config
-        paths = {code: config.prompt_path(code) for code in config.codes}
-        absent = [code for code, path in paths.items() if not path.is_file()]
-        if absent and (not config.translate_prompts or config.dominant_language in absent):
-            problems = [f"prompts: {paths[code]}: no such file ({code})" for code in absent]
-            hint = "translate_prompts: true has the model translate the prompts of languages without a file"
-            raise InputError.of(problems, "the prompt files", hint)
-        return {code: path for code, path in paths.items() if code not in absent}
-
     def _check_output(self) -> None:
         place = self.run.nearest()
-        if not place.is_dir():
+        if not os.path.isdir(place):
             raise InputError(f"output_dir: {self.run.path}: {place} is a file", "set another output_dir")
 
     def _check_disk(self) -> None:
@@ -112,6 +99,31 @@ class Prepared:
                 f"output_dir: {self.run.path}: {free >> 20} MB free, and this run needs about {needed >> 20} MB",
                 "free some space, or set another output_dir",
             )
+
+
+def prompts_of(config: Config) -> PromptSet:
+    """The prompts of a run, joined and checked; the caller closes them.
+
+    Raises:
+        InputError: a file is not there, or something is wrong in it.
+    """
+    return PromptSet(
+        _prompt_files(config),
+        config.columns,
+        by_row=config.join_on == "row",
+        skip=config.skip_prompts,
+        limit=config.max_prompts,
+    )
+
+
+def _prompt_files(config: Config) -> dict[str, Path]:
+    paths = {code: config.prompt_path(code) for code in config.codes}
+    absent = [code for code, path in paths.items() if not os.path.isfile(path)]
+    if absent and (not config.translate_prompts or config.dominant_language in absent):
+        problems = [f"prompts: {paths[code]}: no such file ({code})" for code in absent]
+        hint = "translate_prompts: true has the model translate the prompts of languages without a file"
+        raise InputError.of(problems, "the prompt files", hint)
+    return {code: path for code, path in paths.items() if code not in absent}
 
 
 def _roles(config: Config, method: Method | None, engine: NamedEngine | None) -> Mapping[str, Model]:

@@ -12,9 +12,33 @@ Errors of other libraries are converted once, where their call is made; above th
 says is plain: it has no secrets and nothing that a terminal would obey, whoever wrote the words that it repeats.
 """
 
+import errno
 from collections.abc import Sequence
 
 from lidr_plugin.errors.terminal import plain
+
+_MOST_SHOWN = 100
+"""Problems of one file: whoever has more begins with these."""
+_REMEDIES = {
+    errno.ENOSPC: "the disk is full: free some space",
+    errno.EDQUOT: "your quota is used up: remove something, or ask for more",
+    errno.EFBIG: "files may not grow so large here: ulimit -f",
+    errno.EROFS: "the disk is read-only: name a place on another",
+    errno.EACCES: "it is not yours: chmod u+rw, and u+x for the folders above it",
+    errno.EPERM: "the system forbids it: name another place",
+    errno.ENOTDIR: "a part of the path is a file: name another place",
+    errno.EISDIR: "there is a folder of that name: move it away",
+    errno.EEXIST: "there is a file of that name: move it away",
+    errno.ENAMETOOLONG: "a name has at most 255 bytes",
+    errno.ELOOP: "a link leads back to itself: remove it",
+    errno.EMFILE: "too many files are open: ulimit -n",
+    errno.EIO: "the disk fails: look at the system's log",
+}
+
+
+def remedy_of(error: OSError) -> str:
+    """What the user can do about an error of the system; empty where nobody knows."""
+    return _REMEDIES.get(error.errno or 0, "")
 
 
 class LidrError(Exception):
@@ -42,11 +66,18 @@ class InputError(LidrError):
     def of(cls, problems: Sequence[str], where: str, hint: str = "") -> "InputError":
         """All problems of one file as one error."""
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        return cls(f"{count} in {where}:\n" + "\n".join(f"  {problem}" for problem in problems), hint)
+        shown = [*problems[:_MOST_SHOWN], *(["and more"] if len(problems) > _MOST_SHOWN else [])]
+        return cls(f"{count} in {where}:\n" + "\n".join(f"  {problem}" for problem in shown), hint)
 
 
 class RunError(LidrError):
     """The run failed; every finished completion is in the store."""
+
+    @classmethod
+    def of(cls, error: OSError, where: object, kept: str = "") -> "RunError":
+        """An error of the system as one of the run: its file, else `where` it happened, and the remedy."""
+        said = error.strerror or str(error) or type(error).__name__
+        return cls(f"{error.filename or where}: {said}", "\n".join(filter(None, (remedy_of(error), kept))))
 
 
 class EngineError(RunError):

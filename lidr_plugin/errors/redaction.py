@@ -5,17 +5,29 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 HIDDEN = "***"
 _SHORTEST = 8
 """Characters of a secret that is looked for: `none` and `EMPTY`, which servers without a key are given, are none."""
-_STORE_BYTES = 4096
-"""Of a file with a token; whatever is longer holds something else."""
 
-_EVERYWHERE = ("secret", "secrets", "password", "passwd", "passphrase", "webhook")
-_LAST = ("token", "apikey", "credential", "credentials", "authorization", "bearer", "cookie", "pat", "pwd", "auth")
+_EVERYWHERE = ("secret", "secrets", "password", "passwd", "passphrase", "passcode", "webhook", "apikey", "jwt")
+_PAIRS = frozenset(("api key", "access key", "private key", "access token", "auth token", "refresh token", "hf token"))
+_LAST = (
+    "token",
+    "credential",
+    "credentials",
+    "authorization",
+    "bearer",
+    "cookie",
+    "pat",
+    "pwd",
+    "pass",
+    "creds",
+    "auth",
+)
 _PLACES = frozenset("file path dir folder env id ids name names type length size limit count".split())
 """Last words of what tells where a secret is, or something about it."""
 _NO_KEYS = frozenset(
@@ -28,7 +40,7 @@ _NO_TOKENS = frozenset(
 )
 """Words before `token` and `key` where these are no secrets."""
 
-_VALUE = r"""("[^"]*"|'[^']*'|[^\s,;&'"}\])]+)"""
+_VALUE = r"""("[^"]*"?|'[^']*'?|[^\s,;&'"}\])]+)"""
 _NAMED = (
     re.compile(rf"""(?<![\w.-])()([A-Za-z_][\w.-]*)(=){_VALUE}"""),
     re.compile(rf"""(["'])([\w.-]{{1,80}})(\1\s{{0,4}}:\s{{0,4}}[\[(]?\s{{0,4}}){_VALUE}"""),
@@ -36,6 +48,7 @@ _NAMED = (
 )
 """`name=value`, `"name": "value"` and `--name value`."""
 _USER = re.compile(r"""(?<=://)[^\s/'"<>]*@""")
+_QUERY = re.compile(r"""([?&](?:key|sig|signature)=)[^\s&'"<>]+""")
 _HEADER = re.compile(r"(?i)(\bbearer\s{1,4}|\bauthorization\W{1,6}basic\s{1,4})[\w.~+/=-]{8,}")
 _SHAPES = re.compile(
     r"(?<![\w-])(?:sk-[\w-]{16,}|hf_[A-Za-z0-9]{16,}|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|"
@@ -62,7 +75,8 @@ def is_secret_name(name: str) -> bool:
     if words[-1] == "key":
         return before not in _NO_KEYS
     last = any(words[-1] == word or (len(word) > 4 and words[-1].endswith(word)) for word in _LAST)
-    return (last and before not in _NO_TOKENS) or any(word in _EVERYWHERE for word in words)
+    paired = any(f"{one} {two}" in _PAIRS for one, two in pairwise(words))
+    return (last and before not in _NO_TOKENS) or paired or any(word in _EVERYWHERE for word in words)
 
 
 def secrets_in_use() -> set[str]:
@@ -74,16 +88,16 @@ def _candidates() -> Iterator[str]:
     yield from _told
     for name, value in os.environ.items():
         if is_secret_name(name):
-            # A variable `…_KEY` may hold a word that says which; one of the others never does.
-            if not (name.upper().endswith("KEY") and re.fullmatch("[a-z_]{1,15}", value)):
-                yield value
+            yield value
         elif "://" in value and "@" in value:
             with suppress(ValueError):
                 yield unquote(urlsplit(value).password or "")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "huggingface"
-    store = Path(os.environ.get("HF_TOKEN_PATH") or Path(os.environ.get("HF_HOME") or cache) / "token").expanduser()
+    # Not `Path.expanduser`, which raises where there is no home.
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
+    named = os.environ.get("HF_TOKEN_PATH") or Path(os.environ.get("HF_HOME") or cache) / "token"
+    store = Path(os.path.expanduser(named))
     with suppress(OSError, ValueError):
-        if store.is_file() and store.stat().st_size <= _STORE_BYTES:
+        if store.is_file() and store.stat().st_size < 4096:
             yield store.read_text()
 
 
@@ -91,7 +105,12 @@ def redacted(text: str) -> str:
     """The text without secrets: those in use, those in an address, those that a name or their shape tells."""
     for secret in sorted(secrets_in_use(), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
-    text = _HEADER.sub(rf"\1{HIDDEN}", _USER.sub(f"{HIDDEN}@", text))
+    return masked(text)
+
+
+def masked(text: str) -> str:
+    """The text without what looks like a secret: by its place in an address or a header, by its name, by its shape."""
+    text = _HEADER.sub(rf"\1{HIDDEN}", _QUERY.sub(rf"\1{HIDDEN}", _USER.sub(f"{HIDDEN}@", text)))
     for pattern in _NAMED:
         text = pattern.sub(_without_value, text)
     return _SHAPES.sub(HIDDEN, text)

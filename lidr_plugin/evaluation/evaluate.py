@@ -1,6 +1,6 @@
 """Measures one model or several side by side: the whole of `lidr eval`, as one call."""
 
-import asyncio
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -12,16 +12,19 @@ from lidr_plugin.completions.engines.base import backend_of
 from lidr_plugin.completions.models import Purpose, model_of
 from lidr_plugin.completions.requests import Chat
 from lidr_plugin.completions.store import Store
+from lidr_plugin.completions.store_errors import check_place
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.benchmarks import benchmarks_of
 from lidr_plugin.evaluation.benchmarks.base import Benchmark, MarkedAnswer, Question
+from lidr_plugin.evaluation.benchmarks.mgsm import lacking
 from lidr_plugin.evaluation.benchmarks.prompts import Prompts, outputs_of
 from lidr_plugin.evaluation.changes import Change
 from lidr_plugin.evaluation.intervals import grouped, summary
 from lidr_plugin.evaluation.judge import Contest, JudgeModel, Verdicts, warning
 from lidr_plugin.evaluation.lm_eval import Harness
 from lidr_plugin.evaluation.results import Changes, HeadToHead, ModelResults, Results, plain
+from lidr_plugin.machine import interrupts
 from lidr_plugin.methods.base import Text
 from lidr_plugin.methods.responses import turns_of
 from lidr_plugin.methods.translation import sampling_of
@@ -50,6 +53,7 @@ def evaluate(config: Config, *, benchmarks: Sequence[Benchmark] | None = None) -
     run = RunDirectory.of(config.output_dir, config.store)
     evaluation = _Evaluation(config, run, benchmarks)
     with run.at_work("every answer is kept; the same command goes on from there"), Store(run.store) as store:
+        files.sweep(run.eval_results.parent)
         found = evaluation.results(store)
         files.write_json(run.eval_results, plain(found))
     return found
@@ -59,6 +63,7 @@ class _Evaluation:
     """One call's parts, checked as far as they can be without asking anything."""
 
     def __init__(self, config: Config, run: RunDirectory, benchmarks: Sequence[Benchmark] | None) -> None:
+        check_place(run.store)
         self._config = config
         self._folder = run.eval_results.parent
         self._identification = Identification(config.codes)
@@ -94,7 +99,7 @@ class _Evaluation:
             results=results,
             head_to_head=self._head_to_head(self._judge, store) if self._judge else None,
             changes=self._changes(),
-            notes=(*self._identification.notes, *(f"lm-eval: {task}" for task in skipped)),
+            notes=(*self._identification.notes, *lacking(self._config), *(f"lm-eval: {task}" for task in skipped)),
         )
 
     def _texts(self, store: Store, label: str, model: Model) -> list[Text]:
@@ -106,9 +111,9 @@ class _Evaluation:
             for exam in self._exams
             for x in exam.questions
         ]
-        found = asyncio.run(ask(store, model, requests, label)) if requests else []
+        found = interrupts.run(ask(store, model, requests, label)) if requests else []
         return [
-            Text(without_thoughts(answer.text, thinking=drawn.thinking), cut=answer.finish_reason == "length")
+            Text(without_thoughts(answer.text, thinking=drawn.thinking), cut=answer.cut)
             for answer in found
             if answer  # None only where a budget ends
         ]
@@ -136,7 +141,7 @@ class _Evaluation:
         first, *others = self._models
         known = self._answers.get(first, {})
         return {
-            label: {name: changes_of(known[name], new) for name, new in self._answers[label].items()}
+            label: {name: changes_of(known[name], new) for name, new in self._answers.get(label, {}).items()}
             for label in others
         }
 
@@ -184,7 +189,7 @@ def _names_of(config: Config, run: RunDirectory) -> dict[str, str]:
     if config.eval.models:
         return dict(config.eval.models)
     found = {"M0": config.model_name_or_path}
-    if backend_of(config.engine) != "openai" and (run.model / "config.json").exists():
+    if backend_of(config.engine) != "openai" and os.path.exists(run.model / "config.json"):
         found["M1"] = str(run.model)
     return found
 

@@ -18,6 +18,10 @@ class Share:
     hits: int
     total: int
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.hits <= self.total < 2**53:
+            raise ValueError(f"{self.hits} of {self.total} is no share")
+
     @property
     def share(self) -> float:
         """The share itself; 0 of nothing."""

@@ -4,7 +4,7 @@ Judges prefer a position (Zheng et al. 2023, arXiv 2306.05685, section 3.3): two
 what holds in both counts as won or lost. The position's share is part of the result.
 """
 
-import asyncio
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +17,10 @@ from lidr_plugin.completions.models import Purpose, other_model
 from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
 from lidr_plugin.completions.store import Store
 from lidr_plugin.config.schema import Config
+from lidr_plugin.evaluation.grades import grade as read_grade
 from lidr_plugin.evaluation.intervals import Share, percent
-from lidr_plugin.text.thinking import without_thoughts
+from lidr_plugin.evaluation.verdicts import verdict
+from lidr_plugin.machine import interrupts
 
 _VERDICT = Path(__file__).with_name("judge_verdict.txt").read_text(encoding="utf-8").strip()
 _GRADE = Path(__file__).with_name("judge_grade.txt").read_text(encoding="utf-8").strip()
@@ -27,32 +29,24 @@ _TOP_LOGPROBS = 20
 
 
 def letter(completion: Completion) -> str | None:
-    """The verdict: `A` or `B`, or None where there is none.
+    """The verdict: `A`, `B` or `tie`; None where there is none.
 
     By the log-probabilities of the two letters as the first token, where the server gave them and one of them is there; else
-    by the text: the letter at its beginning, else the last one that stands alone.
+    by the text.
     """
     found: dict[str, float] = {}
     for token, logprob in completion.first_token or ():
         name = token.strip()
-        if name in ("A", "B"):
+        if name in ("A", "B") and math.isfinite(logprob):
             found[name] = max(logprob, found.get(name, logprob))
     if found and (len(found) == 1 or found["A"] != found["B"]):
         return max(found, key=found.__getitem__)
-    text = without_thoughts(completion.text, thinking=False).lstrip("*([\"' ")
-    alone = re.findall(r"(?<![\w'])([AB])(?![\w'])", text)
-    if not alone:
-        return None
-    # "B, because A is …" has its verdict at the beginning, "A better answer is B" at the end.
-    begins = re.match(r"[AB]([.,)*\n:]|\Z)", text)
-    return str(alone[0] if begins else alone[-1])
+    return verdict(completion.text)
 
 
-def grade(completion: Completion) -> int | None:
+def grade(completion: Completion) -> float | None:
     """The grade, 0 to 10; None where the answer has none."""
-    text = without_thoughts(completion.text, thinking=False)
-    numbers = [int(number) for number in re.findall(r"(?<![\d.,/])\d+(?![\d])", text)]
-    return numbers[0] if numbers and numbers[0] <= 10 else None
+    return read_grade(completion.text)
 
 
 class Contest(NamedTuple):
@@ -74,7 +68,11 @@ class Submission(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """The judge's letters where the challenger stood first and second; `same`: both answers are one text, nobody was asked."""
+    """What the judge said (`A`, `B`, `tie`) where the challenger stood first and second.
+
+    Attributes:
+        same: both answers are one text, and nobody was asked.
+    """
 
     id: str
     first: str | None = None
@@ -91,7 +89,7 @@ class Judgements(NamedTuple):
     """Of each contest and each submission; None where the budget did not reach or no grade could be read."""
 
     verdicts: list[Verdict | None]
-    grades: list[int | None]
+    grades: list[float | None]
 
 
 class JudgeModel:
@@ -113,7 +111,7 @@ class JudgeModel:
         """All in one go, so that a judge that lidr starts is started once. Raises `RunError` if a request failed for good."""
         requests = [request for contest in contests for request in self.both_orders(contest)]
         requests += [self._request(_GRADE, f"{x.id} [grade]", prompt=x.prompt, answer=x.answer) for x in submissions]
-        answers = iter(asyncio.run(ask(store, self._model, requests, "judge", budget=self.budget)))
+        answers = iter(interrupts.run(ask(store, self._model, requests, "judge", budget=self.budget)))
         verdicts: list[Verdict | None] = []
         for contest in contests:
             if contest.challenger == contest.opponent:
@@ -164,14 +162,15 @@ class Verdicts:
         n = len(items)
         counts = {name: sum(item.outcome == name for item in items) for name in ("win", "tie", "lose")}
         letters = [x for item in items if not item.same for x in (item.first, item.second)]
-        both = [item for item in items if item.first and item.second]
+        preferred = [x for x in letters if x in ("A", "B")]
+        both = [item for item in items if {item.first, item.second} <= {"A", "B"}]
         return cls(
             win=Share(counts["win"], n),
             tie=Share(counts["tie"], n),
             lose=Share(counts["lose"], n),
             win_rate=(counts["win"] + counts["tie"] / 2) / n if n else 0.0,
             consistent=Share(sum(item.first != item.second for item in both), len(both)),
-            first_position=Share(letters.count("A"), len(letters) - letters.count(None)),
+            first_position=Share(letters.count("A"), len(preferred)),
             unread=Share(letters.count(None), len(letters)),
         )
 

@@ -17,9 +17,11 @@ from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.evaluation.benchmarks import mgsm
 from lidr_plugin.evaluation.intervals import Estimate
-from lidr_plugin.evaluation.results import plain, read
+from lidr_plugin.evaluation.results import plain
 from lidr_plugin.machine.children import ended
 from lidr_plugin.machine.environments import python_of
+from lidr_plugin.machine.inputs import is_there, made_by, read_record
+from lidr_plugin.machine.loopback import without_proxy
 
 _DATA = json.loads(Path(__file__).with_suffix(".json").read_bytes())
 FAMILIES: Mapping[str, Mapping[str, str]] = _DATA["families"]
@@ -63,6 +65,13 @@ class _Done:
     results: dict[str, dict[str, Estimate]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The part of lm-eval's own results that is taken over."""
+
+    results: dict[str, dict[str, Any]]
+
+
 class Harness:
     """The harness, made ready: interpreter, tasks, and where its files go.
 
@@ -80,7 +89,7 @@ class Harness:
         self._python = _interpreter(wanted)
         self._own = (config.folder / wanted.include_path).absolute() if wanted.include_path else None
         self.tasks = tasks_of(wanted.tasks, config.codes)
-        if self._own and not self._own.is_dir():
+        if self._own and not os.path.isdir(self._own):
             raise InputError(f"eval.lm_eval.include_path: {self._own}: no such folder")
         if not self.tasks.names:
             skipped = "; ".join(self.tasks.skipped)
@@ -97,21 +106,25 @@ class Harness:
             RunError: the harness failed; with the end of what it said.
         """
         file, settings = self._folder / f"{label}.json", self._settings(model, weights)
-        if file.exists():
-            done = read(TypeAdapter(_Done), file, "remove it: lm-eval goes on from a cache of its own")
+        if is_there(file):
+            done = read_record(TypeAdapter(_Done), file, "remove it: lm-eval goes on from a cache of its own")
             if done.settings == settings:
                 return done.results
         output, log = self._folder / label, self._folder / f"{label}.log"
-        shutil.rmtree(output, ignore_errors=True)
+        before = _results_in(output)
         # API models of lm-eval want a key, also for servers that ask for none.
-        env = {"OPENAI_API_KEY": "none", **os.environ, "TOKENIZERS_PARALLELISM": "false"}
+        home = without_proxy(os.environ, str(self._wanted.model_args.get("base_url", "")))
+        env = {"OPENAI_API_KEY": "none", **os.environ, **home, "TOKENIZERS_PARALLELISM": "false"}
         command = self._command(model, output, self._cache(label, settings))
         status = ended(command, log, folder=self._config.folder.absolute(), env=env)
-        results = sorted(output.rglob("results_*.json"))
+        results = sorted(path for path, _ in _results_in(output) - before)
         if status or not results:
-            end = "\n".join(f"  {line}" for line in log.read_text(errors="replace").splitlines()[-_SHOWN:])
+            end = "\n".join(
+                f"  {line}" for line in log.read_text(encoding="utf-8", errors="replace").splitlines()[-_SHOWN:]
+            )
             raise RunError(f"lm-eval failed for {label}:\n{end}", f"{log} has the whole of it")
-        found = _metrics(json.loads(results[-1].read_bytes())["results"])
+        with made_by("lm-eval"):
+            found = _metrics(read_record(TypeAdapter(_Found), results[-1], f"{log} may say more").results)
         files.write_json(file, plain(_Done(settings, found)))
         return found
 
@@ -129,7 +142,7 @@ class Harness:
         """The folder of further tasks. lm-eval takes one alone: where MGSM comes to the user's own, they are copied beside it."""
         if "mgsm" not in self._wanted.tasks or self._mgsm_files is None:
             return self._own
-        folder = self._folder / "tasks"
+        folder = self._folder / ".tasks"  # a name that nobody gives to tasks of their own
         shutil.rmtree(folder, ignore_errors=True)
         if self._own:
             shutil.copytree(self._own, folder)
@@ -141,8 +154,10 @@ class Harness:
         return folder
 
     def _command(self, model: str, output: Path, cache: Path) -> list[str]:
-        wanted, place, include = self._wanted, Path(model).expanduser(), self._include()
-        named = {_NAMED.get(wanted.model, "model"): str(place.absolute()) if place.is_dir() else model}
+        wanted, place, include = self._wanted, Path(os.path.expanduser(model)), self._include()
+        named = {_NAMED.get(wanted.model, "model"): str(place.absolute()) if os.path.isdir(place) else model}
+        if "," in next(iter(named.values())):
+            raise InputError(f"eval.lm_eval: {model}: lm-eval takes what follows a comma for an argument", "rename it")
         arguments = ",".join(f"{key}={value}" for key, value in {**named, **wanted.model_args}.items())
         return [
             *(str(self._python), "-m", "lm_eval", "run", "--model", wanted.model, "--model_args", arguments),
@@ -173,7 +188,7 @@ def _flag(key: str, value: Any) -> list[str]:
 
 def _interpreter(wanted: LmEval) -> Path:
     if wanted.python:
-        return Path(wanted.python).expanduser().absolute()
+        return Path(os.path.expanduser(wanted.python)).absolute()
     if found := python_of("eval"):
         return found
     hint = "`lidr env create eval`, or set eval.lm_eval.python"
@@ -191,3 +206,8 @@ def _metrics(results: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Es
                 name = metric if chosen == "none" else f"{metric} ({chosen})"
                 found.setdefault(task, {})[name] = Estimate(value, error if isinstance(error, int | float) else None)
     return found
+
+
+def _results_in(folder: Path) -> set[tuple[Path, int]]:
+    """The harness's files of results, with the time of each: those of earlier runs are left alone."""
+    return {(path, path.stat().st_mtime_ns) for path in folder.rglob("results_*.json")}

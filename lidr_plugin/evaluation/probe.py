@@ -1,6 +1,5 @@
 """Measures the imbalance on a sample of the prompts, before anything is trained: the whole of `lidr probe`, as one call."""
 
-import asyncio
 from typing import NamedTuple
 
 from lidr_plugin import files
@@ -12,11 +11,12 @@ from lidr_plugin.completions.steps import Answer, Steps, together
 from lidr_plugin.completions.store import Store
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.prepare import Prepared
-from lidr_plugin.errors import InputError
+from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.evaluation.intervals import grouped
 from lidr_plugin.evaluation.judge import Contest, JudgeModel, Submission, Verdict, Verdicts, warning
 from lidr_plugin.evaluation.results import Probe, plain
 from lidr_plugin.evaluation.signal import Measurement, SampleTexts, dominance_of, whole
+from lidr_plugin.machine import interrupts
 from lidr_plugin.methods.translation import Translator, parse_translation
 from lidr_plugin.prompts.prompt import Prompt
 from lidr_plugin.text.language import Identification
@@ -26,7 +26,7 @@ class _Opinion(NamedTuple):
     """A judge's, by language: verdicts on chosen against rejected, and grades of the answers."""
 
     verdicts: dict[str, list[Verdict]]
-    grades: dict[str, list[int]]
+    grades: dict[str, list[float]]
 
 
 def probe(config: Config, *, sample: int) -> Probe:
@@ -44,7 +44,7 @@ def probe(config: Config, *, sample: int) -> Probe:
     with Prepared(config.model_copy(update=wanted)) as ready:
         judge = JudgeModel(config) if config.eval.judge else None
         with ready.run.at_work(kept), Store(ready.run.store) as store:
-            texts = asyncio.run(_asked(ready, store, sample))
+            texts = interrupts.run(_asked(ready, store, sample))
             if not texts:
                 raise InputError("prompts: every prompt of the sample asks for a translation", "sample more: --sample")
             found = _measured(config, texts, _opinion(judge, store, texts) if judge else _Opinion({}, {}))
@@ -65,13 +65,22 @@ async def _asked(ready: Prepared, store: Store, sample: int) -> list[SampleTexts
                 await run(steps, client, found.append, ready.config.engine.concurrency)
     finally:
         await client.close()
-    return [texts for texts in found if texts]
+    whole_sample = [texts for texts in found if texts]
+    if not whole_sample and meter.failed:
+        raise RunError(
+            f"every prompt of the sample met a failed request ({meter.failed:,} in all)",
+            "mend what the server refuses, or take a larger --sample",
+        )
+    return whole_sample
 
 
 def _steps(ready: Prepared, prompt: Prompt) -> Steps[SampleTexts | None]:
     """All that the method makes of a prompt, then the way back of its translations."""
     outcome = yield from ready.method.steps(prompt, ready.ask)
     texts = SampleTexts.of(outcome, ready.config.dominant_language)
+    # Where the translation of a prompt failed there is no answer in that language, and nothing to compare.
+    if texts and texts.answers.keys() < set(ready.config.codes):
+        return None
     if texts:
         there = [code for code in ready.config.languages if code in texts.outward and whole(texts.outward[code])]
         backs = yield from together(*(_back(ready, texts, code) for code in there))

@@ -3,16 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.changes import Change
 from lidr_plugin.evaluation.intervals import Mean, Share, Value
 from lidr_plugin.evaluation.judge import Verdicts
+from lidr_plugin.machine.inputs import read_record
 
-T = TypeVar("T")
 ModelResults: TypeAlias = dict[str, Mapping[str, Mapping[str, Value]]]
 """By benchmark, language and mark; under `lm_eval` by task and metric."""
 Changes: TypeAlias = Mapping[str, Mapping[str, Mapping[str, Change]]]
@@ -153,30 +152,14 @@ def plain(value: Any) -> Any:
     return tuple(value) if isinstance(value, tuple) else value
 
 
-def read(kind: TypeAdapter[T], path: Path, remedy: str) -> T:
-    """The record in a JSON file, written by this version or by 0.1.
-
-    Raises:
-        InputError: the file is damaged or not there; with the place and the remedy.
-    """
-    try:
-        return kind.validate_json(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}", remedy) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise InputError(f"{path}: damaged{place and f' at {place}'}: {first['msg']}", remedy) from None
-
-
 ANEW = "`lidr {}` writes it anew; the answers are in the store"
 
 
 def read_results(path: Path) -> Results:
-    """What `lidr eval` wrote; raises as `read` does."""
-    return read(TypeAdapter(Results), path, ANEW.format("eval"))
+    """What `lidr eval` wrote, this version or 0.1; raises as `read_record` does."""
+    return read_record(TypeAdapter(Results), path, ANEW.format("eval"))
 
 
 def read_probe(path: Path) -> Probe:
-    """What `lidr probe` wrote; raises as `read` does."""
-    return read(TypeAdapter(Probe), path, ANEW.format("probe"))
+    """What `lidr probe` wrote, this version or 0.1; raises as `read_record` does."""
+    return read_record(TypeAdapter(Probe), path, ANEW.format("probe"))

@@ -66,7 +66,7 @@ class Measurement:
     def _sound(self, text: Text, code: str) -> bool:
         return whole(text) and not self._identification.off_target(text.text, code) and not is_degenerate(text.text)
 
-    def responses(self, code: str, grades: Sequence[int]) -> Responses:
+    def responses(self, code: str, grades: Sequence[float]) -> Responses:
         """The answers in one language, and a judge's grades of them."""
         answers = [x.answers[code] for x in self._sample]
         n = len(answers)
@@ -83,10 +83,10 @@ class Measurement:
     def comparison(self, code: str) -> Comparison:
         """A language beside the dominant one."""
         sample, dominant = self._sample, self._dominant
-        outward = [x.outward[code] for x in sample if self._sound(x.answers[dominant], dominant)]
+        outward = [x.outward[code] for x in sample if code in x.outward and self._sound(x.answers[dominant], dominant)]
         # Where the dominant answer is cut or empty no pair can come of it, and this translation was not asked for.
         asked = [x for x in sample if whole(x.answers[dominant])]
-        inward = [x.inward[code] for x in asked if self._sound(x.answers[code], code)]
+        inward = [x.inward[code] for x in asked if code in x.inward and self._sound(x.answers[code], code)]
         own, other = (sum(len(x.answers[name].text) for x in sample) for name in (code, dominant))
         trips = [chrf(x.back[code], x.answers[dominant].text) for x in sample if code in x.back]
         return Comparison(

@@ -1,1 +1,1 @@
-"""What is around us: environments, GPUs, the Hub, child processes."""
+"""What is around us: environments, GPUs, the Hub, child processes, files that others wrote."""

@@ -29,7 +29,7 @@ def gpus(env: Mapping[str, str] = os.environ) -> list[Gpu]:
     if visible is None:
         return list(found)
     chosen = [part.strip() for part in visible.split(",") if part.strip() not in ("", "-1")]
-    return [found[int(part)] if part.isdigit() and int(part) < len(found) else found[0] for part in chosen if found]
+    return [found[int(part)] if part in map(str, range(len(found))) else found[0] for part in chosen if found]
 
 
 @cache
@@ -37,6 +37,6 @@ def _all_gpus() -> tuple[Gpu, ...]:
     if shutil.which("nvidia-smi") is None:
         return ()
     query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
-    done = subprocess.run(query, capture_output=True, text=True, check=False)
+    done = subprocess.run(query, capture_output=True, encoding="utf-8", errors="replace", check=False)
     rows = [line.rpartition(",") for line in done.stdout.splitlines()] if done.returncode == 0 else []
-    return tuple(Gpu(name.strip(), int(memory) << 20) for name, _, memory in rows if memory.strip().isdigit())
+    return tuple(Gpu(name.strip(), int(memory) << 20) for name, _, memory in rows if memory.strip().isdecimal())

@@ -14,8 +14,12 @@ from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from lidr_plugin.errors import InputError
+from lidr_plugin.machine.loopback import without_proxy
 
 Kind = Literal["model", "dataset"]
+
+WEIGHT_FILES = frozenset({".safetensors", ".bin", ".pt", ".gguf"})
+"""Suffixes of the files with a model's weights."""
 
 _SECONDS = 20
 """For one answer: a run that would wait longer for its first look-up should say so instead."""
@@ -23,7 +27,7 @@ _SECONDS = 20
 
 def is_path(model: str) -> bool:
     """Whether a model's name can only be that of a directory here, be it there or not."""
-    return model.startswith(("/", ".", "~")) or Path(model).is_dir()
+    return model.startswith(("/", ".", "~")) or os.path.isdir(model)
 
 
 def commit(model: str, revision: str, *, key: str) -> str:
@@ -41,8 +45,8 @@ def commit(model: str, revision: str, *, key: str) -> str:
         from huggingface_hub import HfApi, constants
 
         reference = Path(constants.HF_HUB_CACHE) / f"models--{model.replace('/', '--')}" / "refs" / revision
-        if reference.is_file():
-            return reference.read_text().strip()
+        if os.path.isfile(reference):
+            return reference.read_text(encoding="utf-8").strip()
         return str(HfApi().model_info(model, revision=revision, timeout=_SECONDS).sha)
 
 
@@ -102,6 +106,9 @@ def _asking(what: str) -> Iterator[None]:
 
     before = remarks.get_verbosity()
     remarks.set_verbosity(logging.ERROR)  # its warnings show the address, and with it a password
+    names = without_proxy(os.environ)
+    variables = {name: os.environ.get(name) for name in names}
+    os.environ.update(names)  # read when its client is made, at the first question
     try:
         yield
     except (errors.HTTPError, OSError, ValueError) as error:  # type: ignore[attr-defined]  # httpx's, from 2.0 on httpx2's
@@ -109,6 +116,8 @@ def _asking(what: str) -> Iterator[None]:
         raise InputError(f"{what}: {refusal.reason}", refusal.hint) from None
     finally:
         remarks.set_verbosity(before)
+        for name, value in variables.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 class _Refusal(NamedTuple):

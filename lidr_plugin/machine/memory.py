@@ -50,7 +50,7 @@ def _number(path: Path) -> int | None:
         text = path.read_text().strip()
     except OSError:
         return None
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if re.fullmatch("[0-9]{1,20}", text) else None
 
 
 def _reclaimable(statistics: Path) -> int:

@@ -24,12 +24,14 @@ class Reason(StrEnum):
     TRUNCATED = "truncated"
     IDENTICAL = "identical"
     OFF_TARGET = "off_target"
+    MIXED_SCRIPT = "mixed_script"
     REPETITION = "repetition"
     LENGTH_RATIO = "length_ratio"
     EMPTY = "empty"
     TRANSLATION_PROMPT = "translation_prompt"
     ANSWER = "answer"
     REQUEST_FAILED = "request_failed"
+    UNFAITHFUL = "unfaithful"
 
 
 class Text(NamedTuple):
@@ -39,11 +41,13 @@ class Text(NamedTuple):
         text: what there is of it, without tags and thoughts.
         cut: whether it stopped at `max_tokens`.
         failed: why it cannot be used; None if it can.
+        echo: whether it is a translation of lidr's own request, and of no other text.
     """
 
     text: str
     cut: bool = False
     failed: str | None = None
+    echo: bool = False
 
 
 class Preference(NamedTuple):
@@ -71,6 +75,11 @@ class Preference(NamedTuple):
         return self.chosen
 
     @property
+    def target_source(self) -> str:
+        """Where the target comes from: `translation:en->de`."""
+        return self.chosen_source
+
+    @property
     def texts(self) -> tuple[Text, ...]:
         """All texts without which there is no row."""
         return self.source, self.chosen, self.rejected
@@ -92,6 +101,11 @@ class Sft(NamedTuple):
     def target(self) -> Text:
         """The text that the model is to learn."""
         return self.output
+
+    @property
+    def target_source(self) -> str:
+        """Where the target comes from: `translation:en->de`."""
+        return self.output_source
 
     @property
     def texts(self) -> tuple[Text, ...]:

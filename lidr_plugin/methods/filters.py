@@ -1,13 +1,21 @@
 """The filters: pure functions from a candidate to nothing or the reason why it becomes no row."""
 
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 
 from lidr_plugin.config.schema import Config
 from lidr_plugin.methods.base import Preference, Reason, Row
+from lidr_plugin.methods.translation_fidelity import loss
 from lidr_plugin.prompts.prompt_set import PromptSet
 from lidr_plugin.text import numbers
 from lidr_plugin.text.language import LanguageGate
+from lidr_plugin.text.mixed_script import is_mixed
 from lidr_plugin.text.repetition import is_degenerate
+from lidr_plugin.text.visible import is_blank
+
+_SHOWN = 5
+"""Unreadable final answers that are named."""
 
 Filter = Callable[[Row], str | None]
 """Nothing, or the reason why a row is dropped: one of `Reason`, or a word of one's own."""
@@ -18,12 +26,14 @@ REASONS: Mapping[str, str] = {
     Reason.TRUNCATED: "the chosen text, or its source, was cut at max_tokens",
     Reason.IDENTICAL: "chosen equals rejected",
     Reason.OFF_TARGET: "chosen is in another language",
+    Reason.MIXED_SCRIPT: "a word of chosen is in a script that does not belong there",
     Reason.REPETITION: "chosen repeats itself without end",
     Reason.LENGTH_RATIO: "chosen and rejected differ too much in length",
     Reason.EMPTY: "an answer is empty",
     Reason.TRANSLATION_PROMPT: "the prompt asks for a translation itself",
     Reason.ANSWER: "the final answer is not as answer_filter wants it",
     Reason.REQUEST_FAILED: "a request failed for good",
+    Reason.UNFAITHFUL: "chosen is no translation of its source: something is lost, or it is one of the request",
 }
 """Each reason in words."""
 
@@ -56,7 +66,7 @@ def usable(row: Row) -> str | None:
         if text.failed:
             return text.failed
     for text in texts[1:]:  # the source may be empty where nothing was asked after it
-        if not text.text:
+        if is_blank(text.text):
             return Reason.EMPTY
     return None
 
@@ -77,9 +87,16 @@ def off_target(gate: LanguageGate) -> Filter:
     return check
 
 
+def mixed_script(row: Row) -> Reason | None:
+    """A word of the chosen text is in a script that does not belong there."""
+    if row.answers_translation or not is_mixed(row.target.text, row.language, row.prompt.joined):
+        return None
+    return Reason.MIXED_SCRIPT
+
+
 def repetition(row: Row) -> Reason | None:
-    """Degenerate repetition in the chosen text."""
-    return Reason.REPETITION if is_degenerate(row.target.text) else None
+    """Degenerate repetition in the chosen text, unless the prompt asks for it."""
+    return Reason.REPETITION if is_degenerate(row.target.text, row.prompt.joined) else None
 
 
 def length_ratio(low: float, high: float) -> Filter:
@@ -94,28 +111,45 @@ def length_ratio(low: float, high: float) -> Filter:
     return check
 
 
+def fidelity(row: Row) -> Reason | None:
+    """The text to learn is a translation that lost something of its source, or one of lidr's own request."""
+    made, _, languages = row.target_source.partition(":")
+    if made != "translation":
+        return None
+    origin, _, target = languages.partition("->")
+    lost = row.target.echo or loss(row.source.text, row.target.text, origin, target)
+    return Reason.UNFAITHFUL if lost else None
+
+
 def answer(*, contrast: bool) -> Filter:
     """The chosen answer is wrong; with `contrast` also: the rejected one is right."""
 
     def check(row: Row) -> Reason | None:
         assert row.final_answer is not None, "the method's problems() found prompts without one"
-        if not numbers.is_correct(row.target.text, row.final_answer):
+        if not numbers.is_correct(row.target.text, row.final_answer, row.language):
             return Reason.ANSWER
-        if contrast and isinstance(row, Preference) and numbers.is_correct(row.rejected.text, row.final_answer):
-            return Reason.ANSWER
-        return None
+        if not contrast or not isinstance(row, Preference):
+            return None
+        wrong = not numbers.is_correct(row.rejected.text, row.final_answer, row.language)
+        return None if wrong else Reason.ANSWER
 
     return check
 
 
 def lacking_answers(prompts: PromptSet, answer_filter: str) -> list[str]:
-    """A prompt without a final answer, where the filter needs one."""
-    without = prompts.without_final_answer() if answer_filter != "none" else None
-    if without is None:
+    """Prompts without a final answer that can be read as a number, where the filter needs one."""
+    if answer_filter == "none":
         return []
+    if without := prompts.without_final_answer():
+        return [
+            f"answer_filter: {answer_filter}: prompt {without!r} has no final answer; name the column in "
+            "columns.final_answer, or set answer_filter=none"
+        ]
+    unread = (x for x in prompts.final_answers() if not numbers.expected_number(x.answer))
     return [
-        f"answer_filter: {answer_filter}: prompt {without!r} has no final answer; name the column in columns.final_answer, "
-        "or set answer_filter=none"
+        f"{x.place}: the final answer of prompt {x.id!r} is no number that can be read: {reprlib.repr(x.answer)}; "
+        "correct it, or set answer_filter=none"
+        for x in islice(unread, _SHOWN)
     ]
 
 
@@ -130,10 +164,14 @@ def filters_of(config: Config) -> list[Filter]:
         filters.append(identical)
     if chosen.off_target:
         filters.append(off_target(LanguageGate([config.dominant_language, *config.languages])))
+    if chosen.mixed_script:
+        filters.append(mixed_script)
     if chosen.repetition:
         filters.append(repetition)
     if chosen.length_ratio:
         filters.append(length_ratio(*chosen.length_ratio))
+    if chosen.fidelity:
+        filters.append(fidelity)
     if config.answer_filter != "none":
         filters.append(answer(contrast=config.answer_filter == "contrast"))
     return filters

@@ -74,7 +74,9 @@ class Responder:
             text = PromptText(found.text)
         if self.template is None:
             return text
-        wording = self.template.replace("{language}", languages.name_of(language))
+        wording = self.template.replace(
+            "{language}", self.translator.names.get(language) or languages.name_of(language)
+        )
         return PromptText(wording.replace("{prompt}", text.joined))
 
     def respond(self, prompt: Prompt, language: str, ask: Ask) -> Steps[Response]:
@@ -87,4 +89,4 @@ class Responder:
         if isinstance(answer, Failure):
             return Response(sent, Text("", failed=Reason.REQUEST_FAILED))
         text = without_thoughts(answer.text, thinking=self.sampling.thinking)
-        return Response(sent, Text(text, cut=answer.finish_reason == "length"))
+        return Response(sent, Text(text, cut=answer.cut))

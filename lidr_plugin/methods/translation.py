@@ -1,19 +1,31 @@
-"""How a model is asked to translate its own texts, and how its answers are read."""
+"""How a model is asked to translate its own texts."""
 
 import re
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
 
 from lidr_plugin import languages
-from lidr_plugin.completions.requests import Chat, Completion, Failure, Message, Sampling
-from lidr_plugin.completions.steps import Answer, Steps, together
+from lidr_plugin.completions.requests import Chat, Failure, Message, Sampling, SharedChat
+from lidr_plugin.completions.steps import Answer, Steps, both, together
 from lidr_plugin.config.generation import Generation
 from lidr_plugin.config.schema import Config
 from lidr_plugin.methods.base import TRANSLATOR, Ask, Reason, Text
-from lidr_plugin.text.thinking import without_thoughts
+from lidr_plugin.methods.translation_answers import Translated, escaped, parse_translation
+from lidr_plugin.methods.translation_echo import share_within
+
+__all__ = [
+    "PREFILL",
+    "REMINDER",
+    "TEMPLATE",
+    "Translated",
+    "Translator",
+    "in_parts",
+    "parse_translation",
+    "sampling_of",
+]
 
 PREFILL = "<translated>\n"
-_OPEN, _CLOSE = "<translated>", "</translated>"
 
 TEMPLATE = """\
 Translate the text inside the sentence tags into {language}.
@@ -26,53 +38,29 @@ translated tags, as <translated>…</translated>, and nothing else.
 </sentence>"""
 """Our wording of the self-translation request (contract, section 1)."""
 
+_ECHO = 0.3
+"""Share of a text that is found in the request's translation: other texts share next to nothing with it."""
+
 REMINDER = "\n\nGive the whole translation in {language}, begin at once, and end it with </translated>."
 """Added from the second try on, so that a greedy model does not repeat its failure."""
 
 
-class Translated(NamedTuple):
-    """What an answer to a translation request holds.
-
-    Attributes:
-        text: the translation; empty if there is none.
-        cut: the answer stopped at `max_tokens` before the closing tag.
-    """
-
-    text: str
-    cut: bool
-
-
 def translation_request(text: str, target: str, attempt: int, *, template: str) -> Message:
-    """The user turn that asks for a translation of `text` into the language with code `target`; `attempt` counts from 0."""
+    """The user turn that asks for a translation of `text` into `target`, as its English name says; `attempt` counts from 0."""
     wording = template + REMINDER if attempt else template
-    return Message("user", wording.replace("{language}", languages.name_of(target)).replace("{text}", text))
+    return Message("user", wording.replace("{language}", target).replace("{text}", escaped(text)))
 
 
-def parse_translation(completion: Completion, source: str, *, thinking: bool) -> Translated:
-    """Reads the text between `<translated>` and `</translated>`, tolerantly.
+@cache
+def bare_request(template: str, target: str) -> str:
+    """The words of a request for a translation into `target`, without a text and without tags."""
+    wording = template.replace("{language}", target).replace("{text}", "")
+    return "\n".join(line for line in re.sub(r"</?(?:sentence|translated)>", "", wording).splitlines() if line.strip())
 
-    The closing tag may be missing where the model ended by itself; remarks before and after the tags are left out; tags
-    that `source` itself contains are part of the text. Where the server did not continue the prefill, the answer must
-    hold a tag of its own to count as a translation.
-    """
-    text = without_thoughts(completion.text, thinking=thinking)
-    if completion.prefilled and text.endswith(_CLOSE) and "<" not in text[: -len(_CLOSE)]:
-        return Translated(text[: -len(_CLOSE)].strip(), False)  # as asked for, and by far the most
-    own_opens, own_closes = source.count(_OPEN), source.count(_CLOSE)
-    before, opened, after = text.partition(_OPEN)
-    if opened and (not before.strip() or (not completion.prefilled and text.count(_OPEN) > own_opens)):
-        text = after
-    elif not completion.prefilled and _CLOSE not in text:
-        return Translated("", completion.finish_reason == "length")
-    parts = text.split(_CLOSE)
-    closed = len(parts) > own_closes + 1
-    if closed:
-        text = _CLOSE.join(parts[: own_closes + 1])
-    text = text.strip()
-    for stray in ("<sentence>", "</sentence>"):
-        if stray not in source:
-            text = text.removeprefix(stray).removesuffix(stray).strip()
-    return Translated(text, completion.finish_reason == "length" and not closed)
+
+def is_echo(text: str, source: str, request: str) -> bool:
+    """Whether much of a text is the request, or its translation, and the source speaks of something else."""
+    return share_within(text, request) > _ECHO and share_within(source, request) < _ECHO / 2
 
 
 def in_parts(text: str, attempt: int) -> list[str]:
@@ -117,12 +105,16 @@ class Translator:
     Attributes:
         retries: further tries for a translation that is missing, empty or cut.
         skip_cut: whether texts that were cut at `max_tokens` are dropped later; a cut translation then says so.
+        names: English names of languages that lidr has none for, by their codes.
+        knows_echoes: whether the model is asked for a translation of the request itself, to know one where it comes instead.
     """
 
     sampling: Sampling
     template: str
     retries: int
     skip_cut: bool
+    knows_echoes: bool = False
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, config: Config) -> "Translator":
@@ -133,6 +125,8 @@ class Translator:
             template=wanted.template or TEMPLATE,
             retries=wanted.retries,
             skip_cut=config.filters.truncated,
+            names=config.language_names,
+            knows_echoes=config.filters.fidelity,
         )
 
     def carried(self, source: Text, origin: str, target: str, ask: Ask, id: str) -> Steps[Text]:
@@ -148,12 +142,26 @@ class Translator:
         best = Text("", failed=Reason.TRANSLATION_FAILED)
         row = f"{id} [{origin}->{target}]"
         for attempt in range(self.retries + 1):
-            found = yield from self._attempt(source.text, target, attempt, ask, row)
-            if not found.failed and not found.cut:
+            tried = self._attempt(source.text, target, attempt, ask, row)
+            if self.knows_echoes:
+                found, own = yield from both(tried, self._request_translated(target, ask))
+                found = found._replace(echo=is_echo(found.text, source.text, own))
+            else:
+                found = yield from tried
+            if not found.failed and not found.cut and not found.echo:
                 return found
-            if best.failed != Reason.REQUEST_FAILED and not best.text:
+            if best.failed != Reason.REQUEST_FAILED and (not best.text or (best.echo and found.text)):
                 best = found
         return best
+
+    def _request_translated(self, target: str, ask: Ask) -> Steps[str]:
+        """What the model makes of the request itself, without a text, and the request."""
+        bare = bare_request(self.template, self._name(target))
+        request = self.request(bare, target, 0, ask, f"the request [{target}]")
+        answer: Answer = yield SharedChat(*request)
+        if isinstance(answer, Failure):
+            return bare
+        return f"{parse_translation(answer, bare, thinking=self.sampling.thinking).text}\n{bare}"
 
     def _attempt(self, text: str, target: str, attempt: int, ask: Ask, row: str) -> Steps[Text]:
         """One try, in one part or several that are asked for together."""
@@ -176,5 +184,8 @@ class Translator:
 
     def request(self, text: str, target: str, attempt: int, ask: Ask, row: str) -> Chat:
         """The request for one translation."""
-        turn = translation_request(text, target, attempt, template=self.template)
+        turn = translation_request(text, self._name(target), attempt, template=self.template)
         return ask.chat(TRANSLATOR, [turn], self.sampling, prefill=PREFILL, row=row)
+
+    def _name(self, target: str) -> str:
+        return self.names.get(target) or languages.name_of(target)

@@ -1,24 +1,30 @@
 """Prompts that themselves ask for a translation: how they are recognised, and what becomes of them."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
+from lidr_plugin.machine.inputs import read_text
+from lidr_plugin.methods.translation_words import CODES, every
 from lidr_plugin.prompts.prompt import Prompt
 
-_ASKS_TRANSLATION = re.compile(
-    r"\b(?:s?translat(?:e[sd]?|ing|ions?)|übersetz\w*|tradu(?:i[rstz]\w*|c\w+|z\w+)|перев(?:ед|од)\w*|vertaa?l\w*|"
-    r"översätt\w*|oversett\w*|oversæt\w*|przetłumacz\w*|přelož\w*|fordíts\w*|çevir\w*|terjemah\w*)"
-    r"|翻[译譯訳]|번역|ترجم",
-    re.IGNORECASE,
-)
+_HEAD, _TAIL = 300, 160
+"""Characters at the beginning and at the end of a prompt, where the task is named."""
 
 
 def asks_for_translation(prompt: str) -> bool:
-    """Whether a prompt looks like a request to translate something: its first 200 characters name the task."""
-    return _ASKS_TRANSLATION.search(prompt, 0, 200) is not None
+    """Whether a prompt asks for something to be said in another language, whatever words it asks in."""
+    ends = prompt if len(prompt) <= _HEAD + _TAIL else f"{prompt[:_HEAD]}\n\n{prompt[-_TAIL:]}"
+    plain = ends.casefold()
+    # A word with other letters is in no text of ASCII alone, and most of the words have some.
+    ascii_only = plain.isascii()
+    asked = any(
+        words.asking.search(ends)
+        for words in every()
+        if any(map(plain.__contains__, words.ascii_triggers if ascii_only else words.triggers))
+    )
+    return asked or CODES.search(ends) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,7 @@ class TranslationPrompts:
             return cls(config.translation_prompts, lambda prompt: asks_for_translation(prompt.texts[dominant].joined))
         path = config.folder / config.translation_prompt_ids
         try:
-            ids = frozenset(map(str.strip, path.read_text(encoding="utf-8-sig").split("\n")))
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"translation_prompt_ids: {path}: {error}") from None
+            ids = frozenset(map(str.strip, read_text(path).split("\n")))
+        except InputError as error:
+            raise InputError(f"translation_prompt_ids: {error.message}", error.hint) from None
         return cls(config.translation_prompts, lambda prompt: prompt.id in ids)

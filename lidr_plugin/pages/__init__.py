@@ -4,10 +4,22 @@ from pathlib import Path
 from typing import Any
 
 from lidr_plugin import files
-from lidr_plugin.errors import RunError
+from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.pages.collect import collect, there
 from lidr_plugin.pages.render import json_of, rendered
 from lidr_plugin.run_directory import RunDirectory
+
+
+def renew_page(run: RunDirectory) -> None:
+    """Renders the page anew after a stage, whose own work is done.
+
+    Raises:
+        RunError: a file of another stage is damaged, or the page cannot be written.
+    """
+    try:
+        write_page(run)
+    except InputError as error:
+        raise RunError(f"done, but for the page: {error.message}", error.hint) from None
 
 
 def write_page(run: RunDirectory) -> list[Path]:
@@ -17,11 +29,12 @@ def write_page(run: RunDirectory) -> list[Path]:
         InputError: nothing in the directory is a run's, or a file of it is damaged.
         RunError: the files cannot be written.
     """
-    page = collect(run)
+    page, before = collect(run), there(run.report_json, dict[str, Any]) or {}
+    html, markdown, json = rendered(page, "page.html"), rendered(page, "page.md"), json_of(page, before)
     try:
-        files.write_text(run.report_html, rendered(page, "page.html"))
-        files.write_text(run.report_md, rendered(page, "page.md"))
-        files.write_json(run.report_json, json_of(page, there(run.report_json, dict[str, Any]) or {}))
+        files.write_text(run.report_html, html)
+        files.write_text(run.report_md, markdown)
+        files.write_json(run.report_json, json)
     except OSError as error:
-        raise RunError(f"{error.filename or run.path}: {error.strerror}", "free some space and start again") from None
+        raise RunError.of(error, run.path, "lidr report makes the page again") from None
     return [run.report_html, run.report_md, run.report_json]

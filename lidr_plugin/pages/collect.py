@@ -1,7 +1,9 @@
 """Reads what the stages of a run left in its files."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,16 +11,28 @@ from pydantic import TypeAdapter
 
 from lidr_plugin.completions.engines.fingerprint import sha256_of
 from lidr_plugin.errors import InputError
-from lidr_plugin.evaluation.results import Results, read, read_probe, read_results
+from lidr_plugin.evaluation.results import Results, read_probe, read_results
+from lidr_plugin.machine.inputs import is_there, read, read_record
+from lidr_plugin.machine.secrets import without_secrets
 from lidr_plugin.pages.records import COUNTS, Answers, Build, Model, Page, Point, Round, Training
 from lidr_plugin.run_directory import RunDirectory
+from lidr_plugin.training.llamafactory_cli import step_of
 from lidr_plugin.training.state import read_state
 
 T = TypeVar("T")
 _LOGGED = ("loss", "rewards/accuracies", "rewards/margins")
 """What LLaMA-Factory calls the numbers of a `Point` in `trainer_state.json`."""
+_MOST_STEPS = 10**12
+_ANEW = "make it anew with the stage that writes it"
 _ANSWERS = 4
 """Prompts of each language whose answers are shown: enough for an impression, few enough to scroll past."""
+
+
+@dataclass(frozen=True, slots=True)
+class _TrainerState:
+    """The part of LLaMA-Factory's `trainer_state.json` that is shown."""
+
+    log_history: list[dict[str, Any]] = field(default_factory=list)
 
 
 def collect(top: RunDirectory) -> Page:
@@ -30,7 +44,7 @@ def collect(top: RunDirectory) -> Page:
     numbers = sorted(int(path.name[4:]) for path in top.path.glob("iter*") if path.name[4:].isdecimal())
     runs = {number: top.round(number) for number in numbers} or {1: top}
     rounds = [_round(number, run) for number, run in runs.items()]
-    measured = {number: read_results(run.eval_results) for number, run in runs.items() if run.eval_results.exists()}
+    measured = {number: read_results(run.eval_results) for number, run in runs.items() if is_there(run.eval_results)}
     if not measured and not any(x.build or x.training for x in rounds):
         raise InputError(
             f"{top.path}: no run of lidr there", "name the output_dir of build-pairs, train, eval or iterate"
@@ -58,20 +72,20 @@ def collect(top: RunDirectory) -> Page:
 
 def there(path: Path, kind: type[T]) -> T | None:
     """What a JSON file says; None if it is not there. Raises `InputError` where it is damaged."""
-    return read(TypeAdapter(kind), path, "make it anew with the stage that writes it") if path.exists() else None
+    return read_record(TypeAdapter(kind), path, _ANEW) if is_there(path) else None
 
 
 def _round(number: int, run: RunDirectory) -> Round:
     # Of a run that was evaluated and not built the page alone wrote the file.
     built = "prompts" in (there(run.report_json, dict[str, Any]) or {})
     card = run.checkpoint / "README.md"
-    text = card.read_text(errors="replace") if card.exists() else ""
+    text = read(card).decode(errors="replace") if is_there(card) else ""
     return Round(
         round=number,
         build=there(run.report_json, Build) if built else None,
-        signal=read_probe(run.probe_json).signal if run.probe_json.exists() else None,
+        signal=read_probe(run.probe_json).signal if is_there(run.probe_json) else None,
         training=_training(run),
-        configuration=there(run.config, dict[str, Any]) or {},
+        configuration=without_secrets(there(run.config, dict[str, Any]) or {}),
         versions=dict(re.findall(r"^- ([A-Z]\w+) (\d[\w.+]*)$", text, re.MULTILINE)),
     )
 
@@ -97,12 +111,12 @@ def _training(run: RunDirectory) -> Training | None:
     if state is None:
         return None
     checkpoints = run.checkpoint.glob("checkpoint-[0-9]*/trainer_state.json")
-    newest = sorted(checkpoints, key=lambda path: -int(path.parent.name.rpartition("-")[2]))
-    logs = (there(path, dict[str, Any]) for path in (run.checkpoint / "trainer_state.json", *newest))
-    log: Sequence[Mapping[str, Any]] = next((found.get("log_history", []) for found in logs if found), [])
+    newest = sorted(checkpoints, key=lambda path: -step_of(path.parent))
+    logs = (there(path, _TrainerState) for path in (run.checkpoint / "trainer_state.json", *newest))
+    log = next((found.log_history for found in logs if found), [])
     return Training(
         status=state.status,
-        settings=state.training,
+        settings=without_secrets(state.training),
         merge=state.merge.model_dump() if state.merge else None,
         curve=list(_curve(log, "")),
         held_out=list(_curve(log, "eval_")),
@@ -113,7 +127,7 @@ def _curve(log: Sequence[Mapping[str, Any]], prefix: str) -> Iterator[Point]:
     seen = set()
     for line in log:
         step = line.get("step")
-        if f"{prefix}loss" in line and isinstance(step, int) and step not in seen:
+        if f"{prefix}loss" in line and isinstance(step, int) and 0 <= step < _MOST_STEPS and step not in seen:
             seen.add(step)
             numbers = (line.get(prefix + name) for name in _LOGGED)
             yield Point(step, *(number if isinstance(number, int | float) else None for number in numbers))
@@ -140,7 +154,7 @@ def _notes(found: Round, run: RunDirectory, results: Results | None) -> Iterator
     """Where a stage was repeated with other settings, and what came after it was not."""
     if found.training:
         rows = run.dataset(str(found.training.settings.get("dataset")))
-        if rows.exists() and sha256_of(rows) != found.training.settings.get("dataset_sha256"):
+        if os.path.isfile(rows) and sha256_of(rows) != found.training.settings.get("dataset_sha256"):
             yield "The rows were made anew after the training: its curves and its model belong to the rows before."
     if not results:
         return
@@ -149,5 +163,5 @@ def _notes(found: Round, run: RunDirectory, results: Results | None) -> Iterator
         yield f"The rows are {found.build.model_name_or_path}'s, which was not measured; the results are of {listed}."
     at = run.eval_results.stat().st_mtime
     for label, path in results.models.items():
-        if any(weights.stat().st_mtime > at for weights in Path(path).expanduser().glob("*.safetensors")):
+        if any(weights.stat().st_mtime > at for weights in Path(os.path.expanduser(path)).glob("*.safetensors")):
             yield f"{label} ({path}) was written anew after it was measured."

@@ -17,6 +17,10 @@ class Lengths:
     bins: list[int]
     texts: dict[str, dict[str, list[int]]]
 
+    def __post_init__(self) -> None:
+        if any(len(rows) != len(self.bins) for by_language in self.texts.values() for rows in by_language.values()):
+            raise ValueError("lengths: a text has more or fewer bins than there are")
+
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
@@ -24,6 +28,10 @@ class Timeline:
 
     bin_seconds: float
     tokens: list[int]
+
+    def __post_init__(self) -> None:
+        if not self.bin_seconds > 0:
+            raise ValueError(f"timeline: a bin of {self.bin_seconds:g} seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,22 @@ class Build:
     lengths: Lengths | None = None
     timeline: Timeline | None = None
     samples: dict[str, list[Sample]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        lacking = [f"pairs: no {code}" for code in self.candidates if code not in self.pairs]
+        lacking += [
+            f"completions: no {name}" for name in ("generated", "reused", "failed") if name not in self.completions
+        ]
+        lacking += ["tokens: no completion"] * ("completion" not in self.tokens)
+        if self.lengths:
+            lacking += [
+                f"lengths: no {code} in {name}"
+                for name, by_language in self.lengths.texts.items()
+                for code in self.candidates
+                if self.pairs.get(code) and not by_language.get(code)
+            ]
+        if lacking:
+            raise ValueError(lacking[0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import jinja2
 
 from lidr_plugin import __version__, languages
+from lidr_plugin.errors.terminal import inert
 from lidr_plugin.evaluation.benchmarks import BENCHMARKS
 from lidr_plugin.evaluation.intervals import Estimate, Mean, Share, Value, percent
 from lidr_plugin.evaluation.results import plain
@@ -109,7 +110,7 @@ def _rows(build: Build) -> str:
 
 def _inert(text: str) -> str:
     """Foreign text within a line of Markdown, where it can neither end the line nor be anything but text."""
-    return re.sub(r"([\\`*<>\[\]|&])", r"\\\1", " ".join(_straight(text).split()))
+    return re.sub(r"([\\`*<>\[\]|&])", r"\\\1", " ".join(inert(_straight(text)).split()))
 
 
 def _straight(text: str) -> str:

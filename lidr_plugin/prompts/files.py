@@ -10,6 +10,7 @@ import orjson
 
 from lidr_plugin.config.schema import Columns
 from lidr_plugin.errors import InputError
+from lidr_plugin.machine.inputs import opened, read_lines
 
 _SHOWN = 20
 
@@ -34,16 +35,15 @@ class _Broken(Exception):
 
 def _decoded(path: Path) -> Iterator[str]:
     """The file's lines as text; refuses any encoding but UTF-8, with the line."""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if number == 1 and line.startswith((b"\xff\xfe", b"\xfe\xff")):
-                raise _Broken(1, "the file is UTF-16; convert it: iconv -f UTF-16 -t UTF-8")
-            try:
-                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise _Broken(
-                    number, f"not UTF-8 (byte {error.start + 1} of the line); convert it: iconv -f LATIN1 -t UTF-8"
-                ) from None
+    for number, line in enumerate(read_lines(path), 1):
+        if number == 1 and line.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise _Broken(1, "the file is UTF-16; convert it: iconv -f UTF-16 -t UTF-8")
+        try:
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise _Broken(
+                number, f"not UTF-8 (byte {error.start + 1} of the line); convert it: iconv -f LATIN1 -t UTF-8"
+            ) from None
 
 
 def _jsonl(path: Path) -> Iterator[tuple[int, Any]]:
@@ -117,13 +117,16 @@ def _parquet(path: Path) -> Iterator[tuple[int, Any]]:
     except ImportError:
         raise InputError(f"{path}: Parquet needs pyarrow", "pip install 'lidr[parquet]'") from None
     number = 0
-    try:
-        for batch in pyarrow.parquet.ParquetFile(path).iter_batches(4096):
-            for item in batch.to_pylist():
-                number += 1
-                yield number, item
-    except pyarrow.ArrowException as error:
-        raise _Broken(number + 1, f"not valid Parquet: {str(error).splitlines()[0]}") from None
+    with opened(path) as file:
+        try:
+            for batch in pyarrow.parquet.ParquetFile(file).iter_batches(4096):
+                for item in batch.to_pylist():
+                    number += 1
+                    yield number, item
+        # A date beyond the year 9999 overflows, a text that is not UTF-8 is a ValueError.
+        except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
+            said = " ".join(str(error).split()) or type(error).__name__
+            raise _Broken(number + 1, f"not valid Parquet: {said[:200]}") from None
 
 
 _FORMATS: dict[str, Callable[[Path], Iterator[tuple[int, Any]]]] = {

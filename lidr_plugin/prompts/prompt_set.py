@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from lidr_plugin.config.schema import Columns
 from lidr_plugin.errors import InputError, RunError
@@ -14,6 +14,14 @@ from lidr_plugin.prompts.prompt import Prompt, PromptText
 
 _BATCH = 2000
 _SHOWN = 5
+
+
+class FinalAnswer(NamedTuple):
+    """A prompt's final answer, and where it stands (`file:line`)."""
+
+    id: str
+    place: str
+    answer: str
 
 
 class PromptSet:
@@ -45,6 +53,7 @@ class PromptSet:
         # No name: SQLite's own temporary file, deleted as soon as it is open, so that even `kill -9` leaves none.
         self._db = sqlite3.connect("", isolation_level=None)
         self._languages = list(files)
+        self._dominant = next(iter(files.values()), Path())
         self._skip = skip
         self._limit = limit
         try:
@@ -89,6 +98,12 @@ class PromptSet:
         row = self._db.execute("SELECT id FROM prompt WHERE final_answer IS NULL ORDER BY position LIMIT 1").fetchone()
         return row[0] if row else None
 
+    def final_answers(self) -> Iterator[FinalAnswer]:
+        """Those that there are, in the order of the prompts."""
+        query = "SELECT id, line, final_answer FROM prompt WHERE final_answer IS NOT NULL ORDER BY position"
+        for id, line, answer in self._db.cursor().execute(query):
+            yield FinalAnswer(id, f"{self._dominant}:{line}", answer)
+
     def _load(self, files: Mapping[str, Path], columns: Columns, by_row: bool) -> None:
         self._db.executescript(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -32000;"
@@ -103,6 +118,9 @@ class PromptSet:
             if index == 0 or by_row:
                 rows = islice(rows, self._skip, self._limit and self._skip + self._limit)
             counts[language] = self._load_file(index, path, rows, by_row)
+            if self._skip and not counts[language]:
+                there = sum(1 for _ in read_rows(path, columns, need_id=not by_row))
+                raise InputError(f"skip_prompts: {self._skip:,}: {path} has {there:,} prompts", "no prompt is left")
         if by_row:
             self._check_counts(files, counts)
         else:

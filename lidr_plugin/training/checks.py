@@ -5,19 +5,21 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
+from lidr_plugin.completions.parity import shown
 from lidr_plugin.dataset.views import rows_of
 from lidr_plugin.errors import InputError, RunError
-from lidr_plugin.machine.children import guarded
+from lidr_plugin.machine.children import running
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training import inside
 from lidr_plugin.training.llamafactory_cli import environment
 from lidr_plugin.training.recipe import Settings
 from lidr_plugin.training.state import MergeProof
 
+T = TypeVar("T", bound=BaseModel)
 _SAMPLE = 64
 """Rows whose tokens are compared: what differs in one nearly always differs in all, and a thousand would take seconds."""
 _PROBES = 4
@@ -83,8 +85,8 @@ class Parity(BaseModel, frozen=True):
         message = (
             f"template {self.template}: what LLaMA-Factory trains on is not what the model is asked "
             f"(row {wrong.row or 'one'}, {wrong.part}, token {wrong.position}):\n"
-            f"  LLaMA-Factory  {_shown(wrong.template)}\n"
-            f"  chat template  {_shown(wrong.chat_template)}"
+            f"  LLaMA-Factory  {shown(wrong.template)}\n"
+            f"  chat template  {shown(wrong.chat_template)}"
         )
         return InputError(message, f"{self._fix()}; train.allow_template_mismatch=true trains nevertheless")
 
@@ -108,10 +110,6 @@ class Parity(BaseModel, frozen=True):
         )
 
 
-def _shown(tokens: Sequence[str]) -> str:
-    return " ".join(repr(token)[1:-1].replace(" ", "·") or "∅" for token in tokens) or "(nothing more)"
-
-
 def check_template(
     settings: Settings, python: Path, env: Mapping[str, str], *, rows: Sequence[Mapping[str, str]] = ()
 ) -> Parity:
@@ -124,7 +122,7 @@ def check_template(
         RunError: the model's tokenizer cannot be read.
     """
     job = {"settings": settings, "rows": rows, "sample": _SAMPLE}
-    return Parity.model_validate_json(_answer("check", job, python, env))
+    return _read(Parity, "check", _answer("check", job, python, env))
 
 
 def merge(settings: Settings, run: RunDirectory, python: Path, *, dtype: str) -> MergeProof:
@@ -137,7 +135,18 @@ def merge(settings: Settings, run: RunDirectory, python: Path, *, dtype: str) ->
     texts = [f"{row['instruction']}\n{row['chosen'] if 'chosen' in row else row['output']}" for row in rows]
     target = str(unproved(run).absolute())
     job = {"settings": settings, "target": target, "dtype": dtype, "probes": texts, "probe_tokens": _PROBE_TOKENS}
-    return MergeProof.model_validate_json(_answer("merge", job, python, {}))
+    return _read(MergeProof, "merge", _answer("merge", job, python, {}))
+
+
+def _read(kind: type[T], script: str, answer: str) -> T:
+    try:
+        return kind.model_validate_json(answer)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise RunError(
+            f"lidr's {script} in the train environment answered rubbish: {what}", "`lidr doctor` checks it"
+        ) from None
 
 
 def unproved(run: RunDirectory) -> Path:
@@ -148,21 +157,13 @@ def unproved(run: RunDirectory) -> Path:
 def _answer(script: str, job: Mapping[str, Any], python: Path, env: Mapping[str, str]) -> str:
     """The JSON with which a script of `inside/` answers its job."""
     file = Path(inside.__file__).with_name(f"{script}.py")
-    process = subprocess.Popen(
-        guarded([str(python), str(file)]),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        # Without GPUs: the machine's memory has room for what it trains, and a training beside this one is left alone.
-        env={**environment(python, env), "CUDA_VISIBLE_DEVICES": ""},
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        output, said = process.communicate(json.dumps(job))
-    finally:
-        process.terminate()
-        process.wait()
+    # Without GPUs: the machine's memory has room for what it trains, and a training beside this one is left alone.
+    seen = {**environment(python, env), "CUDA_VISIBLE_DEVICES": ""}
+    pipe = subprocess.PIPE
+    with running(
+        [str(python), str(file)], env=seen, encoding="utf-8", errors="replace", stdin=pipe, stdout=pipe, stderr=pipe
+    ) as process:
+        output, said = map(str, process.communicate(json.dumps(job)))
     for line in reversed(output.splitlines()):
         if line.startswith("LIDR "):
             return line.removeprefix("LIDR ")

@@ -17,8 +17,10 @@ from typing import Any, NamedTuple
 from lidr_plugin.completions.progress import Steps
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError, RunError
-from lidr_plugin.machine.children import guarded
+from lidr_plugin.machine.children import running
 from lidr_plugin.machine.environments import python_of
+from lidr_plugin.machine.inputs import is_there, made_by, read, read_json
+from lidr_plugin.machine.loopback import without_proxy
 from lidr_plugin.run_directory import RunDirectory
 
 
@@ -29,8 +31,8 @@ def interpreter(config: Config) -> Path:
         InputError: there is none.
     """
     if config.train.python:
-        path = Path(config.train.python).expanduser()
-        if not (path.parent / "llamafactory-cli").exists():
+        path = Path(os.path.expanduser(config.train.python)).absolute()
+        if not is_there(path.parent / "llamafactory-cli"):
             raise InputError(
                 f"train.python: {path}: no llamafactory-cli beside it", "name the python of an environment that has it"
             )
@@ -45,7 +47,8 @@ def interpreter(config: Config) -> Path:
 def environment(python: Path, env: Mapping[str, str]) -> dict[str, str]:
     """The environment of a child there: its `bin` comes first, so that LLaMA-Factory finds its own torchrun."""
     path = os.pathsep.join((str(python.parent), os.environ.get("PATH", "")))
-    return {**os.environ, **env, "PATH": path, "PYTHONUNBUFFERED": "1"}
+    seen = {**os.environ, **env}
+    return {**seen, **without_proxy(seen), "PATH": path, "PYTHONUNBUFFERED": "1"}
 
 
 _PAUSE = 0.2
@@ -79,6 +82,12 @@ def cause_of(log: str, status: int) -> Cause | None:
     return causes()[0] if status in (137, -9) else None
 
 
+def step_of(checkpoint: Path) -> int:
+    """The step of a `checkpoint-<step>`; -1 for a name of somebody's own."""
+    number = re.fullmatch(r"checkpoint-([0-9]{1,18})", checkpoint.name)
+    return int(number[1]) if number else -1
+
+
 def sweep_checkpoints(folder: Path) -> str | None:
     """Removes checkpoints that a kill left unfinished; returns the name of the last whole one.
 
@@ -88,20 +97,21 @@ def sweep_checkpoints(folder: Path) -> str | None:
     whole = []
     for path in folder.glob("checkpoint-*"):
         try:
-            json.loads((path / "trainer_state.json").read_bytes())
+            read_json(path / "trainer_state.json")
             whole.append(path)
-        except (OSError, ValueError):
+        except InputError:
             shutil.rmtree(path, ignore_errors=True)
     if not whole:
         shutil.rmtree(folder, ignore_errors=True)
         return None
-    return max(whole, key=lambda path: int(path.name.rpartition("-")[2])).name
+    return max(whole, key=step_of).name
 
 
 def _steps_of(run: RunDirectory) -> list[bytes]:
     """The lines of `trainer_log.jsonl`, to which LLaMA-Factory adds one a step; one that is not whole yet is left out."""
     path = run.checkpoint / "trainer_log.jsonl"
-    return path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+    with made_by("LLaMA-Factory"):
+        return read(path).split(b"\n")[:-1] if is_there(path) else []
 
 
 def _logged(line: bytes) -> Mapping[str, Any]:
@@ -135,16 +145,8 @@ def run_training(
         start = log.tell()
         log.write(f"\n$ cd {run.path.absolute()} && {' '.join(command)}\n".encode())
         log.flush()
-        process = subprocess.Popen(
-            guarded(command),
-            cwd=run.path,
-            env=environment(python, env),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
+        variables, none = environment(python, env), subprocess.DEVNULL
+        with running(command, cwd=run.path, env=variables, stdin=none, stdout=log, stderr=subprocess.STDOUT) as process:
             ended = False
             while not ended:
                 ended = process.poll() is not None  # asked before the lines are read, so that the last are not missed
@@ -155,9 +157,6 @@ def run_training(
                     if "loss" in line or "eval_loss" in line:
                         steps.update(line)
                 time.sleep(0 if ended else _PAUSE)
-        finally:
-            process.terminate()
-            process.wait()
     if process.returncode:
         raise _failure(run, log_file, start, process.returncode)
     if loss is not None and math.isnan(loss):

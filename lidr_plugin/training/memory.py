@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 
 from lidr_plugin.errors import InputError
 
+_OPTIONAL = ("head_dim", "num_key_value_heads")
+_MOST = 100_000_000
+"""A hundred times the largest number in a shape there is: a larger one is damage."""
 _NEEDED = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "vocab_size")
 _GATHERED = 1_000_000_000
 """Parameters that ZeRO-3 may hold gathered at once (`stage3_max_live_parameters` of the shipped file)."""
@@ -53,10 +56,16 @@ def shape_of(config: Mapping[str, Any], model: str) -> Shape:
     Raises:
         InputError: a number is missing, or it is a mixture of experts, for which this arithmetic does not hold.
     """
-    config = config.get("text_config", config)
-    missing = [key for key in _NEEDED if not isinstance(config.get(key), int)]
-    if missing or any("expert" in key for key in config):
-        what = f"lacks {', '.join(missing)}" if missing else "is a mixture of experts"
+    text = config.get("text_config", config)
+    config = text if isinstance(text, Mapping) else {}
+    what = ""
+    if missing := [key for key in _NEEDED if key not in config]:
+        what = f"lacks {', '.join(missing)}"
+    elif any("expert" in key for key in config):
+        what = "is a mixture of experts"
+    elif wrong := [key for key in (*_NEEDED, *_OPTIONAL) if not _is_size(config.get(key), key)]:
+        what = "has no sensible " + ", ".join(f"{key} ({str(config.get(key))[:20]})" for key in wrong)
+    if what:
         raise InputError(
             f"{model}: its config.json {what}; lidr plan knows dense decoders only",
             "measure it: a run with max_steps: 2",
@@ -72,6 +81,13 @@ def shape_of(config: Mapping[str, Any], model: str) -> Shape:
         vocabulary=config["vocab_size"],
         tied=bool(config.get("tie_word_embeddings", False)),
     )
+
+
+def _is_size(value: object, key: str) -> bool:
+    """Whether a number can be one of a shape; an optional one may be null."""
+    if value is None:
+        return key in _OPTIONAL
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MOST
 
 
 class Memory(NamedTuple):

@@ -1,6 +1,6 @@
 """What each training method needs on the given GPUs: memory, batch, steps, time, disk. `lidr plan`, as one call."""
 
-import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +12,7 @@ from lidr_plugin.dataset.views import rows_of, stage_on_disk
 from lidr_plugin.errors import InputError
 from lidr_plugin.machine import hub
 from lidr_plugin.machine.gpus import Gpu, gpus
+from lidr_plugin.machine.inputs import is_there, read_json
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.memory import Memory, Shape, estimate, shape_of
 from lidr_plugin.training.processes import split
@@ -24,6 +25,8 @@ _FLOPS |= {"5090": 210, "3090": 71, "A10": 125, "T4": 65, "V100": 125}
 """Dense bf16 (or fp16) TFLOP/s by a part of the GPU's name, from the makers' data sheets."""
 _UTILISATION = 0.3
 """Share of it that trainings of this kind reach, cautiously: published ones have 0.3 to 0.5."""
+_MOST_GPUS = 100_000
+"""More than the largest machine has."""
 _CHARACTERS_A_TOKEN = 3.5
 """Between English (4 and more) and languages that tokenizers cut finely."""
 
@@ -65,10 +68,12 @@ def parse_gpus(text: str) -> list[Gpu]:
     Raises:
         InputError: it is written otherwise.
     """
-    match = re.fullmatch(r"(\d+)x(\d+(?:\.\d+)?)(?:GB|G)?", text.strip(), re.IGNORECASE)
-    if not match or not int(match[1]):
-        raise InputError(f"--gpus {text}: write how many and how many GB each has, as 8x80 or 1x24")
-    return [Gpu("", int(float(match[2]) * (1 << 30)))] * int(match[1])
+    match = re.fullmatch(r"(\d{1,6})x(\d{1,6}(?:\.\d{1,6})?)(?:GB|G)?", text.strip(), re.IGNORECASE)
+    count, memory = (int(match[1]), float(match[2])) if match else (0, 0.0)
+    if not 1 <= count <= _MOST_GPUS or not memory:
+        most = f"up to {_MOST_GPUS:,} of them"
+        raise InputError(f"--gpus {text[:40]}: write how many and how many GB each has, as 8x80 or 1x24; {most}")
+    return [Gpu("", int(memory * (1 << 30)))] * count
 
 
 def architecture(model: str, revision: str) -> Mapping[str, Any]:
@@ -77,8 +82,8 @@ def architecture(model: str, revision: str) -> Mapping[str, Any]:
     Raises:
         InputError: it is nowhere, or no JSON object.
     """
-    path = Path(model).expanduser() / "config.json"
-    if not path.is_file():
+    path = Path(os.path.expanduser(model)) / "config.json"
+    if not is_there(path):
         if hub.is_path(model):
             raise InputError(
                 f"model_name_or_path: {model}: no directory with a config.json",
@@ -89,12 +94,10 @@ def architecture(model: str, revision: str) -> Mapping[str, Any]:
                 known: Mapping[str, Any] = layer["ARCHITECTURE"]
                 return known
         path = hub.download(model, "config.json", key="model_name_or_path", revision=revision)
-    try:
-        found = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise InputError(f"{path}: not valid JSON: {error}", "is the download whole? fetch it again") from None
+    remedy = "is the download whole? fetch it again"
+    found = read_json(path, remedy)
     if not isinstance(found, dict):
-        raise InputError(f"{path}: expected an object, found a {type(found).__name__}")
+        raise InputError(f"{path}: expected an object, found a {type(found).__name__}", remedy)
     return found
 
 
@@ -115,9 +118,9 @@ def plan(config: Config, given: list[Gpu] | None) -> Plan:
 
 
 def _dataset(config: Config) -> Dataset:
-    run = RunDirectory(Path(config.output_dir).expanduser())
+    run = RunDirectory.of(config.output_dir, config.store)
     stage, rows, characters = stage_on_disk(config, run), 0, 0
-    if run.dataset(config.dataset_name).exists():
+    if is_there(run.dataset(config.dataset_name)):
         for row in rows_of(run, config.dataset_name):
             answers = [row[key] for key in ("chosen", "rejected", "output") if key in row]
             characters += sum(len(row["instruction"]) + len(answer) for answer in answers)
@@ -130,7 +133,7 @@ def _row(config: Config, shape: Shape, cards: list[Gpu], dataset: Dataset, metho
     own = config.train.llamafactory if method == config.train.method else {}
     settings = {**composed.settings, **{key: value for key, value in own.items() if value is not None}}
     batch = config.train.global_batch_size or composed.global_batch
-    world = max(n for n in range(1, max(len(cards), 1) + 1) if batch % n == 0)
+    world = max(n for n in range(1, min(max(len(cards), 1), batch) + 1) if batch % n == 0)
     each = split(batch, world, preferred=settings["per_device_train_batch_size"])
     settings |= {"per_device_train_batch_size": each.per_device, "gradient_accumulation_steps": each.accumulation}
     memory = estimate(shape, settings, world=world, zero=zero)

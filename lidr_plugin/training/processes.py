@@ -1,6 +1,8 @@
 """The processes of a training, as LLaMA-Factory and torchrun count them, and how they share the global batch."""
 
+import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -78,8 +80,8 @@ def read_launch(env: Mapping[str, str], *, ray_workers: int = 1) -> Launch:
 
 def _number(env: Mapping[str, str], name: str, default: int, *, least: int = 1) -> int:
     text = env.get(name) or str(default)
-    if not text.isdigit() or int(text) < least:
-        raise InputError(f"{name}={text!r} is no number of processes", "set it in train.env or in the environment")
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) < least:
+        raise InputError(f"{name}={text[:40]!r} is no number of processes", "set it in train.env or in the environment")
     return int(text)
 
 
@@ -93,7 +95,12 @@ class Split(NamedTuple):
 def possible(global_batch: int, world: int) -> list[Split]:
     """Every way to make `global_batch` on `world` processes, the smallest per-device batch first."""
     share, rest = divmod(global_batch, world)
-    return [] if rest else [Split(size, share // size) for size in range(1, share + 1) if share % size == 0]
+    if rest:
+        return []
+    small = [size for size in range(1, math.isqrt(share) + 1) if share % size == 0]
+    return [
+        Split(size, share // size) for size in dict.fromkeys([*small, *(share // size for size in reversed(small))])
+    ]
 
 
 def split(
@@ -106,7 +113,7 @@ def split(
     """
     ways = possible(global_batch, world)
     if not ways:
-        lower = max(n for n in range(1, world + 1) if global_batch % n == 0)
+        lower = max(n for n in range(1, min(world, global_batch) + 1) if global_batch % n == 0)
         rounded = -(-global_batch // world) * world
         raise InputError(
             f"train: a global batch of {global_batch} cannot be split over {world} processes",

@@ -1,7 +1,7 @@
 """Recipes: LLaMA-Factory's keys with the paper's settings, put together from `recipes/layers.yaml`; the shipped ones too."""
 
-import json
-import shutil
+import os
+import shlex
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -12,6 +12,8 @@ from lidr_plugin import files
 from lidr_plugin.config.methods import Stage
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
+from lidr_plugin.errors.terminal import inert
+from lidr_plugin.machine.inputs import read_json
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.processes import Launch, launch_of, split
 
@@ -60,9 +62,9 @@ def train_settings(config: Config, run: RunDirectory, launch: Launch, *, stage: 
         InputError: the global batch cannot be split over the processes of the launch, or a file is not there.
     """
     composed, given = compose(stage, config.train.method, config.task), config.train.llamafactory
-    folder = Path(config.model_name_or_path).expanduser()
+    folder = Path(os.path.expanduser(config.model_name_or_path))
     settings: Settings = {
-        "model_name_or_path": str(folder.absolute()) if folder.is_dir() else config.model_name_or_path,
+        "model_name_or_path": str(folder.absolute()) if os.path.isdir(folder) else config.model_name_or_path,
         "trust_remote_code": config.trust_remote_code,
         "dataset_dir": str(run.data.absolute()),
         "dataset": config.dataset_name,
@@ -73,7 +75,7 @@ def train_settings(config: Config, run: RunDirectory, launch: Launch, *, stage: 
         **composed.settings,
         "seed": config.generation.seed,
     }
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         settings["model_revision"] = config.model_revision
     if not launch.gpus and not launch.ray:
         settings["use_cpu"] = True
@@ -94,12 +96,12 @@ def train_settings(config: Config, run: RunDirectory, launch: Launch, *, stage: 
 
 def _deepspeed(name: str, *, quantised: bool) -> str:
     """The absolute path of a DeepSpeed file, which may be a shipped one, by its name without the ending."""
-    shipped_file, path = _SHIPPED / "deepspeed" / f"{name}.json", Path(name).expanduser()
-    if "/" not in name and shipped_file.is_file():
+    shipped_file, path = _SHIPPED / "deepspeed" / f"{name}.json", Path(os.path.expanduser(name))
+    if "/" not in name and os.path.isfile(shipped_file):
         path = shipped_file
     try:
-        stage = json.loads(path.read_bytes())["zero_optimization"]["stage"]
-    except (OSError, ValueError, TypeError, KeyError):
+        stage = read_json(path)["zero_optimization"]["stage"]
+    except (InputError, TypeError, KeyError, IndexError):
         raise InputError(
             f"train.deepspeed: {name}: no DeepSpeed file with zero_optimization.stage",
             "name a JSON file, or zero2, zero3 or zero3_offload",
@@ -115,8 +117,8 @@ def _deepspeed(name: str, *, quantised: bool) -> str:
 def render(settings: Settings, config: Config, launch: Launch, *, rows: int, path: Path) -> str:
     """The text of `train.yaml`, with a head that says what it is and how to run it."""
     kind, loss = ("pairs", f"; {_LOSS}") if settings["stage"] == "dpo" else ("rows", "")
-    variables = "".join(f"{name}={value} " for name, value in launch.environment(settings).items())
-    place = f"'{path.absolute()}'" if " " in str(path.absolute()) else path.absolute()
+    variables = "".join(f"{_word(name)}={_word(value)} " for name, value in launch.environment(settings).items())
+    place = _word(str(path.absolute()))
     head = f"""\
 # Made by lidr: {config.train.method} training on {rows:,} {kind}, with the settings of Language Imbalance Driven Rewarding
 # (arXiv 2410.08964){loss}.
@@ -128,6 +130,18 @@ def render(settings: Settings, config: Config, launch: Launch, *, rows: int, pat
 # `lidr train` makes it anew for the machine that it runs on.
 """
     return head + files.yaml_of(settings)
+
+
+def _word(text: str) -> str:
+    """A text as a word of a command that stands in a comment: quoted if need be, on one line in any case."""
+    if text == inert(text) and not set(text) & {"\n", "\t"}:
+        return shlex.quote(text)
+    # As bash, zsh and ksh read it.
+    return "$'" + "".join(c if (c.isascii() and c.isalnum()) or c in "/._-" else _escaped(c) for c in text) + "'"
+
+
+def _escaped(character: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in character.encode(errors="surrogateescape"))
 
 
 def recipe_for(config: Config, run: RunDirectory, stage: Stage, *, rows: int = 0) -> str:
@@ -156,7 +170,9 @@ class Shipped(NamedTuple):
 def shipped() -> list[Shipped]:
     """All shipped recipes, by name."""
     return [
-        Shipped(f"{path.parent.name}/{path.stem}", path, path.read_text().partition("\n")[0].lstrip("# "))
+        Shipped(
+            f"{path.parent.name}/{path.stem}", path, path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
+        )
         for path in sorted(_SHIPPED.glob("*/*.yaml"))
     ]
 
@@ -171,18 +187,17 @@ def copy_shipped(name: str, target: Path) -> list[Path]:
     recipe = next((recipe for recipe in shipped() if recipe.name == name), None)
     if recipe is None:
         raise InputError(f"no recipe {name!r}", "`lidr recipes ls` shows their names")
-    if target.is_dir() or target.suffix not in (".yaml", ".yml"):
+    if os.path.isdir(target) or target.suffix not in (".yaml", ".yml"):
         target = target / f"{recipe.path.parent.name}-{recipe.path.name}"
-    text, copies = recipe.path.read_text(), [target]
+    text, copies = recipe.path.read_text(encoding="utf-8"), [target]
     named = next((line.partition(": ")[2] for line in text.splitlines() if line.startswith("deepspeed: ")), None)
     if named:
         copies.append(target.parent / Path(named).name)
-        text = text.replace(f"deepspeed: {named}", f"deepspeed: {copies[1]}")
-    text = text.replace(f"recipes/{recipe.name}.yaml", str(target))
-    if there := [path for path in copies if path.exists()]:
+        text = text.replace(f"deepspeed: {named}", files.yaml_of({"deepspeed": str(copies[1])}).rstrip("\n"))
+    text = text.replace(f"recipes/{recipe.name}.yaml", _word(str(target)))
+    if there := [path for path in copies if os.path.lexists(path)]:
         raise InputError(f"{there[0]} exists", "lidr overwrites nothing here; name another place")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text)
+    files.write_text(target, text)
     if named:
-        shutil.copyfile(_SHIPPED / "deepspeed" / Path(named).name, copies[1])
+        files.write_text(copies[1], (_SHIPPED / "deepspeed" / Path(named).name).read_text(encoding="utf-8"))
     return copies

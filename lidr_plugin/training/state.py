@@ -2,10 +2,11 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter
 
 from lidr_plugin import files
 from lidr_plugin.errors import InputError
+from lidr_plugin.machine.inputs import is_there, read_record
 from lidr_plugin.run_directory import RunDirectory
 
 
@@ -13,7 +14,7 @@ class TrainResult(BaseModel, frozen=True, extra="allow"):
     """LLaMA-Factory's `all_results.json`, all keys of it kept: mean loss and seconds; and the last loss that it logged."""
 
     train_loss: float | None = None
-    train_runtime: float = 0.0
+    train_runtime: float = Field(default=0.0, allow_inf_nan=False)
     last_loss: float | None = None
 
 
@@ -60,18 +61,47 @@ def read_state(run: RunDirectory) -> TrainingState | None:
     Raises:
         InputError: the file is damaged.
     """
-    try:
-        return TrainingState.model_validate_json(run.train_json.read_bytes())
-    except FileNotFoundError:
-        return None
-    except ValidationError as error:
-        where = "".join(f"{part}: " for part in error.errors()[0]["loc"])
-        raise InputError(
-            f"{run.train_json}: damaged: {where}{error.errors()[0]['msg']}",
-            "put it back from a copy, or begin anew: lidr train --restart (removes checkpoint/ and model/)",
-        ) from None
+    remedy = "put it back from a copy, or begin anew: lidr train --restart (removes checkpoint/ and model/)"
+    return read_record(TypeAdapter(TrainingState), run.train_json, remedy) if is_there(run.train_json) else None
 
 
 def write_state(run: RunDirectory, state: TrainingState) -> None:
     """Replaces `train.json`."""
     files.write_json(run.train_json, state.model_dump(exclude_none=True))
+
+
+def check_own(run: RunDirectory, *, restart: bool) -> None:
+    """Makes sure that what a training removes or writes to is lidr's: `checkpoint/` is, from the moment at which `train.json` has
+    a training, and `model/` is, once that has its proof.
+
+    Args:
+        restart: what a damaged `train.json` tells of is lidr's too.
+
+    Raises:
+        InputError: something else is there, a training that somebody ran by hand, or a link; or `train.json` is damaged.
+    """
+    try:
+        state = read_state(run)
+    except InputError:
+        if not restart:
+            raise
+        own = {run.checkpoint: True, run.model: True}
+    else:
+        own = {run.checkpoint: _is_noted(run, state), run.model: state is not None and state.merge is not None}
+    for path, is_own in own.items():
+        if path.is_symlink():
+            raise InputError(
+                f"{path}: a link, behind which lidr removes nothing", "put a folder there, or link output_dir"
+            )
+        if not is_own and (path.is_file() or (path.is_dir() and any(path.iterdir()))):
+            hint = "move it away, or set another output_dir; lidr removes only what it made"
+            raise InputError(f"{path}: lidr did not make what is there", hint)
+
+
+def _is_noted(run: RunDirectory, state: TrainingState | None) -> bool:
+    """Whether the results in `checkpoint/` are those of the training that was noted."""
+    results = run.checkpoint / "all_results.json"
+    if state is None or state.result is None or not is_there(results):
+        return state is not None
+    found = read_record(TypeAdapter(TrainResult), results, "move checkpoint/ away")
+    return (found.train_loss, found.train_runtime) == (state.result.train_loss, state.result.train_runtime)

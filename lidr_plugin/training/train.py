@@ -10,11 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import TypeAdapter
+
 from lidr_plugin import files
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.views import rows_of, stage_on_disk, without
 from lidr_plugin.errors import InputError, RunError
+from lidr_plugin.errors.redaction import is_secret_name
 from lidr_plugin.machine.hub import is_path
+from lidr_plugin.machine.inputs import made_by, opened, read_record
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.checks import Parity, check_template, merge, unproved
 from lidr_plugin.training.llamafactory_cli import interpreter, run_training, sweep_checkpoints
@@ -22,7 +26,7 @@ from lidr_plugin.training.memory import shape_of
 from lidr_plugin.training.plan import architecture, disk_needed
 from lidr_plugin.training.processes import Launch, launch_of
 from lidr_plugin.training.recipe import Settings, render, train_settings
-from lidr_plugin.training.state import MergeProof, TrainingState, TrainResult, read_state, write_state
+from lidr_plugin.training.state import MergeProof, TrainingState, TrainResult, check_own, read_state, write_state
 
 _FREE = frozenset(
     "per_device_train_batch_size gradient_accumulation_steps use_cpu preprocessing_num_workers logging_steps save_steps "
@@ -69,6 +73,7 @@ def train(config: Config, *, restart: bool, say: Say) -> Trained:
     run = training.run
     if training.launch.rank:
         return _follow(training)
+    check_own(run, restart=restart)
     with run.at_work("the same command goes on from the last checkpoint"):
         files.sweep(run.path)
         files.sweep(run.data)
@@ -77,14 +82,17 @@ def train(config: Config, *, restart: bool, say: Say) -> Trained:
                 shutil.rmtree(path, ignore_errors=True)
             run.train_json.unlink(missing_ok=True)
         state = _begun(training, read_state(run), say)
-        if state.status == "done" and run.model.exists():
+        if state.status == "done" and os.path.exists(run.model):
             return Trained(run, state, repeated=True)
         if state.status == "begun":
             fitting = _fitting(training, _check(training, say))
             write_state(run, state)
             files.write_text(run.train_yaml, fitting.recipe(run.train_yaml))
             state = _noted(run, state, status="trained", result=_run_llamafactory(fitting, say))
-        return Trained(run, _noted(run, state, status="done", merge=_merge(training, say)), repeated=False)
+        state = _noted(run, state, merge=_merged(training, say))
+        shutil.rmtree(run.model, ignore_errors=True)
+        os.replace(unproved(run), run.model)
+        return Trained(run, _noted(run, state, status="done"), repeated=False)
 
 
 def dry_run(config: Config, say: Say) -> str:
@@ -94,6 +102,7 @@ def dry_run(config: Config, say: Say) -> str:
         InputError: as the training itself would.
     """
     training = _prepared(config, say)
+    check_own(training.run, restart=False)
     _check(training, say)
     return training.recipe(training.run.train_yaml)
 
@@ -109,14 +118,13 @@ def _follow(training: _Training) -> Trained:
 
 def _prepared(config: Config, say: Say) -> _Training:
     """The training, once all is checked that can be without starting anything."""
-    run = RunDirectory(Path(config.output_dir).expanduser())
+    run = RunDirectory.of(config.output_dir, config.store)
     python, launch = interpreter(config), launch_of(config)
     settings = train_settings(config, run, launch, stage=stage_on_disk(config, run))
     data = run.dataset(config.dataset_name)
-    if not data.exists():
-        raise InputError(f"{data}: no such file", "`lidr build-pairs` makes the dataset first")
-    if not data.stat().st_size:
-        raise InputError(f"{data}: no rows", f"{run.rejected} has every candidate with its reason")
+    with opened(data, "`lidr build-pairs` makes the dataset first") as file:
+        if not file.read(1):
+            raise InputError(f"{data}: no rows", f"{run.rejected} has every candidate with its reason")
     if launch.torchrun(settings) and " " in str(python.parent):
         raise InputError(
             f"{python.parent}: torchrun does not work from a path with spaces: LLaMA-Factory splits torchrun's command there",
@@ -151,7 +159,8 @@ def _check_model(config: Config, run: RunDirectory, settings: Settings, say: Say
 
 def quantised(config: Mapping[str, Any]) -> str:
     """The quantisation method that a model's `config.json` names; empty if there is none."""
-    return str((config.get("quantization_config") or {}).get("quant_method", ""))
+    how = config.get("quantization_config")
+    return str(how.get("quant_method", "")) if isinstance(how, Mapping) else ""
 
 
 def _check(training: _Training, say: Say) -> Parity:
@@ -180,7 +189,7 @@ def _fitting(training: _Training, parity: Parity) -> _Training:
 def _identity(training: _Training) -> dict[str, Any]:
     """All that decides what is learnt, as JSON keeps it: a training that is taken up again must have the same."""
     settings, model = training.settings, Path(training.settings["model_name_or_path"])
-    with training.run.dataset(settings["dataset"]).open("rb") as file:
+    with opened(training.run.dataset(settings["dataset"])) as file:
         dataset = hashlib.file_digest(file, "sha256").hexdigest()
     wanted = training.config.train
     deciding = {
@@ -188,7 +197,7 @@ def _identity(training: _Training) -> dict[str, Any]:
         "merge_dtype": wanted.merge_dtype,
         **({"drop_over_cutoff": True} if wanted.drop_over_cutoff else {}),  # version 0.1 had no such key
         # Of weights no more than their size: it tells most models apart, and to read them takes minutes.
-        "model_bytes": sum(path.stat().st_size for path in model.glob("*.safetensors")) if model.is_dir() else 0,
+        "model_bytes": sum(path.stat().st_size for path in model.glob("*.safetensors")) if os.path.isdir(model) else 0,
         "dataset_sha256": dataset,
         "global_batch_size": training.launch.rows_a_step(settings),
     }
@@ -206,7 +215,8 @@ def _begun(training: _Training, earlier: TrainingState | None, say: Say) -> Trai
         changed = [
             f"{key}: was {before.get(key)!r}, is {now.get(key)!r}"
             for key in sorted({*before, *now})
-            if before.get(key) != now.get(key)
+            # A token that version 0.1 wrote down has no part in what is learnt.
+            if before.get(key) != now.get(key) and not is_secret_name(key)
         ]
         if changed:
             hint = "set the keys back, take another output_dir, or begin anew: lidr train --restart"
@@ -232,12 +242,15 @@ def _run_llamafactory(training: _Training, say: Say) -> TrainResult:
     )
     env = launch.environment(settings)
     loss = run_training(run, run.train_yaml, run.train_log, python=training.python, env=env)
-    measured = json.loads((run.checkpoint / "all_results.json").read_bytes())
-    return TrainResult(**{**measured, "last_loss": loss})
+    with made_by("LLaMA-Factory"):
+        measured = read_record(
+            TypeAdapter(TrainResult), run.checkpoint / "all_results.json", f"{run.train_log} may say more"
+        )
+    return measured.model_copy(update={"last_loss": loss})
 
 
-def _merge(training: _Training, say: Say) -> MergeProof:
-    """Puts the model in its place, once it is proved to be what was trained."""
+def _merged(training: _Training, say: Say) -> MergeProof:
+    """Makes the model, and proves that it is what was trained."""
     run, dtype = training.run, training.config.train.merge_dtype
     adapter = training.settings["finetuning_type"] == "lora"
     say(f"merging into {run.model}" if adapter else "verifying the result")
@@ -245,8 +258,6 @@ def _merge(training: _Training, say: Say) -> MergeProof:
     if proof.broken:
         shutil.rmtree(unproved(run), ignore_errors=True)
         raise RunError(f"the trained model did not pass: {proof.broken}", f"{run.train_log} has the course")
-    shutil.rmtree(run.model, ignore_errors=True)
-    os.replace(unproved(run), run.model)
     if proof.lost > _WORTH_SAYING:
         say(f"warning: rounding to {dtype} lost {proof.lost:.0%} of what training changed in the model's answers")
         also = ", or serving the base with the adapter" if adapter else ""

@@ -4,7 +4,10 @@ import dataclasses
 import json
 import os
 import sys
+from enum import Enum
 from pathlib import Path
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 # As under torchrun, without which LLaMA-Factory refuses DeepSpeed.
 os.environ |= {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29611"}
@@ -17,8 +20,22 @@ from llamafactory.hparams.parser import _TRAIN_ARGS
 from llamafactory.hparams.training_args import RayArguments
 
 
+def kind_of(hint: Any) -> str:
+    """`bool`, `int`, `float` or the words that a field takes, null aside; empty if it takes several kinds, or others."""
+    choices = [part for part in get_args(hint) if part is not NoneType]
+    if get_origin(hint) is Literal:
+        return "|".join(choices) if all(isinstance(part, str) for part in choices) else ""
+    if choices:
+        return kind_of(choices[0]) if len(choices) == 1 else ""
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return "|".join(str(part.value) for part in hint)
+    return hint.__name__ if hint in (bool, int, float) else ""
+
+
 def main(model: str, *recipes: str) -> None:
-    keys = {field.name for kind in (*_TRAIN_ARGS, RayArguments) for field in dataclasses.fields(kind) if field.init}
+    hints = {kind: get_type_hints(kind) for kind in (*_TRAIN_ARGS, RayArguments)}
+    fields = [(field.name, kind) for kind in hints for field in dataclasses.fields(kind) if field.init]
+    keys = {name: kind_of(hints[kind][name]) for name, kind in fields}
     templates = sorted(TEMPLATES)
     found = {}
     for recipe in recipes:
@@ -35,7 +52,7 @@ def main(model: str, *recipes: str) -> None:
             "zero": training.hf_deepspeed_config.config["zero_optimization"]["stage"] if training.deepspeed else 0,
             "template": data.template,
         }
-    print("FOUND " + json.dumps({"keys": sorted(keys), "templates": templates, "recipes": found}))
+    print("FOUND " + json.dumps({"keys": keys, "templates": templates, "recipes": found}))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-AMHARIC = "(3) ወንዙ ትንሿን ጀልባ ሰዎች ዳቦና ሻይ ይዘው ወደሚጠብቁበት ወደ አሮጌው ወደብ ቀስ ብሎ ይወስዳል"
+TIGRINYA = "(3) እቲ ሩባ ነታ ንእሽቶ ጃልባ ሰባት እንጀራን ሻሂን ሒዞም ናብ ዝጽበዩሉ ናብቲ ዓቢ ወደብ ቀስ ኢሉ ይወስዳ"
 """A text in a language that cannot be identified."""
 
 

@@ -17,6 +17,11 @@ def answer(text: str = "yes", **choice: Any) -> web.Response:
     return web.json_response({"choices": [found], "usage": {"prompt_tokens": 3, "completion_tokens": 1}})
 
 
+def trial(body: Mapping[str, Any]) -> web.Response:
+    """How a server that goes on from a begun answer answers a trial."""
+    return answer("U" if body["messages"][-1]["role"] == "assistant" else "P")
+
+
 def refusal(status: int, words: str, headers: Mapping[str, str] | None = None) -> web.Response:
     """An error as vLLM words it."""
     return web.json_response({"error": {"message": words}}, status=status, headers=headers)
@@ -30,6 +35,8 @@ async def replying(reply: Reply, models: web.Response | None = None) -> AsyncIte
         assert isinstance(request, web.Request)
         if request.path.endswith("/models"):
             return models or web.json_response({"data": [{"id": "fake"}]})
+        if request.path.endswith("/tokenize"):
+            return web.json_response({"error": "not found"}, status=404)
         return await reply(request, json.loads(await request.read()))
 
     application = web.Application(client_max_size=1 << 30)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from lidr_plugin.completions.engines.capabilities import TRIAL
-from tests.support import model
+from tests.support import encoder, model
 from tests.support.child import PATIENCE
 
 
@@ -27,7 +27,10 @@ class FakeServer:
         trials: the trial requests, by which a client finds out what the server takes; they meet no fault.
         answered: the user turns of those that got a whole answer.
         script: for a request's body the choice of its answer, or None: `model.answer` has it.
+        tokens: what `/tokenize` gives for a text; None: there is none.
         refuses: a field of the request that is answered with 400.
+        ignores_prefill: takes a begun answer without a word, and begins anew.
+        trial_letter: what it says in every trial of that; empty: as it does.
     """
 
     def __init__(
@@ -49,7 +52,10 @@ class FakeServer:
         self.retry_after = retry_after
         self.context = context
         self.script: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda _: None
+        self.tokens: Callable[[str], list[int]] | None = None
         self.refuses = ""
+        self.ignores_prefill = False
+        self.trial_letter = ""
         self.asked: list[dict[str, Any]] = []
         self.trials: list[dict[str, Any]] = []
         self.answered: list[str] = []
@@ -84,13 +90,22 @@ class FakeServer:
         if path.endswith("/models"):
             names = [self.served] if isinstance(self.served, str) else self.served
             return self._send(writer, 200, {"data": [{"id": name, "max_model_len": self.context} for name in names]})
+        if path.endswith("/tokenize"):
+            if self.tokens is None:
+                return self._send(writer, 404, {"error": "not found"})
+            told = json.loads(body)
+            text = told["prompt"] if "prompt" in told else encoder.rendered(told["messages"])
+            return self._send(writer, 200, {"tokens": self.tokens(text), "count": 1})
         if path.endswith("/log"):
             return self._send(writer, 200, {"asked": self.asked, "answered": self.answered})
         request = json.loads(body)
         if request["messages"][0]["content"] == TRIAL:
             self.trials.append(request)
             refused = self._refusal(request)
-            return self._send(writer, 400 if refused else 200, {"error": {"message": refused}} if refused else {})
+            goes_on = request["messages"][-1]["role"] == "assistant" and not self.ignores_prefill
+            letter = self.trial_letter or ("U" if goes_on else "P")
+            spoken = {"choices": [{"message": {"role": "assistant", "content": letter}, "finish_reason": "length"}]}
+            return self._send(writer, 400 if refused else 200, {"error": {"message": refused}} if refused else spoken)
         self.asked.append(request)
         text = json.dumps(request["messages"], ensure_ascii=False)
         tries = self._tries[text] = self._tries.get(text, 0) + 1
@@ -130,6 +145,8 @@ class FakeServer:
         answer, finish = model.answer(request["messages"])
         if not self.takes_prefill and "<sentence>" in text:
             answer = "<translated>\n" + answer
+        if self.ignores_prefill and "<sentence>" in text:
+            answer = "Sure! Here is the translation:\n\n<translated>\n" + answer
         choice = {"index": 0, "message": {"role": "assistant", "content": answer}, "finish_reason": finish}
         usage = {"prompt_tokens": len(text) // 4, "completion_tokens": len(answer) // 4}
         self._send(writer, 200, {"id": "x", "object": "chat.completion", "choices": [choice], "usage": usage})

@@ -5,7 +5,8 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 import yaml
 
 from lidr_plugin.machine.environments import home
-from tests.conftest import Lidr, prompts, write_config, write_prompts
+from tests.conftest import Lidr, prompts, rows_of, write_config, write_prompts
 from tests.support.child import PATIENCE
 from tests.support.inside import in_process
 from tests.support.server import FakeServer, running
@@ -37,14 +38,21 @@ LOUD: dict[str, Any] = {"learning_rate": 1.0e-3, "warmup_ratio": 0.0, "max_steps
 """A training that changes a tiny model for all to see, in two steps."""
 
 
-def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
-    """A folder that is made for all workers of a test run by the first that asks for it."""
+@contextmanager
+def alone(factory: pytest.TempPathFactory, name: str) -> Iterator[Path]:
+    """Keeps the other workers of a test run out of a block of this name; yields the folder that they share."""
     root = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         root = root.parent
-    folder, made = root / name, root / f"{name}.made"
     with (root / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        yield root
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that is made for all workers of a test run by the first that asks for it."""
+    with alone(factory, name) as root:
+        folder, made = root / name, root / f"{name}.made"
         if not made.exists():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
@@ -137,3 +145,31 @@ def pretend(folder: Path, lidr_home: Path) -> dict[str, str]:
     (folder / "run/data").mkdir(parents=True)
     (folder / "run/data/demo.jsonl").write_text("{}\n")
     return {"LIDR_HOME": str(lidr_home), "CUDA_VISIBLE_DEVICES": ""}
+
+
+def assert_loads(python: Path, model: Path, run: Path, name: str, system: str = "") -> None:
+    """LLaMA-Factory reads back exactly what was written, with the recipe that lies beside it."""
+    (found,) = loaded(python, model, run)
+    assert_read_back(found, run, name, system)
+
+
+def loaded(python: Path, model: Path, *runs: Path) -> Any:
+    """The datasets of runs as LLaMA-Factory reads them, with the recipes that lie beside them."""
+    return in_train(python, "load_dataset", model, *(run / "train.yaml" for run in runs))
+
+
+def assert_read_back(found: Mapping[str, Any], run: Path, name: str, system: str = "") -> None:
+    """What was read is exactly what was written."""
+    pairs = rows_of(run / f"data/{name}.jsonl")
+    assert pairs
+    assert len(found["rows"]) == len(pairs)
+    for row, pair in zip(found["rows"], pairs, strict=True):
+        joined = "\n".join(part for part in (pair["instruction"], pair["input"]) if part)
+        assert row["_prompt"] == [{"role": "user", "content": joined}]
+        assert row["_response"] == [
+            {"role": "assistant", "content": pair["chosen"]},
+            {"role": "assistant", "content": pair["rejected"]},
+        ]
+        assert (row["_system"] or "") == system
+    assert found["pref"] == ["sigmoid", 0.1, 1.0]
+    assert found["batch"] == 16

@@ -87,7 +87,9 @@ def build_engine(
         )
     if backend == "vllm":
         from lidr_plugin.completions.engines.servers import Vllm
+        from lidr_plugin.machine.access import key_of
 
+        key_of("VLLM_API_KEY")  # what is wrong with it is told before anything is written
         return Vllm(
             config,
             model=model,

@@ -2,19 +2,18 @@
 
 import contextlib
 import hashlib
+import os
 import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from lidr_plugin import files
+from lidr_plugin.errors import InputError
 from lidr_plugin.machine.environments import home
-
-WEIGHT_FILES = frozenset({".safetensors", ".bin", ".pt", ".gguf"})
-"""Suffixes of the files with a model's weights."""
+from lidr_plugin.machine.hub import WEIGHT_FILES
+from lidr_plugin.machine.inputs import read_json
 
 MODEL_FILES = WEIGHT_FILES | {".json", ".jinja", ".model", ".txt", ".tiktoken", ".py"}
 """Suffixes of the files that decide what a model says: weights, configuration, tokenizer, chat template, code."""
@@ -60,8 +59,8 @@ def _decides(path: Path) -> bool:
 
 def _remembered() -> dict[str, Any]:
     """By directory; empty if nothing is remembered, or the file is damaged."""
-    with contextlib.suppress(OSError, ValueError):
-        found = orjson.loads((home() / "fingerprints.json").read_bytes())
+    with contextlib.suppress(InputError):
+        found = read_json(home() / "fingerprints.json")
         return found if isinstance(found, dict) else {}
     return {}
 
@@ -72,6 +71,6 @@ def _remember(directory: Path, entry: Mapping[str, Any]) -> None:
     Of two processes that write at once one may be forgotten, and reads its directory once more; so does everyone whose
     home cannot be written.
     """
-    others = {name: kept for name, kept in _remembered().items() if Path(name).is_dir()}
+    others = {name: kept for name, kept in _remembered().items() if os.path.isdir(name)}
     with contextlib.suppress(OSError):
         files.write_json(home() / "fingerprints.json", {**others, str(directory): entry})

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
+import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Self, TypeVar
-from urllib.parse import urlsplit
 
 import orjson
 
+from lidr_plugin.completions.engines.served import Listing, SettledModel
 from lidr_plugin.errors import EngineError
+from lidr_plugin.errors.redaction import HIDDEN
+from lidr_plugin.errors.terminal import one_line
+from lidr_plugin.machine.access import key_of, proxy_for
+from lidr_plugin.machine.secrets import is_a_word
 
 # Imported by what uses them: a run whose answers are all in the store need not wait for them.
 if TYPE_CHECKING:
@@ -28,6 +33,12 @@ _KEEP_SECONDS = 4.0
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 60.0
 """Seconds between tries, doubled each time: a connection is back at once, a server that starts again in a minute."""
+
+_PASSING = (408, 409, 429)
+"""Refusals that may pass, beside all of the server's own failures."""
+
+_SHORTEST_KEY = 8
+"""Characters of a key that is looked for in answers: a shorter one is found in too much else."""
 
 _LONGEST_RETRY_AFTER = 600.0
 """Seconds: a server that wants a longer pause than this is asked again all the same."""
@@ -50,13 +61,33 @@ class Passing(Exception):
         self.wait = wait
 
 
+class _Connected:
+    """Whether a request made a connection of its own."""
+
+    new = False
+
+
+_request: ContextVar[_Connected] = ContextVar("_request")
+"""Of the task, and of those that it starts to connect."""
+
+
+def _socket(family: int, kind: int, protocol: int) -> socket.socket:
+    _request.get(_Connected()).new = True
+    return socket.socket(family, kind, protocol)
+
+
 class Server:
     """A server's connections, inside of `async with`. How many requests it has at once is for the caller to bound.
+
+    Once the model is settled, an answer that is, or may be, another model's is none (`completions.engines.served`).
 
     Args:
         url: its address, up to and with `/v1`.
         key_env: the environment variable with the key, which is sent as a bearer token; none is sent if it is unset.
         timeout: seconds for one try, from the connection to the last byte.
+
+    Raises:
+        InputError: the key cannot be one.
     """
 
     def __init__(self, url: str, *, key_env: str, timeout: float) -> None:
@@ -64,22 +95,24 @@ class Server:
         self.busy = 0
         self.heard = 0.0  # when its last answer came, whatever it was, by time.monotonic()
         self.key_env = key_env
+        self._key = key_of(key_env)
         self._timeout = timeout
+        self._names: set[str] = set()
+        self._model: SettledModel | None = None
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        """Raises `EngineError` if the address or the key cannot be one; no connection is made yet."""
+        """Raises `EngineError` if the address cannot be one; no connection is made yet."""
         import aiohttp
 
-        key = os.environ.get(self.key_env, "").strip()
-        if not (key.isascii() and key.isprintable()):
-            raise EngineError(f"{self.key_env} is no key: it has characters that a header cannot have")
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_SECONDS),
+            connector=aiohttp.TCPConnector(
+                limit=0, keepalive_timeout=_KEEP_SECONDS, socket_factory=lambda address: _socket(*address[:3])
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"Authorization": f"Bearer {key}"} if key else {},
+            headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
             json_serialize_bytes=orjson.dumps,
-            proxy=_proxy_for(self.url),
+            proxy=proxy_for(self.url),
             timeout=aiohttp.ClientTimeout(self._timeout, sock_connect=min(_MODELS_SECONDS, self._timeout)),
         )
         return self
@@ -88,86 +121,119 @@ class Server:
         if self._session is not None:
             await self._session.close()
 
+    def apart(self) -> Server:
+        """The same server, for connections of their own."""
+        return Server(self.url, key_env=self.key_env, timeout=self._timeout)
+
     async def models(self) -> Mapping[str, int | None]:
         """The models that it serves, each with its context in tokens where the server says it.
 
         Raises:
             EngineError: it does not answer, or not with a list of models.
         """
+        return {name: entry.get("max_model_len") for name, entry in (await self._listing()).items()}
+
+    async def settle(self, model: str) -> None:
+        """From now on a change of the model is an error; until now the server was only tried. Raises as `models` does."""
+        self._model = SettledModel(self.url, model, await self._listing(), frozenset(self._names))
+
+    async def _listing(self) -> Listing:
         import aiohttp
 
         assert self._session is not None
         timeout = aiohttp.ClientTimeout(min(_MODELS_SECONDS, self._timeout))
         try:
             async with self._session.get(f"{self.url}/models", timeout=timeout, allow_redirects=False) as answer:
+                content = self._without_key(await answer.read())
                 if answer.status != 200:
-                    raise Refused(answer.status, "")
-                return {
-                    str(item["id"]): item.get("max_model_len") for item in orjson.loads(await answer.read())["data"]
-                }
+                    raise Refused(answer.status, _own_words(content))
+                return {str(item["id"]): dict(item) for item in orjson.loads(content)["data"]}
         except Refused as error:
             hint = "does the address end in /v1?"
             if error.status in (401, 403):
                 hint = f"export the key as {self.key_env}"
-            raise EngineError(f"{self.url}/models answered {error.status}", hint) from None
+            words = f": {error.text}" if error.text else ""
+            raise EngineError(f"{self.url}/models answered {error.status}{words}", hint) from None
         except (aiohttp.ClientError, OSError, UnicodeError) as error:  # UnicodeError: a host name that cannot be
             raise EngineError(
                 f"no server answers at {self.url} ({str(error) or type(error).__name__})",
                 "start one (`vllm serve MODEL --port 8000`), or set engine.base_url",
             ) from None
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise EngineError(f"{self.url}/models: the answer is no list of models", "is it /v1?") from None
+            words = f": {said}" if (said := _own_words(content)) else ""
+            raise EngineError(f"{self.url}/models: the answer is no list of models{words}", "is it /v1?") from None
 
     async def chat(self, body: Mapping[str, Any]) -> Any:
         """The JSON that it answers a chat request with.
 
         Raises:
-            Refused: with a status that is final.
+            Refused: with a status that is final, or with an error in an answer of 200.
             Passing: it did not answer in time, or not with 200, or not with JSON.
+            EngineError: the model is not the one that was settled.
         """
         import aiohttp
 
         assert self._session is not None
+        connected = _Connected()
+        _request.set(connected)
         try:
             # A redirect would make a GET of the request, or carry the key elsewhere.
             async with self._session.post(f"{self.url}/chat/completions", json=body, allow_redirects=False) as answer:
-                content = await answer.read()
+                content = self._without_key(await answer.read())
                 self.heard = time.monotonic()
         except TimeoutError:
             raise Passing(f"{self.url}: no answer in {self._timeout:g} s") from None
         except (aiohttp.ClientError, OSError) as error:
             raise Passing(f"{self.url}: the connection failed ({str(error) or type(error).__name__})") from None
-        if answer.status in (408, 409, 429) or answer.status >= 500:
+        if answer.status in _PASSING or answer.status >= 500:
             wait = retry_after(answer.headers.get("retry-after"))
-            raise Passing(f"{self.url}: the server answered {answer.status}", wait)
+            words = f": {said}" if (said := _own_words(content)) else ""
+            raise Passing(f"{self.url}: the server answered {answer.status}{words}", wait)
         if answer.status != 200:
+            if answer.status == 404:  # no such address, or no such model any more
+                await self._confirm(doubted=True)
             raise Refused(answer.status, _own_words(content))
         try:
-            return orjson.loads(content)
+            found = orjson.loads(content)
         except ValueError:
             raise Passing(f"{self.url}: the answer is not JSON") from None
+        _check_no_error(found, self.url)
+        if self._model:
+            self._model.check(found)
+            # A server that was started again has no old connections.
+            await self._confirm(doubted=connected.new)
+        elif isinstance(found, dict) and isinstance(found.get("model"), str):
+            self._names.add(found["model"])
+        return found
 
+    async def tokens(self, body: Mapping[str, Any]) -> list[int] | None:
+        """The tokens of a text or a chat, by the `/tokenize` that vLLM has beside `/v1`; None where there is none."""
+        import aiohttp
 
-def _proxy_for(url: str) -> str | None:
-    """The proxy that the environment names (HTTPS_PROXY, NO_PROXY, …); none for this machine's own servers.
+        assert self._session is not None
+        url, timeout = f"{self.url.removesuffix('/v1')}/tokenize", aiohttp.ClientTimeout(_MODELS_SECONDS)
+        try:
+            async with self._session.post(url, json=body, timeout=timeout, allow_redirects=False) as answer:
+                found = orjson.loads(await answer.read())["tokens"] if answer.status == 200 else None
+        except (aiohttp.ClientError, OSError, ValueError, KeyError, TypeError):
+            return None
+        told = isinstance(found, list) and all(isinstance(token, int) for token in found)
+        return found if told else None
 
-    aiohttp can look for it too (`trust_env`), but does it again for each request, in two threads.
-    """
-    from urllib.request import getproxies, proxy_bypass
+    async def _confirm(self, *, doubted: bool) -> None:
+        if self._model:
+            await self._model.confirm(self._listing_again, doubted=doubted)
 
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        parts = urlsplit("")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise EngineError(f"{url!r} is no address of a server", "engine.base_url is like http://127.0.0.1:8000/v1")
-    if parts.username:
-        raise EngineError(
-            "engine.base_url: a name and a password do not belong in an address", "see engine.api_key_env"
-        )
-    if parts.hostname in ("127.0.0.1", "::1", "localhost") or proxy_bypass(parts.hostname):
-        return None
-    return getproxies().get(parts.scheme) or getproxies().get("all")
+    async def _listing_again(self) -> Listing:
+        try:
+            return await self._listing()
+        except EngineError as error:  # in the middle of a run it may pass
+            raise Passing(error.message) from None
+
+    def _without_key(self, content: bytes) -> bytes:
+        """What a server repeats of the key is neither shown nor stored."""
+        key = self._key.encode()
+        return content if len(key) < _SHORTEST_KEY or is_a_word(self._key) else content.replace(key, HIDDEN.encode())
 
 
 async def retried(send: Callable[[], Awaitable[_Result]], retries: int) -> _Result:
@@ -197,17 +263,35 @@ def retry_after(value: str | None) -> float | None:
 
         try:
             seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
     return min(max(0.0, seconds), _LONGEST_RETRY_AFTER)
+
+
+def _check_no_error(found: Any, url: str) -> None:
+    """Raises what an answer of 200 with an error in it is: `Refused` if its own code is final, else `Passing`."""
+    if not isinstance(found, dict) or (found.get("choices") and not found.get("error")):
+        return
+    if not (found.get("error") or found.get("detail") or found.get("object") == "error"):
+        return
+    error = found.get("error")
+    code = error.get("code") if isinstance(error, dict) else found.get("code")
+    words = _words_of(found)
+    if isinstance(code, int) and 400 <= code < 500 and code not in _PASSING:
+        raise Refused(code, words)
+    raise Passing(f"{url}: the server answered 200 with an error: {words}")
 
 
 def _own_words(content: bytes) -> str:
     """What a server says of an error, on one line."""
     try:
-        data = orjson.loads(content)
-        error = data.get("error", data)
-        text = error.get("message", error) if isinstance(error, dict) else error
-    except (ValueError, AttributeError):
-        text = content.decode(errors="replace")
-    return " ".join(str(text).split())[:500]
+        return _words_of(orjson.loads(content))
+    except ValueError:
+        return _words_of(content.decode(errors="replace"))
+
+
+def _words_of(found: Any) -> str:
+    for name in ("error", "detail", "message"):
+        if isinstance(found, dict) and found.get(name):
+            found = found[name]
+    return one_line(" ".join(str(found).split()), 500)

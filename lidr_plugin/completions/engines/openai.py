@@ -5,10 +5,12 @@ from contextlib import AsyncExitStack
 from typing import Self
 
 from lidr_plugin.completions.engines.capabilities import capabilities_of
-from lidr_plugin.completions.engines.chat_completions import Capabilities, body_of, completion_of
+from lidr_plugin.completions.engines.chat_completions import Capabilities, NotEnded, body_of, completion_of
 from lidr_plugin.completions.engines.http import Passing, Refused, Server, retried
 from lidr_plugin.completions.requests import Chat, Completion
+from lidr_plugin.completions.tokens import Ids, Sample
 from lidr_plugin.errors import EngineError, RequestError
+from lidr_plugin.errors.terminal import one_line
 
 
 class OpenAI:
@@ -59,6 +61,7 @@ class OpenAI:
                 self._capabilities[server] = await capabilities_of(
                     server, self._model, top_logprobs=self._top_logprobs, retries=self._retries
                 )
+                await server.settle(self._model)
             self._connections = connections.pop_all()
         return self
 
@@ -94,6 +97,22 @@ class OpenAI:
                 "lower generation.max_tokens and translation.max_tokens, or give the server a longer context",
             )
 
+    async def tokens(self, sample: Sample) -> list[Ids]:
+        """The tokens of real requests, by every server; empty where one does not tell. It need not be open."""
+        bodies = [{"model": self._model, "prompt": text, "add_special_tokens": False} for text in sample.texts]
+        options = {"add_generation_prompt": True, "chat_template_kwargs": {"enable_thinking": sample.thinking}}
+        bodies += [{"model": self._model, "messages": messages, **options} for messages in sample.messages]
+        found = []
+        for server in self._servers:
+            ids: Ids = []
+            async with server.apart() as connection:
+                for body in bodies:
+                    if (told := await connection.tokens(body)) is None:
+                        return []
+                    ids.append(told)
+            found.append(ids)
+        return found
+
     async def complete(self, request: Chat) -> Completion:
         """Answers one request.
 
@@ -103,7 +122,7 @@ class OpenAI:
         """
         if request.top_logprobs > self._top_logprobs:
             raise EngineError(
-                f"{request.row}: asks for {request.top_logprobs} log-probabilities of a token, and its engine was made "
+                f"{one_line(request.row)}: asks for {request.top_logprobs} log-probabilities of a token, and its engine was made "
                 f"for {self._top_logprobs}",
                 "give the engine top_logprobs when it is made: whether a server has them is found out at the start",
             )
@@ -122,10 +141,10 @@ class OpenAI:
         try:
             return await retried(send, self._retries)
         except Refused as error:
-            raise RequestError(f"{request.row}: {error}", _advice(error.text)) from None
+            raise RequestError(f"{one_line(request.row)}: {error}", _advice(error.text)) from None
         except Passing as error:
             raise RequestError(
-                f"{request.row}: {error}",
+                f"{one_line(request.row)}: {error}",
                 "start again when the server is well; what is finished is kept. engine.max_retries, engine.timeout",
             ) from None
 
@@ -134,6 +153,10 @@ class OpenAI:
         answer = await server.chat(body_of(request, self._model, takes))
         try:
             return completion_of(answer, request, takes)
+        except NotEnded as error:
+            if not error.passing:
+                raise RequestError(f"{request.row}: {server.url}: {error}", _advice("")) from None
+            raise Passing(f"{server.url}: {error}") from None
         except ValueError as error:
             raise Passing(f"{server.url}: {error}") from None
 

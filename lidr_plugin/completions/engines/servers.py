@@ -10,17 +10,19 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self
 
-from lidr_plugin.completions.engines.kv_cache import VARIABLE, Cache, cache_of, left_to_vllm
 from lidr_plugin.completions.engines.openai import OpenAI
-from lidr_plugin.completions.engines.server_process import Log, ServerProcess
 from lidr_plugin.completions.engines.watched import Died, Watched
 from lidr_plugin.completions.progress import say
 from lidr_plugin.completions.requests import Chat, Completion
+from lidr_plugin.completions.tokens import Ids, Sample
 from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.errors import EngineError
 from lidr_plugin.machine.environments import python_of, versions
 from lidr_plugin.machine.gpus import has_gpu
+from lidr_plugin.machine.kv_cache import VARIABLE, Cache, cache_of, left_to_vllm
+from lidr_plugin.machine.loopback import without_proxy
 from lidr_plugin.machine.memory import free_memory
+from lidr_plugin.machine.server_process import Log, ServerProcess
 
 _PAUSES = (1.0, 4.0, 16.0)
 """Seconds before a server that died is started again: so often in a run, with more and more time for what killed it to pass."""
@@ -135,7 +137,8 @@ class Vllm:
     async def _start(self) -> None:
         """Raises `EngineError`, with nothing left running, if it does not come to a healthy server."""
         port, size = _free_port(), {VARIABLE: str(self._cache.gib)} if self._cache else {}
-        env = {**os.environ, "VLLM_NO_USAGE_STATS": "1", **size, **self._config.env}
+        seen = {**os.environ, "VLLM_NO_USAGE_STATS": "1", **size, **self._config.env}
+        env = {**seen, **without_proxy(seen)}
         process = ServerProcess(self._command(port), env, self._log)
         url, patience = f"http://127.0.0.1:{port}", self._config.startup_timeout
         client = OpenAI(
@@ -223,6 +226,10 @@ class Vllm:
                 return await self._start()
             except EngineError as error:
                 what = error.message.removeprefix("the vLLM server ").partition(". The end of")[0]
+
+    async def tokens(self, sample: Sample) -> list[Ids]:
+        """As the server reads them."""
+        return await self._server.tokens(sample)
 
     def last_words(self) -> str:
         """The last line that the server wrote; empty if there is none."""

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
-from lidr_plugin.completions.requests import Chat, Completion, key_of, request_json
+from lidr_plugin.completions.engines.chat_completions import BEGUN, TRIAL
+from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling, key_of, request_json
+from lidr_plugin.completions.tokens import Ids, Sample
 from lidr_plugin.errors import EngineError, RequestError
+from lidr_plugin.errors.terminal import one_line
 
 
 class Transformers:
@@ -35,6 +38,7 @@ class Transformers:
         self._worker: asyncio.Task[None] | None = None
         self._tokenizer: Any = None
         self._model: Any = None
+        self._prefills = True
 
     async def __aenter__(self) -> Self:
         """Loads the model. Raises `EngineError` if it cannot be loaded."""
@@ -57,6 +61,7 @@ class Transformers:
             raise ValueError("its tokenizer has no chat template; take an instruct model")
         if self._tokenizer.pad_token is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
+        self._prefills = self._goes_on()
         self._model = AutoModelForCausalLM.from_pretrained(self._name, dtype=self._dtype, **options).to(device).eval()
 
     async def complete(self, request: Chat) -> Completion:
@@ -66,18 +71,40 @@ class Transformers:
         self._wakeup.set()
         return await future
 
+    def _goes_on(self) -> bool:
+        """Whether the chat template leaves a begun answer open, as some do not."""
+        from jinja2 import TemplateError
+
+        sampling = Sampling(0.0, 1.0, 1, 1.0, 0, False)
+        trial = Chat("", (Message("user", TRIAL),), sampling, prefill=BEGUN)
+        try:
+            return self._render(trial).endswith(BEGUN)
+        except (ValueError, TemplateError):
+            return False
+
     def _render(self, request: Chat) -> str:
         messages = [{"role": message.role, "content": message.content} for message in request.messages]
-        if request.prefill:
+        begun = bool(request.prefill) and self._prefills
+        if begun:
             messages.append({"role": "assistant", "content": request.prefill})
         text = self._tokenizer.apply_chat_template(
             messages,
             tokenize=False,
-            add_generation_prompt=not request.prefill,
-            continue_final_message=bool(request.prefill),
+            add_generation_prompt=not begun,
+            continue_final_message=begun,
             enable_thinking=request.sampling.thinking,
         )
         return str(text)
+
+    async def tokens(self, sample: Sample) -> list[Ids]:
+        """As this process reads them."""
+        asked = [
+            self._tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=True, enable_thinking=sample.thinking
+            )
+            for messages in sample.messages
+        ]
+        return [[self._tokenizer.encode(text, add_special_tokens=False) for text in [*sample.texts, *asked]]]
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
@@ -134,7 +161,7 @@ class Transformers:
                     finish_reason="stop" if length < len(ids) else "length",
                     prompt_tokens=int(mask.sum()),
                     completion_tokens=min(length + 1, len(ids)),
-                    prefilled=bool(request.prefill),
+                    prefilled=bool(request.prefill) and self._prefills,
                 )
             )
         return answers
@@ -154,4 +181,4 @@ def _seed(requests: Sequence[Chat]) -> int:
 
 def _failure(request: Chat, error: Exception) -> RequestError:
     hint = "lower engine.batch_size or generation.max_tokens" if "out of memory" in str(error).lower() else ""
-    return RequestError(f"{request.row}: generation failed: {error}", hint)
+    return RequestError(f"{one_line(request.row)}: generation failed: {error}", hint)

@@ -9,6 +9,7 @@ import aiohttp
 
 from lidr_plugin.completions.engines.openai import OpenAI
 from lidr_plugin.completions.requests import Chat, Completion
+from lidr_plugin.completions.tokens import Ids, Sample
 from lidr_plugin.errors import RequestError
 
 _LOOK_EVERY = 1.0
@@ -82,6 +83,10 @@ class Watched:
             self._asked -= 1
             asking.cancel()
         raise Died(await self._death)
+
+    async def tokens(self, sample: Sample) -> list[Ids]:
+        """As the server reads them."""
+        return await self._client.tokens(sample)
 
     async def _look(self) -> None:
         while not self._death.done():

@@ -60,8 +60,8 @@ def weights_of(config: EngineSettings, model: str, revision: str, *, key: str = 
 def _weights(config: EngineSettings, backend: str, model: str, revision: str, key: str) -> str:
     if backend == "openai":
         return config.model or model
-    directory = Path(model).expanduser()
-    if directory.is_dir():
+    directory = Path(os.path.expanduser(model))
+    if os.path.isdir(directory):
         if not (directory / "config.json").is_file():
             raise InputError(f"{key}: {model} has no config.json: not a checkpoint")
         return fingerprint(directory)

@@ -1,5 +1,6 @@
 """What a benchmark is, and the questions and answers that it is made of."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeAlias
@@ -59,7 +60,7 @@ def read_questions(files: Mapping[str, Path], columns: Columns, limit: int | Non
     Raises:
         InputError: a file is not there, or something is wrong in it.
     """
-    if absent := [f"{path}: no such file" for path in files.values() if not path.is_file()]:
+    if absent := [f"{path}: no such file" for path in files.values() if not os.path.isfile(path)]:
         raise InputError.of(absent, "the files of lidr eval")
     with PromptSet(files, columns, by_row=by_row, limit=limit) as prompts:
         return [

@@ -6,12 +6,14 @@ simple-evals; the wording, in `mgsm.json`, is lidr's own.
 
 import csv
 import json
+import os
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from lidr_plugin import files
+from lidr_plugin import files, languages
 from lidr_plugin.config.schema import Columns, Config
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.benchmarks.base import MarkedAnswer, Marks, Question, read_questions
@@ -19,7 +21,7 @@ from lidr_plugin.machine import hub
 from lidr_plugin.machine.environments import home
 from lidr_plugin.methods.base import Text
 from lidr_plugin.text.language import Identification
-from lidr_plugin.text.numbers import is_correct
+from lidr_plugin.text.numbers import expected_number, is_correct
 
 _COLUMNS = Columns(instruction="query", final_answer="response")
 _WORDING = json.loads(Path(__file__).with_suffix(".json").read_bytes())
@@ -31,13 +33,6 @@ LANGUAGES = tuple(_WORDING)
 def turn(text: str, language: str) -> str:
     """The user turn that asks a question."""
     return "{request}\n{word}: 42\n\n".format(**_WORDING[language]) + text
-
-
-def final_part(answer: str, language: str) -> str:
-    """What stands after the last answer word, where that holds a number; else the whole answer."""
-    _, found, after = answer.rpartition(_WORDING[language]["word"])
-    first = next((line for line in after.split("\n") if any(c.isdecimal() for c in line)), "") if found else ""
-    return first or answer
 
 
 def files_of(config: Config) -> str | None:
@@ -53,7 +48,7 @@ def files_of(config: Config) -> str | None:
     folder = home() / "data" / repository.replace("/", "--")
     for code in config.codes:
         path = folder / f"{code}.jsonl"
-        if code in LANGUAGES and not path.exists():
+        if code in LANGUAGES and not os.path.exists(path):
             with files.replacing(path) as file:
                 for query, response in _table(repository, code):
                     file.write(files.dump_line({"query": query, "response": response}))
@@ -75,6 +70,12 @@ def _table(repository: str, code: str) -> list[list[str]]:
     if not rows or any(len(row) != 2 for row in rows):
         raise InputError(f"eval.mgsm: {repository}: mgsm_{code}.tsv is no table of questions and numbers")
     return rows
+
+
+def lacking(config: Config) -> list[str]:
+    """What to say of the run's languages that MGSM lacks, if it is wanted."""
+    absent = [code for code in config.codes if code not in LANGUAGES] if config.eval.mgsm else []
+    return [f"MGSM has no {languages.name_of(code)} ({code}): nothing is measured there" for code in absent]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +105,17 @@ class Mgsm:
         found = read_questions(paths, _COLUMNS, self.limit, by_row=True)
         if lacking := next((x for x in found if not x.expected), None):
             raise InputError(f"{paths[lacking.language]}: question {lacking.id}, counted from 0, has no response")
+        if unread := next((x for x in found if not expected_number(x.expected)), None):
+            raise InputError(
+                f"{paths[unread.language]}: question {unread.id}, counted from 0: its response is no number that can be read: "
+                f"{reprlib.repr(unread.expected)}",
+                "correct it, or leave the question out",
+            )
         return [x._replace(text=turn(x.text, x.language)) for x in found]
 
     def marks(self, question: Question, answer: Text) -> Marks:
         """Numbers compare as numbers, in any digits; where the language cannot be identified its marks are left out."""
-        right = is_correct(final_part(answer.text, question.language), question.expected)
+        right = is_correct(answer.text, question.expected, question.language)
         astray = self.identification.off_target(answer.text, question.language)
         told = {} if astray is None else {"accuracy_in_language": right and not astray, "off_target": astray}
         return {"accuracy": right, **told, "cut": answer.cut}

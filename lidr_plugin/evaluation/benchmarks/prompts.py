@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import orjson
+from pydantic import TypeAdapter
 
 from lidr_plugin import files
 from lidr_plugin.config.schema import Columns, Config
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.benchmarks.base import MarkedAnswer, Marks, Question, read_questions
+from lidr_plugin.machine.inputs import read_record
 from lidr_plugin.methods.base import Text
 from lidr_plugin.text.language import Identification
+from lidr_plugin.text.mixed_script import is_mixed
 from lidr_plugin.text.repetition import is_degenerate, repeated_share
 
 
@@ -25,7 +27,7 @@ class Prompts:
     """Language fidelity, endless repetition and length of the answers to `eval.prompts`.
 
     The mark `repeated` is the share of an answer's 4-grams that stood in it before, from 0 to 1: it moves long before an answer
-    counts as degenerate.
+    counts as degenerate. `word_level` is the word-level pass rate of Marchisio et al. (arXiv 2406.20052), by scripts.
     """
 
     pattern: str
@@ -36,6 +38,7 @@ class Prompts:
     heads: ClassVar[Mapping[str, str]] = {
         "response_level": "right language",
         "line_level": "in every line",
+        "word_level": "in every word",
         "degenerate": "endless repetition",
         "cut": "cut",
         "repeated": "repeated 4-grams",
@@ -62,6 +65,7 @@ class Prompts:
             lines = (line for line in text.split("\n") if line.strip())
             found["response_level"] = bool(text) and not elsewhere
             found["line_level"] = bool(text) and not any(astray(line, question.language) for line in lines)
+        found["word_level"] = bool(text) and not is_mixed(text, question.language, question.text)
         found |= {"degenerate": is_degenerate(text), "cut": answer.cut}
         return found | {"repeated": repeated_share(text), "characters": len(text)}
 
@@ -69,6 +73,14 @@ class Prompts:
         """As `alpaca_eval` reads them: a JSON list of instruction, output, generator."""
         rows = [{"instruction": x.question.text, "output": x.text.text, "generator": label} for x in answers]
         files.write_json(folder / f"{label}.alpaca_eval.{language}.json", rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Output:
+    """As `alpaca_eval` has an answer; its further keys are left aside."""
+
+    instruction: str
+    output: str
 
 
 def outputs_of(config: Config, label: str, questions: Sequence[Question]) -> list[Text]:
@@ -81,11 +93,8 @@ def outputs_of(config: Config, label: str, questions: Sequence[Question]) -> lis
     found: dict[tuple[str, str], str] = {}
     for code in dict.fromkeys(question.language for question in questions):
         path = config.folder / pattern.replace("{language}", code)
-        try:
-            for row in orjson.loads(path.read_bytes()):
-                found[code, row["instruction"]] = str(row["output"])
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise InputError(f"eval.outputs: {path}: no JSON list of instruction and output ({error})") from None
+        for row in read_record(TypeAdapter(list[_Output]), path, "eval.outputs: a JSON list of instruction and output"):
+            found[code, row.instruction] = row.output
     if lacking := [f"{x.id} [{x.language}]" for x in questions if (x.language, x.text) not in found]:
         raise InputError(f"eval.outputs: {pattern}: {len(lacking)} prompts have no output, the first is {lacking[0]}")
     return [Text(found[x.language, x.text]) for x in questions]

@@ -15,7 +15,7 @@ from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.benchmarks.base import MarkedAnswer, Marks, Question, read_questions
 from lidr_plugin.methods.base import Text
 from lidr_plugin.text.language import Identification
-from lidr_plugin.text.numbers import expected_number, is_correct
+from lidr_plugin.text.numbers import is_correct
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Skill:
         """Where the language cannot be identified `off_target` is left out."""
         astray = self.identification.off_target(answer.text, question.language)
         told = {} if astray is None else {"off_target": astray}
-        return {"accuracy": is_right(answer.text, question.expected), **told, "cut": answer.cut}
+        return {"accuracy": is_right(answer.text, question.expected, question.language), **told, "cut": answer.cut}
 
     def export(self, folder: Path, label: str, language: str, answers: Sequence[MarkedAnswer]) -> None:
         """A line for each question, with the answer and how it fared."""
@@ -63,13 +63,11 @@ class Skill:
                 file.write(files.dump_line(row))
 
 
-def is_right(answer: str, expected: str) -> bool:
-    """Whether an answer ends as it should."""
+def is_right(answer: str, expected: str, language: str = "") -> bool:
+    """Whether an answer ends as it should, or gives the number that it should."""
     if _bare(answer).endswith(_bare(expected)):
         return True
-    return (
-        not any(map(str.isalpha, expected)) and expected_number(expected) is not None and is_correct(answer, expected)
-    )
+    return not any(map(str.isalpha, expected)) and is_correct(answer, expected, language)
 
 
 def _bare(text: str) -> str:

@@ -69,6 +69,7 @@ class ServerProcess:
         self._env = env
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
+        self._worked = False
 
     async def start(self) -> None:
         """Raises `EngineError` if there is no such program."""
@@ -104,12 +105,14 @@ class ServerProcess:
                 with contextlib.suppress(aiohttp.ClientError, OSError):
                     async with session.get(url) as answer:
                         if answer.status == 200:
+                            self._worked = True
                             return
                 await asyncio.sleep(0.5)
 
     async def stop(self) -> None:
-        """Stops it and all its children: first kindly, then not."""
-        await self._signal(signal.SIGTERM, _STOP_SECONDS)
+        """Stops it and all its children: first kindly, then not; at once where it never came to work."""
+        if self._worked:
+            await self._signal(signal.SIGTERM, _STOP_SECONDS)
         await self.kill()
 
     async def kill(self) -> None:

@@ -4,15 +4,14 @@ Left to itself it takes 92 % of the machine's memory, whatever else needs some, 
 """
 
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import orjson
-
-from lidr_plugin.completions.engines.fingerprint import WEIGHT_FILES
 from lidr_plugin.errors import EngineError, InputError
 from lidr_plugin.machine import hub
+from lidr_plugin.machine.inputs import read_json
 
 VARIABLE = "VLLM_CPU_KVCACHE_SPACE"
 """vLLM's environment variable for the size, in whole GiB."""
@@ -122,8 +121,8 @@ def shape_of(model: str, revision: str, args: Mapping[str, Any]) -> Shape:
 
 
 def _config_file(model: str, revision: str) -> Path | None:
-    own = Path(model).expanduser() / "config.json"
-    if own.is_file():
+    own = Path(os.path.expanduser(model)) / "config.json"
+    if os.path.isfile(own):
         return own
     try:
         return hub.download(model, "config.json", key="model_name_or_path", revision=revision)
@@ -133,8 +132,8 @@ def _config_file(model: str, revision: str) -> Path | None:
 
 def _object(path: Path) -> dict[str, Any]:
     try:
-        found = orjson.loads(path.read_bytes())
-    except (OSError, ValueError):
+        found = read_json(path)
+    except InputError:
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -169,7 +168,7 @@ def _bytes_of(kind: Any, default: int) -> int:
 def _weights(folder: Path) -> int:
     """Bytes of the weights' files: safetensors, or what there is in place of them."""
     try:
-        sizes = [(path.suffix, path.stat().st_size) for path in folder.iterdir() if path.suffix in WEIGHT_FILES]
+        sizes = [(path.suffix, path.stat().st_size) for path in folder.iterdir() if path.suffix in hub.WEIGHT_FILES]
     except OSError:
         return 0
     safe = sum(size for suffix, size in sizes if suffix == ".safetensors")

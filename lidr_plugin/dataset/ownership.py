@@ -1,0 +1,77 @@
+"""Whose the files are that a build would replace: what lidr wrote may go, what it did not write, or what was edited, may not."""
+
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from lidr_plugin import files
+from lidr_plugin.errors import InputError
+from lidr_plugin.machine.inputs import is_there, opened, read_record
+from lidr_plugin.run_directory import RunDirectory
+
+_BEGINNING = 1 << 20
+"""Bytes in which a mark stands: a first row with its texts, or the settings and counts that come before it."""
+_WRITTEN = TypeAdapter(dict[str, list[str]])
+
+
+def check_own(run: RunDirectory, dataset: str) -> None:
+    """Looks at all that a build replaces.
+
+    Raises:
+        InputError: a file is somebody else's, or the dataset was edited since lidr wrote it.
+    """
+    marks: Mapping[Path, bytes] = {
+        run.config: b'"lidr"',
+        run.report_json: b'"lidr"',
+        run.report_html: b"<title>lidr:",
+        run.train_yaml: b"# Made by lidr",
+        run.data / "README.md": b"lidr",
+        run.rejected: b'"reason"',
+        run.dataset(dataset): b'_source"',
+    }
+    foreign = [path for path, mark in marks.items() if is_there(path) and not _begins_with(path, mark)]
+    if is_there(run.report_md) and not is_there(run.report_html):
+        foreign.append(run.report_md)
+    if foreign:
+        problems = [f"{path}: lidr did not write this file, and would replace it" for path in foreign]
+        raise InputError.of(
+            problems, f"output_dir: {run.path}", "move it away, or set another output_dir or dataset_name"
+        )
+    path = run.dataset(dataset)
+    written = _written(run).get(path.name)
+    if written and is_there(path) and _digest(path) not in written:
+        hint = "keep it under another name, or set another dataset_name; once it is away, it is made anew"
+        raise InputError(f"{path}: edited since lidr wrote it, and would be replaced", hint)
+
+
+def note(run: RunDirectory, dataset: str, digest: str) -> None:
+    """Notes a dataset that is about to take the place of the last one: a kill may come before it does, or after."""
+    path = run.dataset(dataset)
+    known = [_digest(path)] if is_there(path) else []
+    files.write_json(_record(run), {**_written(run), path.name: [*known, digest]})
+
+
+def _record(run: RunDirectory) -> Path:
+    return run.path / ".written.json"
+
+
+def _written(run: RunDirectory) -> dict[str, list[str]]:
+    """By its file, the digests of a dataset and of the one before."""
+    path = _record(run)
+    return read_record(_WRITTEN, path, "remove it: what is there is then taken for lidr's") if is_there(path) else {}
+
+
+def _digest(path: Path) -> str:
+    found = 0
+    with path.open("rb") as file:
+        while part := file.read(_BEGINNING):
+            found = zlib.crc32(part, found)
+    return f"{found:08x}-{path.stat().st_size}"
+
+
+def _begins_with(path: Path, mark: bytes) -> bool:
+    with opened(path) as file:
+        beginning = file.read(_BEGINNING)
+    return not beginning or mark in beginning

@@ -1,0 +1,100 @@
+"""A run's policy, compared with the model as the train environment reads it."""
+
+import os
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from lidr_plugin.completions.client import Model
+from lidr_plugin.completions.engines.base import Engine
+from lidr_plugin.completions.parity import Compared, Tokenizing, difference
+from lidr_plugin.completions.requests import Message
+from lidr_plugin.completions.steps import Course
+from lidr_plugin.completions.tokens import Encoder, Ids, Sample
+from lidr_plugin.config.schema import Config
+from lidr_plugin.dataset.prepare import Prepared
+from lidr_plugin.errors import EngineError
+from lidr_plugin.machine import interrupts
+from lidr_plugin.machine.environments import python_of
+from lidr_plugin.machine.hub import is_path
+from lidr_plugin.methods.base import POLICY
+
+_PROMPTS = 3
+"""Prompts, in all languages, whose tokens are compared: what differs in one tokenizer shows within a sentence."""
+_CHARACTERS = 2000
+"""Of a text: tokens of a long one tell no more than those of its beginning."""
+
+
+def compared(ready: Prepared) -> dict[str, Model]:
+    """The run's models, by the identity of their weights; the policy answers only if it is asked with the tokens that it is
+    trained with, as far as that can be told here.
+    """
+    models, policy = ready.models, ready.roles[POLICY]
+    trained = trained_by(ready.config)
+    if trained is not None and isinstance(policy.engine, Tokenizing):
+        allowed = ready.config.train.allow_template_mismatch
+        engine = Compared(policy.engine, sample_of(ready), trained, allowed=allowed)
+        models[policy.identity] = policy._replace(engine=engine)
+    return models
+
+
+class Parity(NamedTuple):
+    """What was found without starting an engine: `problem` are tokens that differ, `skipped` says why none were compared."""
+
+    requests: int
+    problem: EngineError | None = None
+    skipped: str = ""
+
+
+def parity_of(ready: Prepared) -> Parity:
+    """Compares the environments themselves; a server that runs already is asked."""
+    trained, engine, sample = trained_by(ready.config), ready.roles[POLICY].engine, sample_of(ready)
+    if trained is None:
+        return Parity(0, skipped="there is no train environment, or no such model")
+    try:
+        return interrupts.run(_compare(engine, sample, trained))
+    except EngineError as error:
+        return Parity(0, skipped=error.message)
+
+
+async def _compare(engine: Engine, sample: Sample, trained: Encoder) -> Parity:
+    asked = await _tokens(engine, sample, trained)
+    if not asked:
+        return Parity(0, skipped="the server does not tell its own (vLLM's /tokenize)")
+    problem = await difference(sample, trained, asked=asked, trained=await trained.tokens(sample))
+    return Parity(len(sample.chats), problem)
+
+
+async def _tokens(engine: Engine, sample: Sample, trained: Encoder) -> list[Ids]:
+    """As a server that runs reads them; of an engine that lidr would start, as its interpreter's transformers does."""
+    from lidr_plugin.completions.engines.openai import OpenAI
+    from lidr_plugin.completions.engines.servers import Vllm
+
+    if isinstance(engine, OpenAI):
+        return await engine.tokens(sample)
+    python = engine.interpreter() if isinstance(engine, Vllm) else sys.executable
+    return [await trained._replace(python=Path(python)).tokens(sample)]
+
+
+def trained_by(config: Config) -> Encoder | None:
+    """The model's tokenizer as the train environment reads it; None where there is no such environment, or no such model."""
+    python = Path(os.path.expanduser(config.train.python)) if config.train.python else python_of("train")
+    model = config.model_name_or_path
+    if python is None or not os.path.exists(python) or not (is_path(model) or model.count("/") == 1):
+        return None
+    return Encoder(python, model, config.model_revision, config.trust_remote_code)
+
+
+def sample_of(ready: Prepared) -> Sample:
+    """The first requests of the first prompts, as the policy gets them."""
+    return Sample(tuple(dict.fromkeys(_first_requests(ready))), ready.config.generation.thinking)
+
+
+def _first_requests(ready: Prepared) -> Iterator[tuple[Message, ...]]:
+    identity = ready.roles[POLICY].identity
+    for prompt in islice(ready.prompts, _PROMPTS):
+        for _, request in Course(ready.method.steps(prompt, ready.ask)).wanted:
+            if request.weights == identity:
+                yield tuple(Message(role, content[:_CHARACTERS]) for role, content in request.messages)

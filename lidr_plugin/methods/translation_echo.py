@@ -1,0 +1,33 @@
+"""Whether a text says what another says: the share of its character n-grams that the other holds too."""
+
+import re
+from functools import lru_cache
+
+from lidr_plugin.text.scripts import DENSE
+
+_SPACED, _DENSE = 9, 4
+"""Characters of an n-gram: about two words, in Latin script and in those that write a syllable a character."""
+_DENSE_CHARACTER = re.compile(f"[{DENSE}]")
+_LOOKS = 64
+"""N-grams of a text that are looked up at most, at even distances."""
+
+
+def share_within(text: str, other: str) -> float:
+    """From 0 to 1: how much of `text` is found in `other`; 0 if either is shorter than a word."""
+    plain = _plain(text)
+    dense = not plain.isascii() and 3 * len(_DENSE_CHARACTER.findall(plain[:200])) > len(plain[:200])
+    n = _DENSE if dense else _SPACED
+    places, there = range(len(plain) - n + 1), _grams(other, n)
+    looks = places[:: max(1, len(places) // _LOOKS)]
+    # By `map`, without a frame for each look: every translation of a run comes through here.
+    return sum(map(there.__contains__, [plain[i : i + n] for i in looks])) / len(looks) if looks and there else 0.0
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+@lru_cache(maxsize=64)
+def _grams(text: str, n: int) -> frozenset[str]:
+    plain = _plain(text)
+    return frozenset(plain[i : i + n] for i in range(len(plain) - n + 1))
