@@ -30,7 +30,6 @@ MEETEI Mtei e|CANADIAN Cans n|SUNDANESE Sund u|COPTIC Copt p|GOTHIC Goth g|ADLAM
 _ENTRIES = [entry.split() for line in _SCRIPTS.strip().splitlines() for entry in line.split("|")]
 _MARK_OF_NAME = {name: mark for name, _, mark in _ENTRIES}
 _MARK_OF_CODE = {code: mark for _, code, mark in _ENTRIES}
-_CODE_OF_MARK = {mark: code for code, mark in _MARK_OF_CODE.items()}
 
 OTHER, JOINS, DIGIT = " ", "+", "0"
 """What `marks` writes for a character that belongs to no script, for one that belongs to the word it stands in, and for a digit."""
@@ -74,11 +73,6 @@ def marks(text: str) -> str:
 def mark_of(script: str) -> str:
     """The letter that stands for a script in `marks`; an empty text for one that is not told apart."""
     return _MARK_OF_CODE.get(script, "")
-
-
-def code_of(mark: str) -> str:
-    """The ISO 15924 code of the script that a letter of `marks` stands for."""
-    return _CODE_OF_MARK[mark]
 
 
 _WRITTEN = """

@@ -232,7 +232,8 @@ def test_a_page_that_leads_in_a_circle_ends(path: Path, tmp_path: Path) -> None:
     pages = path.stat().st_size // 4096
     for page in range(4, pages):
         overwritten(path, page * 4096, (page + 1).to_bytes(4))
-    export(path, tmp_path / "saved.jsonl")
+    exported = export(path, tmp_path / "saved.jsonl")
+    assert exported.written == (tmp_path / "saved.jsonl").read_bytes().count(b"\n")
 
 
 def linked(target: Path, make: Callable[[Path], object]) -> Path:
