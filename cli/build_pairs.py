@@ -57,6 +57,8 @@ def _show(built: Any) -> None:
         f"{report['seconds']:.1f} s, {report['tokens_per_second']:.0f} tokens/s",
         highlight=False,
     )
+    if marks := report["marks"]:
+        say(f"marked by a person: {marks.get('bad', 0):,} left out as bad, {marks.get('swap', 0):,} swapped")
     run = built.run
     for name, path in (("dataset", run.data), ("report", run.report_html), ("recipe", run.train_yaml)):
         say(f"{name:8} {path}")

@@ -160,7 +160,7 @@ def build_pairs(
             with Store(run.store) as store:
                 counts = build(ready, store, meter)
             files.write_text(run.train_yaml, recipe_for(config, run, ready.stage, rows=sum(counts.pairs.values())))
-            report = write_report(run, config, counts, meter, ready.method.reasons)
+            report = write_report(run, config, counts, meter, ready.method.reasons, ready.marks.honoured)
             settle_configuration(run, config)
             renew_page(run)
             return Built(run, report)

@@ -51,6 +51,7 @@ def build(ready: Prepared, store: Store, meter: Meter) -> Counts:
         writer = DatasetWriter(dataset)
 
         def emit(outcome: Outcome) -> None:
+            outcome = ready.marks.honour(outcome)
             for row in outcome.rows:
                 writer.add(row_json(row, system))
             dropped.writelines(files.dump_line(drop_json(drop)) for drop in outcome.drops)

@@ -6,11 +6,13 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from lidr_plugin import __version__, files
 from lidr_plugin.completions.progress import Meter
 from lidr_plugin.config.schema import Config
+from lidr_plugin.dataset.marks import REASONS as MARKS
 from lidr_plugin.dataset.rows import row_json
 from lidr_plugin.methods.base import Outcome, Preference, Row
 from lidr_plugin.run_directory import RunDirectory
@@ -103,12 +105,18 @@ class Counts:
 
 
 def write_report(
-    run: RunDirectory, config: Config, counts: Counts, meter: Meter, reasons: Mapping[str, str]
+    run: RunDirectory,
+    config: Config,
+    counts: Counts,
+    meter: Meter,
+    reasons: Mapping[str, str],
+    marks: Mapping[str, int] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Writes `report.json` and returns its content: the counts (contract, section 4), then what the page shows beside them.
 
     Args:
         reasons: each in words, in the order in which the page shows them.
+        marks: how many marks of each kind were honoured.
     """
     report = {
         **counts.counts(config.codes),
@@ -118,7 +126,8 @@ def write_report(
         "tokens_per_second": round(meter.tokens_per_second, 3),
         "model_name_or_path": config.model_name_or_path,
         "lidr": __version__,
-        "reasons": {str(reason): words for reason, words in reasons.items()},
+        "reasons": {str(reason): words for reason, words in {**reasons, **MARKS}.items()},
+        "marks": dict(marks),
         "lengths": {"bins": [bin_edge(number) for number in range(_LENGTH_BINS)], "texts": counts.lengths},
         "timeline": {"bin_seconds": meter.bin_seconds, "tokens": meter.timeline},
         "notes": list(unidentifiable(config.codes)) if config.filters.off_target else [],
