@@ -91,7 +91,7 @@ def test_the_top_of_the_package_has_few_doors() -> None:
 
 def test_only_methods_and_the_place_that_picks_one_name_a_method() -> None:
     names = {path.stem for path in (PACKAGE / "methods").glob("*.py") if "\ndef build(" in path.read_text()}
-    assert {"imbalance", "alignment"} <= names
+    assert {"imbalance", "mix"} <= names
     for module, imported in modules_of(PACKAGE).items():
         if module.split(".")[1:2] in (["completions"], ["dataset"]):
             assert not {f"lidr_plugin.methods.{name}" for name in names} & imported, module
@@ -113,7 +113,7 @@ def test_the_parts_keep_to_their_budgets(part: str, capsys: pytest.CaptureFixtur
 
 
 def test_a_further_method_is_short() -> None:
-    assert 50 <= lines_of("methods/alignment") <= 200
+    assert 50 <= lines_of("methods/mix") <= 200
 
 
 def test_sql_is_spoken_in_two_files_only() -> None:

@@ -34,6 +34,7 @@ REASONS: Mapping[str, str] = {
     Reason.ANSWER: "the final answer is not as answer_filter wants it",
     Reason.REQUEST_FAILED: "a request failed for good",
     Reason.UNFAITHFUL: "chosen is no translation of its source: something is lost, or it is one of the request",
+    Reason.NO_CONTRAST: "nothing tells chosen and rejected apart",
 }
 """Each reason in words."""
 
@@ -122,10 +123,11 @@ def fidelity(row: Row) -> Reason | None:
 
 
 def answer(*, contrast: bool) -> Filter:
-    """The chosen answer is wrong; with `contrast` also: the rejected one is right."""
+    """The chosen answer is wrong; with `contrast` also: the rejected one is right. A row without a final answer is not checked."""
 
     def check(row: Row) -> Reason | None:
-        assert row.final_answer is not None, "the method's problems() found prompts without one"
+        if row.final_answer is None:
+            return None
         if not numbers.is_correct(row.target.text, row.final_answer, row.language):
             return Reason.ANSWER
         if not contrast or not isinstance(row, Preference):
