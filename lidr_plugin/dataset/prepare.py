@@ -57,6 +57,7 @@ class Prepared:
         try:
             self.roles = _roles(config, method, engine)
             self.method = method or method_of(config, filters_of(config) if filters is None else filters, self.roles)
+            self.roles = {**self.roles, **self.method.roles}
             self.ask = Ask({role: model.identity for role, model in self.roles.items()})
             if problems := self.method.problems(self.prompts):
                 raise InputError.of(problems, "the prompts")
