@@ -8,4 +8,5 @@ Stage: TypeAlias = Literal["dpo", "sft"]
 METHODS: dict[str, Stage] = {
     "imbalance": "dpo",
     "alignment": "sft",
+    "rank": "dpo",
 }

@@ -1,8 +1,9 @@
 """The configuration of a run: the keys at the top of `lidr.yaml` and, each in its own module, the sections.
 
-`engine` (and `translation.engine`, `eval.judge`) is in engine.py, `generation` and `translation` in generation.py, `filters` in
-filters.py, `train` in train.py, `eval` in evaluation.py; what they share is in section.py. methods.py lists the values of
-`method`. file.py reads a configuration and words what is wrong with it, from the values and places that source.py finds.
+`engine` (and `translation.engine`, `eval.judge`) is in engine.py, `generation` and `translation` in generation.py, `rank` in
+rank.py, `filters` in filters.py, `train` in train.py, `eval` in evaluation.py; what they share is in section.py. methods.py lists
+the values of `method`. file.py reads a configuration and words what is wrong with it, from the values and places that source.py
+finds.
 """
 
 import difflib
@@ -17,6 +18,7 @@ from lidr_plugin.config.evaluation import Eval
 from lidr_plugin.config.filters import Filters
 from lidr_plugin.config.generation import Generation, Translation
 from lidr_plugin.config.methods import METHODS, Stage
+from lidr_plugin.config.rank import Rank
 from lidr_plugin.config.section import HOW, PathText, Section
 from lidr_plugin.config.train import Train
 
@@ -99,7 +101,8 @@ class Config(Section):
     prompts: PromptPath
     """Path of the prompt files (JSON, JSONL, CSV or Parquet), with `{language}` in it, relative to the configuration file."""
     method: str = "imbalance"
-    """What is made of the prompts: `imbalance` (preference pairs) or `alignment` (SFT rows of self-translations)."""
+    """What is made of the prompts: `imbalance` (pairs of texts in different languages), `rank` (pairs of samples, see `rank`) or
+    `alignment` (SFT rows of self-translations)."""
     columns: Columns = Columns()
     """Names of the columns of the prompt files."""
     join_on: Literal["id", "row"] = "id"
@@ -135,6 +138,8 @@ class Config(Section):
     """How responses are generated."""
     translation: Translation = Translation()
     """How texts are translated."""
+    rank: Rank = Rank()
+    """How `method: rank` draws answers and puts them in order."""
     filters: Filters = Filters()
     """What a pair must pass to be kept."""
     output_dir: PathText = Field(default="runs/lidr", min_length=1, json_schema_extra=HOW)

@@ -32,6 +32,9 @@ class Reason(StrEnum):
     ANSWER = "answer"
     REQUEST_FAILED = "request_failed"
     UNFAITHFUL = "unfaithful"
+    NO_CONTRAST = "no_contrast"
+    NO_MAJORITY = "no_majority"
+    THINNED = "thinned"
 
 
 class Text(NamedTuple):
@@ -56,6 +59,7 @@ class Preference(NamedTuple):
     Attributes:
         source: the text that `chosen` was translated from; `chosen` itself where it is a response.
         answers_translation: whether the prompt asks for a translation and `chosen` is left untranslated.
+        ranker: what gave the scores and the weight (`vote`, `reward`, …); empty where nothing did.
     """
 
     id: str
@@ -68,6 +72,10 @@ class Preference(NamedTuple):
     source: Text
     answers_translation: bool = False
     final_answer: str | None = None
+    chosen_score: float | None = None
+    rejected_score: float | None = None
+    weight: float = 1.0
+    ranker: str = ""
 
     @property
     def target(self) -> Text:
