@@ -1,8 +1,9 @@
 """The configuration of a run: the keys at the top of `lidr.yaml` and, each in its own module, the sections.
 
-`engine` (and `translation.engine`, `eval.judge`) is in engine.py, `generation` and `translation` in generation.py, `filters` in
-filters.py, `train` in train.py, `eval` in evaluation.py; what they share is in section.py. methods.py lists the values of
-`method`. file.py reads a configuration and words what is wrong with it, from the values and places that source.py finds.
+`engine` (and `translation.engine`, `eval.judge`) is in engine.py, `generation` and `translation` in generation.py, `rank` in
+rank.py, `filters` in filters.py, `train` in train.py, `eval` in evaluation.py; what they share is in section.py. methods.py lists
+the values of `method`. file.py reads a configuration and words what is wrong with it, from the values and places that source.py
+finds.
 """
 
 import difflib
@@ -16,8 +17,10 @@ from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.config.evaluation import Eval
 from lidr_plugin.config.filters import Filters
 from lidr_plugin.config.generation import Generation, Translation
-from lidr_plugin.config.methods import FAMILIES, PRESETS, Stage, expanded, family_of, shares_of
+from lidr_plugin.config.methods import FAMILIES, Stage, expanded, family_of, shares_of
 from lidr_plugin.config.mix import Mix, Share
+from lidr_plugin.config.presets import PRESETS
+from lidr_plugin.config.rank import Rank
 from lidr_plugin.config.section import HOW, PathText, Section
 from lidr_plugin.config.train import Train
 
@@ -103,7 +106,7 @@ class Config(Section):
     prompts: PromptPath
     """Path of the prompt files (JSON, JSONL, CSV or Parquet), with `{language}` in it, relative to the configuration file."""
     method: str = "imbalance"
-    """What is made of the prompts: a family (`imbalance`, `mix`) or a preset of one; `lidr methods` lists them all, and
+    """What is made of the prompts: a family (`imbalance`, `rank`, `mix`) or a preset of one; `lidr methods` lists them all, and
     docs/methods.md says which is for whom. A preset sets defaults; what is written here wins."""
     columns: Columns = Columns()
     """Names of the columns of the prompt files."""
@@ -145,6 +148,8 @@ class Config(Section):
     """How responses are generated."""
     translation: Translation = Translation()
     """How texts are translated."""
+    rank: Rank = Rank()
+    """How `method: rank` draws answers and puts them in order."""
     filters: Filters = Filters()
     """What a pair must pass to be kept."""
     output_dir: PathText = Field(default="runs/lidr", min_length=1, json_schema_extra=HOW)

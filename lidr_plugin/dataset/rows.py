@@ -42,4 +42,17 @@ def _pair(row: Preference) -> RowJson:
         "rejected": row.rejected.text,
         "chosen_source": row.chosen_source,
         "rejected_source": row.rejected_source,
+        **(_scores(row) if row.ranker else {}),
     }
+
+
+def _scores(row: Preference) -> RowJson:
+    """What a ranker says, and only where one does."""
+    told = {"chosen_score": row.chosen_score, "rejected_score": row.rejected_score, "weight": row.weight}
+    return {**{name: _number(value) for name, value in told.items() if value is not None}, "ranker": row.ranker}
+
+
+def _number(value: float) -> str:
+    """With up to four decimals, which is as exactly as scores are compared."""
+    # Adding zero makes -0.0 a zero.
+    return f"{round(value, 4) + 0.0:.4f}".rstrip("0").rstrip(".")

@@ -6,6 +6,7 @@ QAlign (2401.07817), x-LLaMA (2308.04948), CrossIn (2404.11932), PLUG (2311.0871
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.steps import Steps, both, together
@@ -20,6 +21,9 @@ from lidr_plugin.methods.translation_prompts import TranslationPrompts
 from lidr_plugin.prompts.prompt import Prompt, PromptText
 from lidr_plugin.prompts.prompt_set import PromptSet
 from lidr_plugin.text import numbers
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +97,12 @@ class Mix:
     def _rows(
         self, prompt: Prompt, code: str, names: Sequence[str], y_d: Text, ask: Ask, treatment: str
     ) -> Steps[list[Sft | Drop]]:
-        kept = [name for name in names if name == "answer_d" or _goes(name, treatment)]
-        wants_prompt, wants_t = bool(NEED_PROMPT & {*kept}), bool(NEED_TRANSLATION & {*kept})
-        untranslated = treatment == "untranslated"
+        # Of prompts that ask for a translation themselves, most templates would make nonsense.
+        fit = {"ignore": set(names), "untranslated": {"answer_d", "answer"}}.get(treatment, {"answer_d"})
+        kept, untranslated = {*names} & fit, treatment == "untranslated"
         x_l, t = yield from both(
-            self._prompt(prompt, code, ask, wants_prompt),
-            self._translated(prompt, code, y_d, ask, untranslated) if wants_t else _nothing(),
+            self.responder.text(prompt, code, ask) if NEED_PROMPT & kept else _given(PromptText("")),
+            self._translated(prompt, code, y_d, ask, untranslated) if NEED_TRANSLATION & kept else _given(Text("")),
         )
         texts = self._texts(prompt, code, y_d, t, untranslated)
         if isinstance(x_l, PromptText):
@@ -113,9 +117,6 @@ class Mix:
             finished = row._replace(output=row.output._replace(text=draft.output))
             fates.append(Drop(row, reason) if reason else finished)
         return fates
-
-    def _prompt(self, prompt: Prompt, code: str, ask: Ask, wanted: bool) -> Steps[PromptText | Text]:
-        return (yield from self.responder.text(prompt, code, ask)) if wanted else PromptText("")
 
     def _translated(self, prompt: Prompt, code: str, y_d: Text, ask: Ask, untranslated: bool) -> Steps[Text]:
         translator = self.responder.translator
@@ -180,14 +181,9 @@ class Mix:
         return None if low <= len(made.text) / len(gold) <= high else Reason.LENGTH_RATIO
 
 
-def _goes(name: str, treatment: str) -> bool:
-    """Whether a template may be used on a prompt that asks for a translation itself."""
-    return treatment == "ignore" or (treatment == "untranslated" and name == "answer")
-
-
-def _nothing() -> Steps[Text]:
+def _given(value: T) -> Steps[T]:
     yield from ()
-    return Text("")
+    return value
 
 
 def build(config: Config, filters: Sequence[Filter], roles: Mapping[str, Model]) -> Mix:

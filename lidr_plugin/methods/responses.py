@@ -90,9 +90,12 @@ class Responder:
         sent = yield from self.sent(prompt, language, ask)
         if isinstance(sent, Text):
             return Response(PromptText(""), sent)
+        return Response(sent, (yield from self.answered(sent, self.sampling, 0, ask, f"{prompt.id} [{language}]")))
+
+    def answered(self, sent: PromptText, sampling: Sampling, sample: int, ask: Ask, row: str) -> Steps[Text]:
+        """One of the policy's answers to a prompt as it was sent."""
         turns = turns_of(sent.joined, self.system)
-        answer: Answer = yield ask.chat(POLICY, turns, self.sampling, row=f"{prompt.id} [{language}]")
+        answer: Answer = yield ask.chat(POLICY, turns, sampling, sample=sample, row=row)
         if isinstance(answer, Failure):
-            return Response(sent, Text("", failed=Reason.REQUEST_FAILED))
-        text = without_thoughts(answer.text, thinking=self.sampling.thinking)
-        return Response(sent, Text(text, cut=answer.cut))
+            return Text("", failed=Reason.REQUEST_FAILED)
+        return Text(without_thoughts(answer.text, thinking=sampling.thinking), cut=answer.cut)
