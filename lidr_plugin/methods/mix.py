@@ -6,10 +6,9 @@ QAlign (2401.07817), x-LLaMA (2308.04948), CrossIn (2404.11932), PLUG (2311.0871
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from lidr_plugin.completions.client import Model
-from lidr_plugin.completions.steps import Steps, both, together
+from lidr_plugin.completions.steps import Steps, T, both, together
 from lidr_plugin.config.schema import Config
 from lidr_plugin.methods.base import POLICY, TRANSLATOR, Ask, Drop, Outcome, Reason, Sft, Text
 from lidr_plugin.methods.draw import drawn
@@ -22,8 +21,8 @@ from lidr_plugin.prompts.prompt import Prompt, PromptText
 from lidr_plugin.prompts.prompt_set import PromptSet
 from lidr_plugin.text import numbers
 
-
-T = TypeVar("T")
+_FIT = {"ignore": TEMPLATES.keys(), "untranslated": {"answer_d", "answer"}, "drop": {"answer_d"}}
+"""Templates for prompts that ask for a translation themselves, by what is to become of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +73,7 @@ class Mix:
         """The rows of a prompt: y^d -> x^d first, then those of every other language, by template."""
         picked = {code: self._picked(prompt, code) for code in (self.dominant, *self.languages)}
         treatment = self.translation_prompts.treatment_of(prompt)
-        of_answers = {name for names in picked.values() for name in names} - QUESTIONS
-        if treatment == "drop":
-            of_answers &= {"answer_d"}
+        of_answers = {name for names in picked.values() for name in names} & _FIT[treatment] - QUESTIONS
         y_d = (yield from self._answered(prompt, ask)) if of_answers else Text("")
         made = yield from together(
             *(self._rows(prompt, code, names, y_d, ask, treatment) for code, names in picked.items())
@@ -97,9 +94,7 @@ class Mix:
     def _rows(
         self, prompt: Prompt, code: str, names: Sequence[str], y_d: Text, ask: Ask, treatment: str
     ) -> Steps[list[Sft | Drop]]:
-        # Of prompts that ask for a translation themselves, most templates would make nonsense.
-        fit = {"ignore": set(names), "untranslated": {"answer_d", "answer"}}.get(treatment, {"answer_d"})
-        kept, untranslated = {*names} & fit, treatment == "untranslated"
+        kept, untranslated = {*names} & _FIT[treatment], treatment == "untranslated"
         x_l, t = yield from both(
             self.responder.text(prompt, code, ask) if NEED_PROMPT & kept else _given(PromptText("")),
             self._translated(prompt, code, y_d, ask, untranslated) if NEED_TRANSLATION & kept else _given(Text("")),
