@@ -37,10 +37,10 @@ class Preset(NamedTuple):
     needs: str
     cost: Cost
     paper: str
-    defaults: Mapping[str, Mapping[str, Any] | Any] = {}
+    defaults: Mapping[str, Any] = {}
     stages: tuple[Mapping[str, float], ...] = ()
     scores: Cost = Cost(0, 0)
-    example: Mapping[str, Mapping[str, Any]] = {}
+    example: Mapping[str, Any] = {}
 
 
 _PARALLEL = "prompts in every language"
