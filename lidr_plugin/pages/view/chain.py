@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from lidr_plugin.completions.requests import Chat, Completion, Failure, key_of, request_json
+from lidr_plugin.completions.requests import Chat, Completion, Failure, Request, Scored, canonical_json, key_of
 from lidr_plugin.completions.steps import Course
 from lidr_plugin.completions.store import Store
 from lidr_plugin.config.file import load
@@ -32,9 +32,16 @@ class Step(NamedTuple):
 
     name: str
     key: str
-    request: Chat
-    answer: Completion | None
+    request: Request
+    answer: Completion | Scored | None
     own: bool
+
+    @property
+    def kind(self) -> str:
+        """What the request asks for."""
+        if isinstance(self.request, Chat):
+            return "translation" if "->" in self.name else "response"
+        return self.request.kind
 
 
 class Chain(NamedTuple):
@@ -91,8 +98,8 @@ def _steps(course: Course[Outcome], store: Store, origins: set[str]) -> Iterator
     count = 0
     while course.wanted and count < _MOST:
         wanted, course.wanted = course.wanted, []
-        keys = [key_of(request_json(request)) for _, request in wanted]
-        found = store.get_many(keys)
+        keys = [key_of(canonical_json(request)) for _, request in wanted]
+        found: dict[bytes, Completion | Scored] = {**store.get_many(keys), **store.get_scores(keys)}
         for (branch, request), key in zip(wanted, keys, strict=True):
             answer = found.get(key)
             count += 1

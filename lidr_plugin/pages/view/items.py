@@ -91,8 +91,8 @@ def _text(row: Mapping[str, Any], name: str) -> str:
 
 def _margin(row: Mapping[str, Any]) -> float | None:
     """By how much chosen is scored higher; a method that scores nothing has no such keys."""
-    high, low = row.get("chosen_score"), row.get("rejected_score")
-    if not isinstance(high, int | float) or not isinstance(low, int | float):
+    try:
+        margin = float(row["chosen_score"]) - float(row["rejected_score"])
+    except (KeyError, TypeError, ValueError):
         return None
-    margin = float(high) - float(low)
     return margin if math.isfinite(margin) else None

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import jinja2
 
 from lidr_plugin import __version__, languages
-from lidr_plugin.pages.view.chain import Chain, Step
+from lidr_plugin.pages.view.chain import Chain
 from lidr_plugin.pages.view.difference import Part, parts_of
 from lidr_plugin.pages.view.found import State
 from lidr_plugin.pages.view.items import Item
@@ -88,7 +88,7 @@ class Renderer:
 
     def chain(self, item: Item, chain: Chain) -> str:
         """The requests and answers of an item, likewise."""
-        return self._template.render(part="chain", item=item, chain=chain, said_of=_said_of)
+        return self._template.render(part="chain", item=item, chain=chain)
 
     def _item(self, shown: Shown, said: str, different: bool) -> dict[str, object]:
         texts = [side.text for side in shown.item.sides]
@@ -149,8 +149,3 @@ def _label(facet: str, value: str) -> str:
         case "length" | "score":
             return value[2:]  # the digit before is for their order
     return value.replace("_", " ")
-
-
-def _said_of(step: Step) -> str:
-    """What a request asks for: `response`, `translation`."""
-    return "translation" if "->" in step.name else "response"
