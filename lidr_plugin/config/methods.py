@@ -9,3 +9,6 @@ METHODS: dict[str, Stage] = {
     "imbalance": "dpo",
     "alignment": "sft",
 }
+
+OF_TRANSLATIONS = frozenset({"imbalance", "alignment"})
+"""Those whose texts to learn are translations: `lidr iterate` leaves languages out in which these lose too much."""
