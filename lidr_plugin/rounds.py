@@ -9,7 +9,6 @@ from pydantic import TypeAdapter
 
 from lidr_plugin import files
 from lidr_plugin.config.file import resolved
-from lidr_plugin.config.methods import OF_TRANSLATIONS
 from lidr_plugin.config.schema import Config
 from lidr_plugin.config.section import results_of
 from lidr_plugin.dataset.prepare import prompts_of
@@ -193,7 +192,7 @@ def _identifier_before(top: RunDirectory, stage: Stage) -> str:
 def _compare(stage: Stage, before: Mapping[str, Any], now: Mapping[str, Any], top: RunDirectory) -> None:
     """A key that an older lidr did not know counts as having had its default."""
     needed = {"model_name_or_path": "x", "languages": ["la"], "prompts": "{language}"}
-    default = results_of(Config.model_validate(needed))
+    default = results_of(Config.model_validate({**needed, "method": now.get("method", "imbalance")}))
     was = {key: before.get(key, default.get(key)) for key in now}
     changed = [f"{key}: was {was[key]!r}, is {value!r}" for key, value in sorted(now.items()) if was[key] != value]
     if changed:
@@ -242,7 +241,7 @@ def _saturation(top: RunDirectory, number: int, say: Callable[[str], None]) -> N
 def _refused(config: Config, top: RunDirectory, number: int) -> list[tuple[str, LanguageSignal]]:
     """The languages that a round leaves out, and why: the probe's verdict on them is "no", and nobody forces them."""
     path = top.round(number).probe_json
-    if config.method not in OF_TRANSLATIONS or not is_there(path):
+    if not config.learns_translations or not is_there(path):
         return []
     found = read_probe(path).verdicts.items()
     return [(code, x) for code, x in found if x.verdict == "no" and code not in config.force_languages]
