@@ -6,7 +6,6 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from lidr_plugin import __version__, files
@@ -110,13 +109,13 @@ def write_report(
     counts: Counts,
     meter: Meter,
     reasons: Mapping[str, str],
-    marks: Mapping[str, int] = MappingProxyType({}),
+    also: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Writes `report.json` and returns its content: the counts (contract, section 4), then what the page shows beside them.
 
     Args:
         reasons: each in words, in the order in which the page shows them.
-        marks: how many marks of each kind were honoured.
+        also: what later stages know of the rows.
     """
     report = {
         **counts.counts(config.codes),
@@ -128,10 +127,10 @@ def write_report(
         "model_name_or_path": config.model_name_or_path,
         "lidr": __version__,
         "reasons": {str(reason): words for reason, words in {**reasons, **MARKS}.items()},
-        "marks": dict(marks),
         "lengths": {"bins": [bin_edge(number) for number in range(_LENGTH_BINS)], "texts": counts.lengths},
         "timeline": {"bin_seconds": meter.bin_seconds, "tokens": meter.timeline},
         "notes": list(unidentifiable(config.codes)) if config.filters.off_target else [],
+        **(also or {}),
         "samples": {code: [row_json(row, None) for row in counts.sample(code)] for code in config.codes},
     }
     files.write_json(run.report_json, report)
