@@ -8,7 +8,7 @@ import typer
 from lidr_plugin.errors.terminal import one_line
 
 from .signals import signal_lines, signal_table
-from .terminal import cell, say
+from .terminal import AsJson, cell, say, say_json
 
 if TYPE_CHECKING:
     from lidr_plugin.completions.requests import Request
@@ -23,6 +23,7 @@ def build_pairs(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, show what would be sent, and send and write nothing.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make preference pairs in LLaMA-Factory's format.
 
@@ -33,9 +34,11 @@ def build_pairs(
 
     settings = lidr_plugin.load(config, *(overrides or []))
     if dry_run:
-        _show_dry_run(lidr_plugin.dry_run(settings))
-    else:
-        _show(lidr_plugin.build_pairs(settings))
+        dry = lidr_plugin.dry_run(settings)
+        _tell_dry_run(dry) if as_json else _show_dry_run(dry)
+        return
+    built = lidr_plugin.build_pairs(settings)
+    say_json(built.report) if as_json else _show(built)
 
 
 def _show(built: Any) -> None:
@@ -89,6 +92,22 @@ def _show_dry_run(dry: "DryRun") -> None:
     say("\nnothing was sent and nothing was written")
     if dry.server_problem:
         raise dry.server_problem
+
+
+def _tell_dry_run(dry: "DryRun") -> None:
+    examples = [{**x._asdict(), **_sampling(x)} for x in dry.examples]
+    problem = dry.server_problem and {"message": dry.server_problem.message, "hint": dry.server_problem.hint}
+    say_json({**dry._asdict(), "run": dry.run.path, "examples": examples, "server_problem": problem})
+    if dry.server_problem:
+        raise dry.server_problem
+
+
+def _sampling(request: "Request") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from lidr_plugin.completions.requests import Chat
+
+    return {"sampling": asdict(request.sampling)} if isinstance(request, Chat) else {}
 
 
 def _show_request(request: "Request") -> None:
