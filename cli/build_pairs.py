@@ -58,6 +58,8 @@ def _show(built: Any) -> None:
     console.print(table)
     if verdicts:
         console.print(signal_table(verdicts))
+    for name, mixed in report.get("mix_in", {}).items():
+        say(f"of these, {one_line(name)}: {mixed['prompts']:,} prompts, {sum(mixed['pairs'].values()):,} pairs")
     done = report["completions"]
     console.print(
         f"{done['generated']:,} completions generated, {done['reused']:,} reused, {done['failed']:,} failed; "

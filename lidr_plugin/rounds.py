@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from lidr_plugin import files
 from lidr_plugin.config.file import resolved
+from lidr_plugin.config.mix_in import MixIn, beside
 from lidr_plugin.config.schema import Config
 from lidr_plugin.config.section import results_of
 from lidr_plugin.dataset.prepare import prompts_of
@@ -111,6 +112,12 @@ def _check_rounds(config: Config) -> None:
             "rounds: each round needs new prompts (paper, section 3)",
             "set max_prompts to the prompts of one round, or write {round} into the path of prompts",
         )
+    for entry in config.mix_in:
+        if config.rounds > 1 and "{round}" not in entry.prompts and config.max_prompts is None:
+            raise InputError(
+                f"mix_in: {entry.name}: each round needs new prompts, and nothing says how many it takes of these",
+                "set max_prompts to the prompts of one round, or write {round} into their path",
+            )
 
 
 def _check_prompts(stages: Iterator[Stage], done: Mapping[str, Any], say: Callable[[str], None]) -> None:
@@ -138,6 +145,7 @@ def _stages(config: Config, top: RunDirectory, *, until: str, only: int | None) 
             "model_name_or_path": _model(config, top, number - 1),
             "prompts": config.prompts.replace("{round}", str(number)),
             "skip_prompts": config.skip_prompts if "{round}" in config.prompts else skip,
+            "mix_in": [_mixed_in(config, entry, number) for entry in config.mix_in],
             "force_languages": [],  # has done its part once the languages of a build are known
         }
         for name in names:
@@ -153,6 +161,14 @@ def _stages(config: Config, top: RunDirectory, *, until: str, only: int | None) 
                 models = {f"M{x}": _model(config, top, x) for x in (number - 1, number)}
                 changes["eval"] = config.eval.model_copy(update={"models": models})
             yield Stage(number, name, config.model_copy(update=changes))
+
+
+def _mixed_in(config: Config, entry: MixIn, number: int) -> MixIn:
+    """An entry as a round has it: with files of its own, or with the prompts after those of the rounds before."""
+    prompts, before = entry.prompts.replace("{round}", str(number)), entry.skip_prompts
+    if prompts == entry.prompts and config.max_prompts:
+        before += (number - 1) * beside(entry, config.mix_in, config.max_prompts)
+    return entry.model_copy(update={"prompts": prompts, "skip_prompts": before})
 
 
 def _is_measured(config: Config) -> bool:

@@ -47,7 +47,7 @@ def build(
     config, run_dir = ready.config, ready.run
     # Records make no cycles, and there are many of them: the collector's frequent passes are a tenth of the time.
     gc.set_threshold(100_000)
-    counts, system = Counts(), config.generation.system
+    counts, system = Counts(ready.prompts.mixed_in), config.generation.system
     with (
         files.replacing(run_dir.rejected) as dropped,
         files.replacing(run_dir.dataset(config.dataset_name)) as dataset,

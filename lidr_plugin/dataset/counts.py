@@ -4,12 +4,13 @@ import hashlib
 import heapq
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lidr_plugin import __version__, files
 from lidr_plugin.completions.progress import Meter
+from lidr_plugin.config.mix_in import beside
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.rows import row_json
 from lidr_plugin.methods.base import Outcome, Preference, Row
@@ -39,10 +40,13 @@ class Counts:
     """What a run came to, by language.
 
     Attributes:
+        parts: the positions of prompts that are counted apart too, by name, and in `mixed_in` what they came to.
         lengths: for each text of a row by its name (`chosen`, `rejected` or `output`), the rows of a language in each bin.
     """
 
+    parts: Mapping[str, range] = field(default_factory=dict)
     prompts: int = 0
+    mixed_in: dict[str, Counter[str]] = field(default_factory=dict)
     candidates: Counter[str] = field(default_factory=Counter)
     pairs: Counter[str] = field(default_factory=Counter)
     rejected: dict[str, Counter[str]] = field(default_factory=dict)
@@ -52,6 +56,10 @@ class Counts:
     def add(self, outcome: Outcome) -> None:
         """Counts one prompt."""
         self.prompts += 1
+        for name, places in self.parts.items():
+            if outcome.position in places:
+                self.mixed_in.setdefault(name, Counter())["prompts"] += 1
+                self.mixed_in[name].update(row.language for row in outcome.rows)
         for row in outcome.rows:
             language = row.language
             self.candidates[language] += 1
@@ -99,7 +107,12 @@ class Counts:
                 reason: {code: counter[code] for code in languages if counter[code]}
                 for reason, counter in sorted(self.rejected.items())
             },
+            **({"mix_in": {name: self._mixed(name, languages) for name in self.parts}} if self.parts else {}),
         }
+
+    def _mixed(self, name: str, languages: list[str]) -> dict[str, Any]:
+        counter = self.mixed_in.get(name, Counter())
+        return {"prompts": counter["prompts"], "pairs": {code: counter[code] for code in languages}}
 
 
 def write_report(
@@ -128,9 +141,18 @@ def write_report(
         "reasons": {str(reason): words for reason, words in reasons.items()},
         "lengths": {"bins": [bin_edge(number) for number in range(_LENGTH_BINS)], "texts": counts.lengths},
         "timeline": {"bin_seconds": meter.bin_seconds, "tokens": meter.timeline},
-        "notes": list(unidentifiable(config.codes)) if config.filters.off_target else [],
+        "notes": [*(unidentifiable(config.codes) if config.filters.off_target else ()), *_short(config, counts)],
         **(also or {}),
         "samples": {code: [row_json(row, None) for row in counts.sample(code)] for code in config.codes},
     }
     files.write_json(run.report_json, report)
     return report
+
+
+def _short(config: Config, counts: Counts) -> Iterator[str]:
+    """Where there were fewer prompts to mix in than were wanted."""
+    found = {name: counter["prompts"] for name, counter in counts.mixed_in.items()}
+    for entry in config.mix_in:
+        wanted = beside(entry, config.mix_in, counts.prompts - sum(found.values()))
+        if (there := found.get(entry.name, 0)) < wanted:
+            yield f"mix_in: {entry.name} has {there:,} prompts, not the {wanted:,} of its share"

@@ -10,6 +10,7 @@ from lidr_plugin.completions.engines.base import NamedEngine, scores_of
 from lidr_plugin.completions.models import policy_of, translator_of
 from lidr_plugin.completions.store_errors import check_place
 from lidr_plugin.config.methods import Stage
+from lidr_plugin.config.mix_in import beside
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.llamafactory import read_info
 from lidr_plugin.errors import InputError, RunError
@@ -132,20 +133,31 @@ def prompts_of(config: Config) -> PromptSet:
     Raises:
         InputError: a file is not there, or something is wrong in it.
     """
-    return PromptSet(
-        _prompt_files(config),
-        config.columns,
-        by_row=config.join_on == "row",
-        skip=config.skip_prompts,
-        limit=config.max_prompts,
+    by_row, limit = config.join_on == "row", config.max_prompts
+    found = PromptSet(
+        _prompt_files(config, config.prompts), config.columns, by_row=by_row, skip=config.skip_prompts, limit=limit
     )
+    own = len(found)
+    try:
+        for entry in config.mix_in:
+            files, wanted = (
+                _prompt_files(config, entry.prompts, f"mix_in: {entry.name}"),
+                beside(entry, config.mix_in, own),
+            )
+            with PromptSet(files, config.columns, by_row=by_row, skip=entry.skip_prompts, limit=wanted or 1) as others:
+                if wanted:
+                    found.add(others, entry.name)
+    except BaseException:
+        found.close()
+        raise
+    return found
 
 
-def _prompt_files(config: Config) -> dict[str, Path]:
-    paths = {code: config.prompt_path(code) for code in config.codes}
+def _prompt_files(config: Config, prompts: str, key: str = "prompts") -> dict[str, Path]:
+    paths = {code: config.prompt_path(code, prompts) for code in config.codes}
     absent = [code for code, path in paths.items() if not os.path.isfile(path)]
     if absent and (not config.translate_prompts or config.dominant_language in absent):
-        problems = [f"prompts: {paths[code]}: no such file ({code})" for code in absent]
+        problems = [f"{key}: {paths[code]}: no such file ({code})" for code in absent]
         hint = "translate_prompts: true has the model translate the prompts of languages without a file"
         raise InputError.of(problems, "the prompt files", hint)
     return {code: path for code, path in paths.items() if code not in absent}

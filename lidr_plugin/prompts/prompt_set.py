@@ -24,6 +24,14 @@ class FinalAnswer(NamedTuple):
     answer: str
 
 
+class _Part(NamedTuple):
+    """Prompts of one dominant file, from a position on; the run's own have no name."""
+
+    first: int
+    file: Path
+    name: str = ""
+
+
 class PromptSet:
     """All prompts of a run, joined across languages.
 
@@ -53,7 +61,7 @@ class PromptSet:
         # No name: SQLite's own temporary file, deleted as soon as it is open, so that even `kill -9` leaves none.
         self._db = sqlite3.connect("", isolation_level=None)
         self._languages = list(files)
-        self._dominant = next(iter(files.values()), Path())
+        self._parts = [_Part(0, next(iter(files.values()), Path()))]
         self._skip = skip
         self._limit = limit
         try:
@@ -91,12 +99,19 @@ class PromptSet:
             texts = {}
             for _, ident, answer, response, language, instruction, second in group:  # noqa: B007 (equal in a group)
                 texts[self._languages[language]] = PromptText(instruction, second)
-            yield Prompt(position, ident, texts, answer, response)
+            as_is = len(self._parts) > 1 and position >= self._parts[1].first
+            yield Prompt(position, ident, texts, answer, response, as_is)
 
     @property
     def languages(self) -> list[str]:
         """Those that have a file, the dominant one first."""
         return self._languages
+
+    @property
+    def mixed_in(self) -> dict[str, range]:
+        """The positions of the prompts that were added, by name."""
+        ends = [part.first for part in self._parts[1:]] + [len(self)]
+        return {part.name: range(part.first, end) for part, end in zip(self._parts, ends, strict=True) if part.name}
 
     def without_final_answer(self) -> str | None:
         """The id of the first prompt that has none; None if all have one."""
@@ -105,9 +120,36 @@ class PromptSet:
 
     def final_answers(self) -> Iterator[FinalAnswer]:
         """Those that there are, in the order of the prompts."""
-        query = "SELECT id, line, final_answer FROM prompt WHERE final_answer IS NOT NULL ORDER BY position"
-        for id, line, answer in self._db.cursor().execute(query):
-            yield FinalAnswer(id, f"{self._dominant}:{line}", answer)
+        query = "SELECT position, id, line, final_answer FROM prompt WHERE final_answer IS NOT NULL ORDER BY position"
+        for position, id, line, answer in self._db.cursor().execute(query):
+            file = next(part.file for part in reversed(self._parts) if part.first <= position)
+            yield FinalAnswer(id, f"{file}:{line}", answer)
+
+    def add(self, others: "PromptSet", name: str) -> None:
+        """Puts another set's prompts behind its own, to be asked as they are; their ids begin with a name and a colon.
+
+        Raises:
+            InputError: a prompt has such an id already.
+        """
+        first, file = len(self), others._parts[0].file
+        self._parts.append(_Part(first, file, name))
+        self._languages += [code for code in others.languages if code not in self._languages]
+        index = {code: self._languages.index(code) for code in others.languages}
+        self._db.execute("BEGIN")
+        for prompt in others:
+            at, id = first + prompt.position, f"{name}:{prompt.id}"
+            (line,) = others._db.execute("SELECT line FROM prompt WHERE position = ?", [prompt.position]).fetchone()
+            row = (at, id, prompt.final_answer, prompt.response, line)
+            if self._db.execute("INSERT OR IGNORE INTO prompt VALUES (?, ?, ?, ?, ?)", row).rowcount < 1:
+                raise InputError(
+                    f"{file}:{line}: its id {id!r} in the dataset is that of another prompt",
+                    "give the entry of mix_in another name",
+                )
+            self._db.executemany(
+                "INSERT INTO text VALUES (?, ?, ?, ?, ?)",
+                [(at, index[code], text.instruction, text.input, line) for code, text in prompt.texts.items()],
+            )
+        self._db.execute("COMMIT")
 
     def _load(self, files: Mapping[str, Path], columns: Columns, by_row: bool) -> None:
         self._db.executescript(
