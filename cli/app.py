@@ -23,7 +23,19 @@ store_app = typer.Typer(help="Verify, export and import a run's completions.", n
 recipes_app = typer.Typer(help="Find and copy the shipped LLaMA-Factory recipes.", no_args_is_help=True)
 
 _GROUPS = {"recipes": recipes_app, "env": env_app, "store": store_app}
-for _command in ("init", "build_pairs", "train", "iterate", "eval", "probe", "report", "plan", "doctor", *_GROUPS):
+for _command in (
+    "init",
+    "build_pairs",
+    "merge",
+    "train",
+    "iterate",
+    "eval",
+    "probe",
+    "report",
+    "plan",
+    "doctor",
+    *_GROUPS,
+):
     import_module(f"lidr_cli.{_command}").register(_GROUPS.get(_command, app))
 app.add_typer(recipes_app, name="recipes")
 app.add_typer(env_app, name="env")

@@ -21,6 +21,10 @@ def build_pairs(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, show what would be sent, and send and write nothing.")
     ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option("--shard", metavar="K/N", help="Only slice K (from 0) of N, in shards/K-of-N; then `lidr merge`."),
+    ] = None,
 ) -> None:
     """Make preference pairs in LLaMA-Factory's format.
 
@@ -31,12 +35,13 @@ def build_pairs(
 
     settings = lidr_plugin.load(config, *(overrides or []))
     if dry_run:
-        _show_dry_run(lidr_plugin.dry_run(settings))
+        _show_dry_run(lidr_plugin.dry_run(settings, shard=shard))
     else:
-        _show(lidr_plugin.build_pairs(settings))
+        show_built(lidr_plugin.build_pairs(settings, shard=shard))
 
 
-def _show(built: Any) -> None:
+def show_built(built: Any) -> None:
+    """Shows the counts of a run, and where its files are."""
     from rich.console import Console
     from rich.table import Table
 

@@ -2,7 +2,8 @@
 
 from typing import TypeAlias
 
-from lidr_plugin.methods.base import Drop, Preference, Row
+from lidr_plugin.methods.base import Drop, Preference, Row, Sft, Text
+from lidr_plugin.prompts.prompt import PromptText
 
 RowJson: TypeAlias = dict[str, str]
 
@@ -32,6 +33,26 @@ def drop_json(drop: Drop) -> RowJson:
         else {"chosen": row.output.text, "rejected": "", "chosen_source": row.output_source, "rejected_source": ""}
     )
     return {"id": row.id, "language": row.language, "reason": str(drop.reason), **texts}
+
+
+def row_of(row: RowJson) -> Row:
+    """A written row as a record again; what only the filters look at is not in it."""
+    if "output" in row:
+        output = Text(row["output"])
+        return Sft(row["id"], row["language"], _prompt(row), output, row["output_source"], output)
+    chosen, sources = Text(row["chosen"]), (row["chosen_source"], row["rejected_source"])
+    return Preference(row["id"], row["language"], _prompt(row), chosen, Text(row["rejected"]), *sources, chosen)
+
+
+def drop_of(row: RowJson) -> Drop:
+    """A line of `rejected.jsonl`, as far as it is counted."""
+    chosen, sources = Text(row["chosen"]), (row["chosen_source"], row["rejected_source"])
+    pair = Preference(row["id"], row["language"], PromptText(""), chosen, Text(row["rejected"]), *sources, chosen)
+    return Drop(pair, row["reason"])
+
+
+def _prompt(row: RowJson) -> PromptText:
+    return PromptText(row["instruction"], row["input"])
 
 
 def _pair(row: Preference) -> RowJson:
