@@ -97,7 +97,8 @@ class Config(Section):
     languages: list[Language] = Field(min_length=1)
     """The non-dominant languages."""
     prompts: PromptPath
-    """Path of the prompt files (JSON, JSONL, CSV or Parquet), with `{language}` in it, relative to the configuration file."""
+    """Path of the prompt files (JSON, JSONL, CSV or Parquet), with `{language}` in it, relative to the configuration file. `{shard}`,
+    or `{shard:05}` with leading zeros, numbers the files of a language from 0, one for each shard."""
     method: str = "imbalance"
     """What is made of the prompts: `imbalance` (preference pairs) or `alignment` (SFT rows of self-translations)."""
     columns: Columns = Columns()
