@@ -16,7 +16,7 @@ from tests.conftest import LANGUAGES, Lidr, files_of, prompts, rows_of, write_co
 from tests.support.fake import Speaker
 from tests.support.server import FakeServer, running
 
-OF_THE_WORK = ("seconds", "tokens_per_second", "timeline", "completions", "tokens", "run", "rounds")
+OF_THE_WORK = ("seconds", "tokens_per_second", "timeline", "completions", "scores", "tokens", "run", "rounds")
 """What a report says of the work and where it lies, not of what came of it."""
 
 
@@ -60,13 +60,15 @@ RUNS: Mapping[str, Mapping[str, Any]] = {
     "by row": {"join_on": "row", "max_prompts": 8, "skip_prompts": 3},
     "by id, a part": {"max_prompts": 7, "skip_prompts": 4, "filters": {"length_ratio": False, "fidelity": False}},
     "sft": {"method": "alignment", "train": {"method": "full"}},
+    "ranked": {"method": "rank", "task": "math", "rank": {"by": "answer", "samples": 4}},
+    "mix": {"method": "mix"},
     "math": {"task": "math", "answer_filter": "chosen_correct"},
 }
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_shards_put_together_are_the_run_without_them(name: str, tmp_path: Path) -> None:
-    write_prompts(tmp_path, prompts(12), **({"final_answer": "12"} if name == "math" else {}))
+    write_prompts(tmp_path, prompts(12), **({"final_answer": "12"} if name in ("math", "ranked") else {}))
     wanted = whole(tmp_path, **RUNS[name])
     assert wanted[1]["prompts"] > 5
     for of in (1, 2, 3, 7) if name == "pairs" else (3,):
@@ -104,7 +106,7 @@ def test_shards_ask_for_the_same_completions_and_each_once_more_for_what_all_pro
     asked = [request._replace(row="") for engine in engines[:3] for request in engine.seen]
     assert set(asked) == {request._replace(row="") for request in engines[3].seen}
     twice = [request for request in set(asked) if asked.count(request) > 1]
-    assert len(twice) == 3, "the translation of lidr's own request, in each language"
+    assert len(twice) == 4, "the translation of lidr's own request, in each language"
     assert lidr.merge(config).report["completions"] == {"generated": len(asked), "reused": 0, "failed": 0}
 
 

@@ -73,7 +73,7 @@ def _check_folder(folder: Path) -> None:
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What of the settings is not as it was; a key that an older lidr did not know counts as having had its default."""
     needed = {"model_name_or_path": "x", "languages": ["la"], "prompts": "{language}"}
-    default = results_of(Config.model_validate(needed))
+    default = results_of(Config.model_validate({**needed, "method": now.get("method", "imbalance")}))
     was = {key: before.get(key, default.get(key)) for key in now}
     return [f"{key}: was {was[key]!r}, is {value!r}" for key, value in sorted(now.items()) if was[key] != value]
 

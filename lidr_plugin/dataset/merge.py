@@ -11,7 +11,7 @@ import orjson
 from pydantic import TypeAdapter
 
 from lidr_plugin import files
-from lidr_plugin.completions.progress import Meter
+from lidr_plugin.completions.progress import Meter, Tally
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset import ownership
 from lidr_plugin.dataset.build import describe, retire_configuration
@@ -161,11 +161,13 @@ def _meter(shards: list[Finished]) -> Meter:
     for shard in shards:
         total.update(shard.report["completions"])
         total.update({f"{name} tokens": number for name, number in shard.report["tokens"].items()})
+        total.update({f"{name} scores": number for name, number in shard.report["scores"].items()})
         total["seconds"] += shard.report["seconds"]
     return Meter(
         generated=total["generated"],
         reused=total["reused"],
         failed=total["failed"],
+        scores=Tally(total["generated scores"], total["reused scores"], total["failed scores"]),
         prompt_tokens=total["prompt tokens"],
         completion_tokens=total["completion tokens"],
         started=time.monotonic() - total["seconds"],

@@ -24,6 +24,7 @@ class Row(NamedTuple):
     instruction: str
     input: str
     final_answer: str | None
+    response: str | None = None
     file: int = 0
 
 
@@ -207,6 +208,7 @@ def _row(line: int, item: Any, columns: Columns, *, need_id: bool) -> Row:
         instruction=_text(item, columns.instruction, needed=True),
         input=_text(item, columns.input, needed=False),
         final_answer=None if answer is None or answer == "" else str(answer),
+        response=_text(item, columns.response, needed=False).strip() or None if columns.response else None,
     )
 
 

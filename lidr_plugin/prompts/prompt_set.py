@@ -87,14 +87,19 @@ class PromptSet:
 
     def __iter__(self) -> Iterator[Prompt]:
         rows = self._db.cursor().execute(
-            "SELECT prompt.position, id, final_answer, language, instruction, input FROM prompt "
+            "SELECT prompt.position, id, final_answer, response, language, instruction, input FROM prompt "
             f"JOIN text ON text.position = prompt.position WHERE {self._these} ORDER BY prompt.position, language"
         )
         for position, group in groupby(rows, key=lambda row: row[0]):
             texts = {}
-            for _, ident, answer, language, instruction, second in group:  # noqa: B007 (equal in a group)
+            for _, ident, answer, response, language, instruction, second in group:  # noqa: B007 (equal in a group)
                 texts[self._languages[language]] = PromptText(instruction, second)
-            yield Prompt(position, ident, texts, answer)
+            yield Prompt(position, ident, texts, answer, response)
+
+    @property
+    def languages(self) -> list[str]:
+        """Those that have a file, the dominant one first."""
+        return self._languages
 
     @property
     def digest(self) -> str:
@@ -150,8 +155,8 @@ class PromptSet:
     def _load(self) -> None:
         self._db.executescript(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -32000;"
-            "CREATE TABLE prompt (position INTEGER PRIMARY KEY, id TEXT UNIQUE, final_answer TEXT, file INTEGER,"
-            " line INTEGER);"
+            "CREATE TABLE prompt (position INTEGER PRIMARY KEY, id TEXT UNIQUE, final_answer TEXT, response TEXT,"
+            " file INTEGER, line INTEGER);"
             "CREATE TABLE text (position INTEGER, language INTEGER, instruction TEXT, input TEXT, file INTEGER,"
             " line INTEGER, PRIMARY KEY (position, language)) WITHOUT ROWID;"
             "CREATE TABLE made (digest TEXT);"
@@ -183,7 +188,7 @@ class PromptSet:
     def _load_language(self, language: int, rows: Iterator[Row]) -> int:
         count = 0
         while batch := list(islice(rows, _BATCH)):
-            self._digest.update(orjson.dumps([(x.id, x.instruction, x.input, x.final_answer) for x in batch]))
+            self._digest.update(orjson.dumps([x[1:-1] for x in batch]))  # but for where they stand
             places = range(self._extent.first + count, self._extent.first + count + len(batch))
             if language == 0:
                 self._insert_prompts(batch, places)
@@ -206,10 +211,10 @@ class PromptSet:
     def _insert_prompts(self, batch: list[Row], places: range) -> None:
         before = self._db.total_changes
         self._db.executemany(
-            "INSERT OR IGNORE INTO prompt VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO prompt VALUES (?, ?, ?, ?, ?, ?)",
             [
-                (at, str(self._extent.skip + at) if row.id is None else row.id, row.final_answer, row.file, row.line)
-                for at, row in zip(places, batch, strict=True)
+                (x, str(self._extent.skip + x) if r.id is None else r.id, r.final_answer, r.response, r.file, r.line)
+                for x, r in zip(places, batch, strict=True)
             ],
         )
         if self._db.total_changes - before == len(batch):
