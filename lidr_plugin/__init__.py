@@ -245,10 +245,10 @@ def evaluate(config: Config, *, benchmarks: Sequence[Benchmark] | None = None) -
 def iterate(
     config: Config, *, until: str = "eval", only: int | None = None, say: Callable[[str], None] = print
 ) -> dict[str, Any]:
-    """Rounds of build, probe, train and evaluate, each stage a process of its own; what is finished is not repeated.
+    """Rounds of probe, build, train and evaluate, each stage a process of its own; what is finished is not repeated.
 
     Args:
-        until: the last stage of every round: `build`, `probe`, `train` or `eval`.
+        until: the last stage of every round: `probe`, `build`, `train` or `eval`.
         only: this round alone.
         say: is told what happens, line by line.
 

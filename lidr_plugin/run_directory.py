@@ -112,6 +112,11 @@ class RunDirectory:
         """What a finished shard was made of."""
         return self.path / "shard.json"
 
+    @property
+    def candidates_json(self) -> Path:
+        """Those candidates of a shard by which the languages of the whole run are judged."""
+        return self.path / "candidates.json"
+
     def stage(self, name: str) -> Path:
         """The resolved configuration that `lidr iterate` hands to a stage of this round."""
         return self.path / f"stage-{name}.json"

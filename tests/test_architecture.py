@@ -37,9 +37,9 @@ BUDGETS = {
         most=12550,
     ),
     "training": Budget("training", wanted=1500, most=1750),
-    "evaluation": Budget("evaluation", wanted=1200, most=2050),
-    "rounds, pages, machine, doctor": Budget("rounds pages machine doctor", wanted=1200, most=2420),
-    "cli": Budget("../cli", wanted=700, most=1120),
+    "evaluation": Budget("evaluation", wanted=1200, most=2350),
+    "rounds, pages, machine, doctor": Budget("rounds pages machine doctor", wanted=1200, most=2500),
+    "cli": Budget("../cli", wanted=700, most=1140),
 }
 
 

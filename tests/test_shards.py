@@ -107,7 +107,7 @@ def test_shards_ask_for_the_same_completions_and_each_once_more_for_what_all_pro
     assert set(asked) == {request._replace(row="") for request in engines[3].seen}
     twice = [request for request in set(asked) if asked.count(request) > 1]
     assert len(twice) == 4, "the translation of lidr's own request, in each language"
-    assert lidr.merge(config).report["completions"] == {"generated": len(asked), "reused": 0, "failed": 0}
+    assert lidr.merge(config).report["completions"]["generated"] == len(asked)
 
 
 def test_a_dataset_of_dates_alone_is_changed_where_it_is_whole(tmp_path: Path) -> None:

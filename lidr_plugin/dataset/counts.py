@@ -103,12 +103,18 @@ class Counts:
 
 
 def write_report(
-    run: RunDirectory, config: Config, counts: Counts, meter: Meter, reasons: Mapping[str, str]
+    run: RunDirectory,
+    config: Config,
+    counts: Counts,
+    meter: Meter,
+    reasons: Mapping[str, str],
+    also: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Writes `report.json` and returns its content: the counts (contract, section 4), then what the page shows beside them.
 
     Args:
         reasons: each in words, in the order in which the page shows them.
+        also: what later stages know of the rows.
     """
     report = {
         **counts.counts(config.codes),
@@ -123,6 +129,7 @@ def write_report(
         "lengths": {"bins": [bin_edge(number) for number in range(_LENGTH_BINS)], "texts": counts.lengths},
         "timeline": {"bin_seconds": meter.bin_seconds, "tokens": meter.timeline},
         "notes": list(unidentifiable(config.codes)) if config.filters.off_target else [],
+        **(also or {}),
         "samples": {code: [row_json(row, None) for row in counts.sample(code)] for code in config.codes},
     }
     files.write_json(run.report_json, report)

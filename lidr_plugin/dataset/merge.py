@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,11 +35,15 @@ class Finished(NamedTuple):
 
 
 class Merged(NamedTuple):
-    """What shards came to when they were put together."""
+    """What a run, or its shards put together, came to.
+
+    Attributes:
+        reasons: each in words, in the order in which the page shows them.
+    """
 
     counts: Counts
     meter: Meter
-    reasons: dict[str, str]
+    reasons: Mapping[str, str]
 
 
 def finished_shards(config: Config, command: str) -> list[Finished]:

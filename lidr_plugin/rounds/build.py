@@ -1,6 +1,6 @@
 """A whole build: rows, recipe, report and page; of a run, of one shard of it, or of all its shards put together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from lidr_plugin import files
 from lidr_plugin.completions.engines.base import NamedEngine
@@ -10,13 +10,17 @@ from lidr_plugin.config.methods import Stage
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset import merge as shards
 from lidr_plugin.dataset.build import Built, build, settle_configuration
-from lidr_plugin.dataset.counts import Counts, write_report
+from lidr_plugin.dataset.counts import write_report
 from lidr_plugin.dataset.dryrun import DryRun
 from lidr_plugin.dataset.dryrun import dry_run as rehearse
 from lidr_plugin.dataset.ownership import check_own
 from lidr_plugin.dataset.parquet import check_parquet, write_parquet
-from lidr_plugin.dataset.shards import finished, opened_for, write_made
+from lidr_plugin.dataset.shards import AGAIN, finished, opened_for, write_made
 from lidr_plugin.dataset.views import stage_on_disk
+from lidr_plugin.evaluation.benefit import Candidate
+from lidr_plugin.evaluation.build_signal import CANDIDATES, BuildSignal, verdicts_of
+from lidr_plugin.evaluation.results import plain
+from lidr_plugin.machine.inputs import read_record
 from lidr_plugin.methods.base import Method
 from lidr_plugin.methods.filters import Filter
 from lidr_plugin.pages import renew_page
@@ -42,11 +46,14 @@ def build_pairs(
         with run.at_work("every finished completion is kept; the same command goes on from there"):
             files.sweep(run.path)
             files.sweep(run.data)
-            meter = Meter()
+            meter, signal = Meter(), BuildSignal(ready, made.total if made else None)
             with Store(run.store) as store:
-                counts = build(ready, store, meter, part=bool(made))
-            built = _complete(run, config, ready.stage, counts, meter, ready.method.reasons)
+                counts = build(ready, store, meter, signal.watch, part=bool(made))
+                candidates = signal.candidates(store)
+            merged = shards.Merged(counts, meter, ready.method.reasons)
+            built = _complete(run, config, ready.stage, merged, candidates)
             if made:
+                files.write_json(run.candidates_json, CANDIDATES.dump_python(candidates, mode="json"))
                 write_made(run, made)
             return built
 
@@ -66,7 +73,8 @@ def merge(config: Config, *, parquet: bool, command: str) -> Built:
         merged = shards.merge(config, run, found)
         if parquet:
             write_parquet(run, config.dataset_name, sum(merged.counts.pairs.values()))
-        return _complete(run, config, stage, *merged)
+        candidates = [x for shard in found for x in read_record(CANDIDATES, shard.run.candidates_json, AGAIN)]
+        return _complete(run, config, stage, merged, candidates)
 
 
 def dry_run(config: Config, shard: str | None, *, method: Method | None = None) -> DryRun:
@@ -78,11 +86,13 @@ def dry_run(config: Config, shard: str | None, *, method: Method | None = None) 
 
 
 def _complete(
-    run: RunDirectory, config: Config, stage: Stage, counts: Counts, meter: Meter, reasons: Mapping[str, str]
+    run: RunDirectory, config: Config, stage: Stage, made: shards.Merged, candidates: Sequence[Candidate]
 ) -> Built:
     """Writes what a run has beside its dataset."""
-    files.write_text(run.train_yaml, recipe_for(config, run, stage, rows=sum(counts.pairs.values())))
-    report = write_report(run, config, counts, meter, reasons)
+    rows = sum(made.counts.pairs.values())
+    files.write_text(run.train_yaml, recipe_for(config, run, stage, rows=rows))
+    verdicts = {"verdicts": plain(verdicts_of(config, candidates))}
+    report = write_report(run, config, *made, verdicts)
     settle_configuration(run, config)
     renew_page(run)
     return Built(run, report)
