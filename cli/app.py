@@ -32,6 +32,7 @@ for _command in (
     "eval",
     "probe",
     "report",
+    "view",
     "plan",
     "doctor",
     *_GROUPS,

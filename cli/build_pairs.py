@@ -69,6 +69,8 @@ def show_built(built: Any) -> None:
         f"{report['seconds']:.1f} s, {report['tokens_per_second']:.0f} tokens/s",
         highlight=False,
     )
+    if marks := report.get("marks"):
+        say(f"marked by a person: {marks.get('bad', 0):,} left out as bad, {marks.get('swap', 0):,} swapped")
     if any(scores := report["scores"].values()):
         made, reused, failed = scores
         console.print(f"{made:,} scores made, {reused:,} reused, {failed:,} failed", highlight=False)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
 import lidr_plugin as lidr
+from lidr_plugin.dataset.marks import Mark, add_mark, seal
 from lidr_plugin.dataset.shards import Shard
 from lidr_plugin.prompts import files
 from tests.conftest import LANGUAGES, Lidr, files_of, prompts, rows_of, write_config, write_prompts
@@ -161,13 +162,28 @@ def test_a_finished_shard_is_refused_where_prompts_or_model_are_others(tmp_path:
     lidr.build_pairs(config, shard="1/3", engine=Speaker())
     engine = Speaker()
     engine.identity = "another"
-    with pytest.raises(lidr.InputError, match="model \\(policy\\): was fake, is another"):
+    with pytest.raises(lidr.InputError, match="model \\(policy\\): was 'fake', is 'another'"):
         lidr.build_pairs(config, shard="1/3", engine=engine)
     rows = prompts(9)
     rows[8]["de"] += " Please."
     write_prompts(tmp_path, rows)
-    with pytest.raises(lidr.InputError, match="prompts' contents: was"):
+    with pytest.raises(lidr.InputError, match="the prompts' contents: was"):
         lidr.build_pairs(config, shard="1/3", engine=Speaker())
+
+
+def test_marks_on_the_whole_run_hold_in_its_shards(tmp_path: Path) -> None:
+    write_prompts(tmp_path, prompts(8))
+    unmarked = in_shards(tmp_path, 2)
+    row = json.loads(unmarked[0]["demo.jsonl"].splitlines()[-1])
+    mark = Mark(row["id"], row["language"], seal(row["id"], row["language"], [row["chosen"], row["rejected"]]), "bad")
+    for output in ("of2", "whole"):
+        (tmp_path / output).mkdir(exist_ok=True)
+        add_mark(tmp_path / output / "marks.jsonl", mark)
+    with pytest.raises(lidr.InputError, match=r"marks\.jsonl: was"):
+        in_shards(tmp_path, 2)
+    for path in (tmp_path / "of2/shards").glob("*/shard.json"):
+        path.unlink()
+    assert in_shards(tmp_path, 2) == whole(tmp_path) != unmarked
 
 
 def test_prompt_files_are_read_once_for_all_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,6 +62,7 @@ def build(
         writer = DatasetWriter(dataset, part=part)
 
         def emit(outcome: Outcome) -> None:
+            outcome = ready.marks.honour(outcome)
             for row in outcome.rows:
                 writer.add(row_json(row, system))
             dropped.writelines(files.dump_line(drop_json(drop)) for drop in outcome.drops)

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from lidr_plugin.dataset import ownership
 from lidr_plugin.dataset.build import describe, retire_configuration
 from lidr_plugin.dataset.counts import Counts
 from lidr_plugin.dataset.llamafactory import read_info, rows_kind
+from lidr_plugin.dataset.marks import read_marks
 from lidr_plugin.dataset.rows import RowJson, drop_of, row_of
 from lidr_plugin.dataset.shards import AGAIN, Made, Shard, read_made, settings_of
 from lidr_plugin.dataset.writer import DatasetWriter
@@ -39,11 +41,13 @@ class Merged(NamedTuple):
 
     Attributes:
         reasons: each in words, in the order in which the page shows them.
+        marks: how many of `lidr view` were honoured, by their kind.
     """
 
     counts: Counts
     meter: Meter
     reasons: Mapping[str, str]
+    marks: Mapping[str, int]
 
 
 def finished_shards(config: Config, command: str) -> list[Finished]:
@@ -68,7 +72,7 @@ def finished_shards(config: Config, command: str) -> list[Finished]:
     made = [x for x in found.values() if x is not None]
     problems = []
     for shard, one in zip(shards, made, strict=True):
-        now = Made(settings_of(config), made[0].models, one.prompts, one.first, one.end, made[0].total)
+        now = replace(one, settings=settings_of(config), models=made[0].models, marks=read_marks(top.marks).digest)
         changed = one.changed(now)
         problems += [f"shard {shard}: {line}" for line in changed]
     if problems:
@@ -140,7 +144,10 @@ def merge(config: Config, run: RunDirectory, shards: list[Finished]) -> Merged:
         ownership.note(run, config.dataset_name, writer.close())
         retire_configuration(run, config)
     describe(run, config, rows_of_shards(config, shards), counts)
-    return Merged(counts, _meter(shards), shards[0].report["reasons"])
+    marks: Counter[str] = Counter()
+    for shard in shards:
+        marks.update(shard.report["marks"])
+    return Merged(counts, _meter(shards), shards[0].report["reasons"], marks)
 
 
 def _each(path: Path, position: int, wanted: int, take: Callable[[RowJson, int], None]) -> int:

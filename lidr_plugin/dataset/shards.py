@@ -15,6 +15,7 @@ from lidr_plugin.config.file import changes
 from lidr_plugin.config.schema import Config
 from lidr_plugin.config.section import results_of
 from lidr_plugin.dataset.build import Built
+from lidr_plugin.dataset.marks import read_marks
 from lidr_plugin.dataset.prepare import Prepared, prompts_of
 from lidr_plugin.errors import InputError
 from lidr_plugin.machine.inputs import is_there, read_record
@@ -69,6 +70,7 @@ class Made:
         settings: those on which rows depend, by their keys.
         models: by role, the identity of who answered.
         prompts: tells their files' contents from others.
+        marks: tells those of `lidr view` from others; empty where there are none.
         first: position of the shard's first prompt in the run.
         end: position after its last.
         total: prompts of the run.
@@ -77,16 +79,23 @@ class Made:
     settings: dict[str, Any]
     models: dict[str, str]
     prompts: str
+    marks: str
     first: int
     end: int
     total: int
 
     def changed(self, now: "Made") -> list[str]:
         """What is not as it was, each as `key: was …, is …`."""
-        others = {"prompts' contents": self.prompts} | {f"model ({role})": x for role, x in self.models.items()}
-        others_now = {"prompts' contents": now.prompts} | {f"model ({role})": x for role, x in now.models.items()}
-        found = [f"{key}: was {x}, is {others_now.get(key)}" for key, x in others.items() if others_now.get(key) != x]
+        others, others_now = self._beside(), now._beside()
+        found = [
+            f"{key}: was {x!r}, is {others_now.get(key)!r}" for key, x in others.items() if others_now.get(key) != x
+        ]
         return changes(self.settings, now.settings) + found
+
+    def _beside(self) -> dict[str, str]:
+        """What beside the settings decides, by its name."""
+        models = {f"model ({role})": identity for role, identity in self.models.items()}
+        return {"the prompts' contents": self.prompts, "marks.jsonl": self.marks, **models}
 
 
 def settings_of(config: Config) -> dict[str, Any]:
@@ -120,6 +129,7 @@ def opened_for(
     # Of shards that begin at once the first joins the prompts and reads the weights, whose fingerprint the others then know.
     with _alone(top) if top else nullcontext():
         prepared = Prepared(part.config(config), prompts=prompts, **given)
+        prepared.marks = read_marks(RunDirectory.of(config.output_dir, None).marks)  # people look at the whole
     with prepared as ready:
         yield ready, _made_of(ready, totals[0])
 
@@ -145,7 +155,8 @@ def _made_of(ready: Prepared, total: int) -> Made:
     """What a shard is about to be made of."""
     models = {role: model.identity for role, model in ready.roles.items()}
     positions = ready.prompts.positions
-    return Made(settings_of(ready.config), models, ready.prompts.digest, positions.start, positions.stop, total)
+    digests = ready.prompts.digest, ready.marks.digest
+    return Made(settings_of(ready.config), models, *digests, positions.start, positions.stop, total)
 
 
 def read_made(run: RunDirectory) -> Made | None:

@@ -50,7 +50,7 @@ def build_pairs(
             with Store(run.store) as store:
                 counts = build(ready, store, meter, signal.watch, part=bool(made))
                 candidates = signal.candidates(store)
-            merged = shards.Merged(counts, meter, ready.method.reasons)
+            merged = shards.Merged(counts, meter, ready.method.reasons, ready.marks.honoured)
             built = _complete(run, config, ready.stage, merged, candidates)
             if made:
                 files.write_json(run.candidates_json, CANDIDATES.dump_python(candidates, mode="json"))
@@ -91,8 +91,8 @@ def _complete(
     """Writes what a run has beside its dataset."""
     rows = sum(made.counts.pairs.values())
     files.write_text(run.train_yaml, recipe_for(config, run, stage, rows=rows))
-    verdicts = {"verdicts": plain(verdicts_of(config, candidates))}
-    report = write_report(run, config, *made, verdicts)
+    also = {"verdicts": plain(verdicts_of(config, candidates)), "marks": dict(made.marks)}
+    report = write_report(run, config, made.counts, made.meter, made.reasons, also)
     settle_configuration(run, config)
     renew_page(run)
     return Built(run, report)
