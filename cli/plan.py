@@ -56,6 +56,13 @@ def plan(
     hours = [f"{row.method} {row.sharding} {row.hours:.1f} h".replace("  ", " ") for row in found.rows if row.hours]
     if hours:
         say(f"time, by arithmetic at 30 % of the GPU's speed: {', '.join(hours)}")
+    spared = [
+        f"{row.method} {row.sharding} {row.unreferenced / 2**30:.1f}".replace("  ", " ")
+        for row in found.rows
+        if row.memory.reference
+    ]
+    if spared:
+        say(f"peak with train.pref_loss=simpo, which needs no reference model: {', '.join(spared)}")
     if not found.dataset.rows:
         say("steps and time are told when the dataset is built")
 

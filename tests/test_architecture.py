@@ -36,10 +36,10 @@ BUDGETS = {
         wanted=4300,
         most=11850,
     ),
-    "training": Budget("training", wanted=1500, most=1750),
+    "training": Budget("training", wanted=1500, most=1800),
     "evaluation": Budget("evaluation", wanted=1200, most=2050),
     "rounds, pages, machine, doctor": Budget("rounds pages machine doctor", wanted=1200, most=2300),
-    "cli": Budget("../cli", wanted=700, most=1020),
+    "cli": Budget("../cli", wanted=700, most=1140),
 }
 
 
