@@ -98,7 +98,7 @@ def test_the_resolved_configuration_says_the_name_and_what_it_stands_for(tmp_pat
 
 
 def test_a_mix_of_nothing_is_refused_and_sections_of_other_methods_do_no_harm(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="mix: no template has a share"):
+    with pytest.raises(InputError, match="a mix needs a template with a share"):
         configured(method="mix")
     with pytest.raises(InputError, match=r"mix\.answer: input should be less than or equal to 1"):
         configured(method="mix", mix={"answer": 1.5})
