@@ -24,7 +24,19 @@ methods_app = typer.Typer(help="List the methods, and print a configuration with
 recipes_app = typer.Typer(help="Find and copy the shipped LLaMA-Factory recipes.", no_args_is_help=True)
 
 _GROUPS = {"methods": methods_app, "recipes": recipes_app, "env": env_app, "store": store_app}
-for _command in ("init", "build_pairs", "train", "iterate", "eval", "probe", "report", "plan", "doctor", *_GROUPS):
+for _command in (
+    "init",
+    "build_pairs",
+    "train",
+    "iterate",
+    "eval",
+    "probe",
+    "report",
+    "view",
+    "plan",
+    "doctor",
+    *_GROUPS,
+):
     import_module(f"lidr_cli.{_command}").register(_GROUPS.get(_command, app))
 app.add_typer(methods_app, name="methods")
 app.add_typer(recipes_app, name="recipes")

@@ -7,6 +7,7 @@ import typer
 
 from lidr_plugin.errors.terminal import one_line
 
+from .signals import signal_lines, signal_table
 from .terminal import cell, say
 
 if TYPE_CHECKING:
@@ -41,7 +42,10 @@ def _show(built: Any) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from lidr_plugin.evaluation.results import verdicts_in
+
     report, console = built.report, Console()
+    verdicts = verdicts_in(report)
     table = Table(title=f"{report['prompts']:,} prompts", title_justify="left")
     table.add_column("")
     codes = list(report["pairs"])
@@ -52,18 +56,24 @@ def _show(built: Any) -> None:
         table.add_row(cell(f"  {reason}"), *(f"-{counts[code]:,}" if code in counts else "" for code in codes))
     table.add_row("pairs", *(f"{report['pairs'][code]:,}" for code in codes), style="bold")
     console.print(table)
+    if verdicts:
+        console.print(signal_table(verdicts))
     done = report["completions"]
     console.print(
         f"{done['generated']:,} completions generated, {done['reused']:,} reused, {done['failed']:,} failed; "
         f"{report['seconds']:.1f} s, {report['tokens_per_second']:.0f} tokens/s",
         highlight=False,
     )
+    if marks := report.get("marks"):
+        say(f"marked by a person: {marks.get('bad', 0):,} left out as bad, {marks.get('swap', 0):,} swapped")
     if any(scores := report["scores"].values()):
         made, reused, failed = scores
         console.print(f"{made:,} scores made, {reused:,} reused, {failed:,} failed", highlight=False)
     run = built.run
     for name, path in (("dataset", run.data), ("report", run.report_html), ("recipe", run.train_yaml)):
         say(f"{name:8} {path}")
+    for line in signal_lines(verdicts):
+        say(line)
     for note in report["notes"]:
         typer.echo(f"warning: {note}", err=True)
     if not sum(report["pairs"].values()):

@@ -55,6 +55,16 @@ class RunDirectory:
         return self.path / "rejected.jsonl"
 
     @property
+    def marks(self) -> Path:
+        """What people marked in `lidr view`."""
+        return self.path / "marks.jsonl"
+
+    @property
+    def view(self) -> Path:
+        """What `lidr view` searches: made from the other files, and made again where it is missing."""
+        return self.path / "view.sqlite"
+
+    @property
     def report_json(self) -> Path:
         """What happened, for programs."""
         return self.path / "report.json"

@@ -11,6 +11,7 @@ from typing import Any
 from lidr_plugin import __version__, files
 from lidr_plugin.completions.progress import Meter
 from lidr_plugin.config.schema import Config
+from lidr_plugin.dataset.marks import REASONS as MARKS
 from lidr_plugin.dataset.rows import row_json
 from lidr_plugin.methods.base import Outcome, Preference, Row
 from lidr_plugin.run_directory import RunDirectory
@@ -103,12 +104,18 @@ class Counts:
 
 
 def write_report(
-    run: RunDirectory, config: Config, counts: Counts, meter: Meter, reasons: Mapping[str, str]
+    run: RunDirectory,
+    config: Config,
+    counts: Counts,
+    meter: Meter,
+    reasons: Mapping[str, str],
+    also: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Writes `report.json` and returns its content: the counts (contract, section 4), then what the page shows beside them.
 
     Args:
         reasons: each in words, in the order in which the page shows them.
+        also: what later stages know of the rows.
     """
     report = {
         **counts.counts(config.codes),
@@ -119,10 +126,11 @@ def write_report(
         "tokens_per_second": round(meter.tokens_per_second, 3),
         "model_name_or_path": config.model_name_or_path,
         "lidr": __version__,
-        "reasons": {str(reason): words for reason, words in reasons.items()},
+        "reasons": {str(reason): words for reason, words in {**reasons, **MARKS}.items()},
         "lengths": {"bins": [bin_edge(number) for number in range(_LENGTH_BINS)], "texts": counts.lengths},
         "timeline": {"bin_seconds": meter.bin_seconds, "tokens": meter.timeline},
         "notes": list(unidentifiable(config.codes)) if config.filters.off_target else [],
+        **(also or {}),
         "samples": {code: [row_json(row, None) for row in counts.sample(code)] for code in config.codes},
     }
     files.write_json(run.report_json, report)

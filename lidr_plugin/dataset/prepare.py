@@ -12,6 +12,7 @@ from lidr_plugin.completions.store_errors import check_place
 from lidr_plugin.config.methods import Stage
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.llamafactory import read_info
+from lidr_plugin.dataset.marks import read_marks
 from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.methods import method_of
 from lidr_plugin.methods.base import POLICY, TRANSLATOR, Ask, Method, Preference, ScoringMethod
@@ -60,6 +61,7 @@ class Prepared:
         self.config = config
         self.run = RunDirectory.of(config.output_dir, config.store)
         read_info(self.run.dataset_info)
+        self.marks = read_marks(self.run.marks)
         self._check_output()
         check_place(self.run.store)
         self.prompts = prompts_of(config)

@@ -98,6 +98,16 @@ class PromptSet:
         """Those that have a file, the dominant one first."""
         return self._languages
 
+    def find(self, ident: str) -> Prompt | None:
+        """The prompt with this id; None if there is none."""
+        rows = self._db.execute(
+            "SELECT prompt.position, final_answer, language, instruction, input FROM prompt "
+            "JOIN text ON text.position = prompt.position WHERE id = ?",
+            [ident],
+        ).fetchall()
+        texts = {self._languages[row[2]]: PromptText(row[3], row[4]) for row in rows}
+        return Prompt(rows[0][0], ident, texts, rows[0][1]) if rows else None
+
     def without_final_answer(self) -> str | None:
         """The id of the first prompt that has none; None if all have one."""
         row = self._db.execute("SELECT id FROM prompt WHERE final_answer IS NULL ORDER BY position LIMIT 1").fetchone()
