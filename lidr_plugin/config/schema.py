@@ -223,7 +223,7 @@ class Config(Section):
         method = beside.data.get("method")
         if method in PRESETS and family_of(method) == "mix":
             if not (mix.shares or shares_of(method)):
-                raise ValueError("no template has a share; such as mix: {answer: 1.0, question: 0.5}")
+                raise ValueError("a mix needs a template with a share, such as mix: {answer: 1.0, question: 0.5}")
             if mix.stage > max(len(PRESETS[method].stages), 1):
                 raise ValueError(f"stage: {method} has one stage only")
         return mix
