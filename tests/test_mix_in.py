@@ -9,7 +9,7 @@ import pytest
 from lidr_plugin.config.file import load
 from lidr_plugin.dataset.prepare import prompts_of
 from lidr_plugin.errors import InputError
-from lidr_plugin.rounds import _stages
+from lidr_plugin.rounds.iterate import _stages
 from lidr_plugin.run_directory import RunDirectory
 from tests.conftest import LANGUAGES, Lidr, prompts, rows_of, write_config, write_prompts
 from tests.support.server import FakeServer, running
@@ -73,17 +73,26 @@ def test_rows_are_made_of_them_as_they_are_with_the_skill_in_their_ids_and_count
         assert ("Reason step by step" in row["instruction"]) is (row not in own)
     report = json.loads((tmp_path / "run/report.json").read_text())
     counted = {code: sum(row["language"] == code for row in own) for code in LANGUAGES}
-    assert report["mix_in"] == {"mix1": {"prompts": 4, "pairs": counted}}
+    assert report["mix_in"] == {"mix1": {"pairs": counted}}
     assert report["prompts"] == 16
-    assert f"of these, mix1: 4 prompts, {len(own)} pairs" in done.stdout
+    assert f"of these, mix1: {len(own)} pairs" in done.stdout
 
 
-def test_fewer_than_the_share_asks_for_is_said(tmp_path: Path, lidr: Lidr) -> None:
-    write_prompts(tmp_path, prompts(12))
-    write_skill(tmp_path, 3)
+def test_the_prompts_of_shards_have_them_at_the_end_and_merge_to_the_same_bytes(tmp_path: Path, lidr: Lidr) -> None:
+    write_prompts(tmp_path, prompts(6))
+    write_skill(tmp_path, 20)
     with running(FakeServer()) as url:
-        done = lidr("build-pairs", write_config(tmp_path, engine__base_url=url, mix_in=[entry(0.5)]))
-    assert "warning: mix_in: mix1 has 3 prompts, not the 12 of its share" in done.stderr
+        config = write_config(tmp_path, engine__base_url=url, mix_in=[entry(0.25)])
+        assert lidr("build-pairs", config).returncode == 0
+        whole = (tmp_path / "run/data/demo.jsonl").read_bytes()
+        report = json.loads((tmp_path / "run/report.json").read_text())
+        place = f"output_dir={tmp_path}/sharded"
+        for number in (0, 1):
+            done = lidr("build-pairs", config, place, "--shard", f"{number}/2")
+            assert done.returncode == 0, done.stderr
+        assert lidr("merge", config, place).returncode == 0
+    assert (tmp_path / "sharded/data/demo.jsonl").read_bytes() == whole
+    assert json.loads((tmp_path / "sharded/report.json").read_text())["mix_in"] == report["mix_in"]
 
 
 def test_each_round_takes_the_next_of_them(tmp_path: Path) -> None:
@@ -120,6 +129,7 @@ def test_rounds_without_a_number_of_prompts_need_files_of_their_own(tmp_path: Pa
         ([entry(name="a/b")], "mix_in.0.name"),
         ([{"prompts": "nowhere/{language}.jsonl", "share": 0.1}], "mix_in: mix1: "),
         ([entry(skip_prompts=30)], "no prompt is left"),
+        ([entry(0.6)], "mix_in: mix1: its share is 6 prompts, and after 0 its files have 4"),
     ],
 )
 def test_what_cannot_be_is_refused_and_nothing_is_written(
@@ -139,9 +149,7 @@ def test_an_id_of_the_run_that_looks_like_one_of_these_is_refused(tmp_path: Path
     for code in LANGUAGES:
         path = tmp_path / f"prompts/{code}.jsonl"
         path.write_text(path.read_text().replace('"id": "2"', '"id": "mix1:0"'))
-    with pytest.raises(
-        InputError, match=r"skills/en\.jsonl:1: its id 'mix1:0' in the dataset is that of another prompt"
-    ):
+    with pytest.raises(InputError, match=r"prompts/en\.jsonl:3: id 'mix1:0' looks like one of mix_in: mix1"):
         prompts_of(load(write_config(tmp_path, mix_in=[entry()]), []))
 
 

@@ -45,4 +45,4 @@ def checked(entries: Sequence[MixIn]) -> list[MixIn]:
 
 def beside(entry: MixIn, entries: Sequence[MixIn], prompts: int) -> int:
     """How many prompts of an entry come to so many main ones."""
-    return round(prompts * entry.share / (1 - sum(each.share for each in entries)))
+    return round(entry.share / (1 - sum(each.share for each in entries)) * prompts)

@@ -95,7 +95,8 @@ class Config(Section):
     force_languages: list[Language] = Field(default=[])
     """Of `languages`, those that `lidr iterate` trains on even where the probe's verdict on them is "no"."""
     prompts: PromptPath
-    """Path of the prompt files (JSON, JSONL, CSV or Parquet), with `{language}` in it, relative to the configuration file."""
+    """Path of the prompt files (JSON, JSONL, CSV or Parquet), with `{language}` in it, relative to the configuration file.
+    `{shard}`, or `{shard:05}` with leading zeros, numbers the files of a language from 0, one for each shard."""
     method: str = "imbalance"
     """What is made of the prompts: a family (`imbalance`, `rank`, `mix`) or a preset of one; `lidr methods` lists them all, and
     docs/methods.md says which is for whom. A preset sets defaults; what is written here wins."""
@@ -213,7 +214,7 @@ class Config(Section):
         method = beside.data.get("method")
         if method in PRESETS and family_of(method) == "mix":
             if not (mix.shares or shares_of(method)):
-                raise ValueError("no template has a share; such as mix: {answer: 1.0, question: 0.5}")
+                raise ValueError("a mix needs a template with a share, such as mix: {answer: 1.0, question: 0.5}")
             if mix.stage > max(len(PRESETS[method].stages), 1):
                 raise ValueError(f"stage: {method} has one stage only")
         return mix

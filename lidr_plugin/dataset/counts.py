@@ -4,14 +4,14 @@ import hashlib
 import heapq
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lidr_plugin import __version__, files
 from lidr_plugin.completions.progress import Meter
-from lidr_plugin.config.mix_in import beside
 from lidr_plugin.config.schema import Config
+from lidr_plugin.dataset.marks import REASONS as MARKS
 from lidr_plugin.dataset.rows import row_json
 from lidr_plugin.methods.base import Outcome, Preference, Row
 from lidr_plugin.run_directory import RunDirectory
@@ -40,13 +40,13 @@ class Counts:
     """What a run came to, by language.
 
     Attributes:
-        parts: the positions of prompts that are counted apart too, by name, and in `mixed_in` what they came to.
+        mixed: names of what is mixed in, which is counted apart too; its ids begin with them.
         lengths: for each text of a row by its name (`chosen`, `rejected` or `output`), the rows of a language in each bin.
     """
 
-    parts: Mapping[str, range] = field(default_factory=dict)
+    mixed: Sequence[str] = ()
     prompts: int = 0
-    mixed_in: dict[str, Counter[str]] = field(default_factory=dict)
+    mixed_in: Counter[tuple[str, str]] = field(default_factory=Counter)
     candidates: Counter[str] = field(default_factory=Counter)
     pairs: Counter[str] = field(default_factory=Counter)
     rejected: dict[str, Counter[str]] = field(default_factory=dict)
@@ -56,14 +56,12 @@ class Counts:
     def add(self, outcome: Outcome) -> None:
         """Counts one prompt."""
         self.prompts += 1
-        for name, places in self.parts.items():
-            if outcome.position in places:
-                self.mixed_in.setdefault(name, Counter())["prompts"] += 1
-                self.mixed_in[name].update(row.language for row in outcome.rows)
         for row in outcome.rows:
             language = row.language
             self.candidates[language] += 1
             self.pairs[language] += 1
+            if self.mixed:
+                self.mixed_in[row.id.partition(":")[0], language] += 1
             if isinstance(row, Preference):
                 self.lengths["chosen"][language][length_bin(len(row.chosen.text))] += 1
                 self.lengths["rejected"][language][length_bin(len(row.rejected.text))] += 1
@@ -107,12 +105,11 @@ class Counts:
                 reason: {code: counter[code] for code in languages if counter[code]}
                 for reason, counter in sorted(self.rejected.items())
             },
-            **({"mix_in": {name: self._mixed(name, languages) for name in self.parts}} if self.parts else {}),
+            **({"mix_in": found} if (found := self._mixed_in(languages)) else {}),
         }
 
-    def _mixed(self, name: str, languages: list[str]) -> dict[str, Any]:
-        counter = self.mixed_in.get(name, Counter())
-        return {"prompts": counter["prompts"], "pairs": {code: counter[code] for code in languages}}
+    def _mixed_in(self, languages: list[str]) -> dict[str, Any]:
+        return {name: {"pairs": {code: self.mixed_in[name, code] for code in languages}} for name in self.mixed}
 
 
 def write_report(
@@ -138,21 +135,12 @@ def write_report(
         "tokens_per_second": round(meter.tokens_per_second, 3),
         "model_name_or_path": config.model_name_or_path,
         "lidr": __version__,
-        "reasons": {str(reason): words for reason, words in reasons.items()},
+        "reasons": {str(reason): words for reason, words in {**reasons, **MARKS}.items()},
         "lengths": {"bins": [bin_edge(number) for number in range(_LENGTH_BINS)], "texts": counts.lengths},
         "timeline": {"bin_seconds": meter.bin_seconds, "tokens": meter.timeline},
-        "notes": [*(unidentifiable(config.codes) if config.filters.off_target else ()), *_short(config, counts)],
+        "notes": list(unidentifiable(config.codes)) if config.filters.off_target else [],
         **(also or {}),
         "samples": {code: [row_json(row, None) for row in counts.sample(code)] for code in config.codes},
     }
     files.write_json(run.report_json, report)
     return report
-
-
-def _short(config: Config, counts: Counts) -> Iterator[str]:
-    """Where there were fewer prompts to mix in than were wanted."""
-    found = {name: counter["prompts"] for name, counter in counts.mixed_in.items()}
-    for entry in config.mix_in:
-        wanted = beside(entry, config.mix_in, counts.prompts - sum(found.values()))
-        if (there := found.get(entry.name, 0)) < wanted:
-            yield f"mix_in: {entry.name} has {there:,} prompts, not the {wanted:,} of its share"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter
 
 from lidr_plugin import files
-from lidr_plugin.config.file import resolved
+from lidr_plugin.config.file import changes, resolved
 from lidr_plugin.config.mix_in import MixIn, beside
 from lidr_plugin.config.schema import Config
 from lidr_plugin.config.section import results_of
@@ -206,12 +206,7 @@ def _identifier_before(top: RunDirectory, stage: Stage) -> str:
 
 
 def _compare(stage: Stage, before: Mapping[str, Any], now: Mapping[str, Any], top: RunDirectory) -> None:
-    """A key that an older lidr did not know counts as having had its default."""
-    needed = {"model_name_or_path": "x", "languages": ["la"], "prompts": "{language}"}
-    default = results_of(Config.model_validate({**needed, "method": now.get("method", "imbalance")}))
-    was = {key: before.get(key, default.get(key)) for key in now}
-    changed = [f"{key}: was {was[key]!r}, is {value!r}" for key, value in sorted(now.items()) if was[key] != value]
-    if changed:
+    if changed := changes(before, now):
         where = f"round {stage.round}, whose {stage.name} is finished"
         hint = f"set them back, take another output_dir, or remove {top.round(stage.round).path} and its lines in "
         raise InputError.of(changed, where, f"{hint}{top.iterate_json}")
