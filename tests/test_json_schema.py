@@ -47,7 +47,7 @@ def section_of(name: str) -> dict[str, Any]:
     found: dict[str, Any] = SCHEMA
     for part in name.split("."):
         found = found["properties"][part]
-        for way in found.get("anyOf", [found]):
+        for way in [*found.get("anyOf", [found]), found.get("items", {})]:
             if "$ref" in way:
                 section = SCHEMA["$defs"][way["$ref"].rpartition("/")[2]]
                 found = {**section, "description": found.get("description", section.get("description"))}
