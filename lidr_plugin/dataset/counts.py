@@ -5,7 +5,7 @@ import heapq
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lidr_plugin import __version__, files
@@ -103,16 +103,23 @@ class Counts:
 
 
 def write_report(
-    run: RunDirectory, config: Config, counts: Counts, meter: Meter, reasons: Mapping[str, str]
+    run: RunDirectory,
+    config: Config,
+    counts: Counts,
+    meter: Meter,
+    reasons: Mapping[str, str],
+    also: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Writes `report.json` and returns its content: the counts (contract, section 4), then what the page shows beside them.
 
     Args:
         reasons: each in words, in the order in which the page shows them.
+        also: what later stages know of the rows.
     """
     report = {
         **counts.counts(config.codes),
         "completions": {"generated": meter.generated, "reused": meter.reused, "failed": meter.failed},
+        "scores": asdict(meter.scores),
         "tokens": {"prompt": meter.prompt_tokens, "completion": meter.completion_tokens},
         "seconds": round(meter.seconds, 3),
         "tokens_per_second": round(meter.tokens_per_second, 3),
@@ -122,6 +129,7 @@ def write_report(
         "lengths": {"bins": [bin_edge(number) for number in range(_LENGTH_BINS)], "texts": counts.lengths},
         "timeline": {"bin_seconds": meter.bin_seconds, "tokens": meter.timeline},
         "notes": list(unidentifiable(config.codes)) if config.filters.off_target else [],
+        **(also or {}),
         "samples": {code: [row_json(row, None) for row in counts.sample(code)] for code in config.codes},
     }
     files.write_json(run.report_json, report)
