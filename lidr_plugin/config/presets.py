@@ -133,6 +133,7 @@ PRESETS: dict[str, Preset] = {
         "the shares, in the section mix",
         Cost(1, 1),
         "-",
+        {"mix": {}},
         example={"mix": {"answer": 1.0, "question": 0.5, "cross_out": 0.1}},
     ),
     "rank": Preset(

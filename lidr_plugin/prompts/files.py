@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ _SHOWN = 20
 
 
 class Row(NamedTuple):
-    """One prompt in one language, as its file has it; `line` counts from 1 (rows, in Parquet)."""
+    """One prompt in one language, as its file has it; `line` counts from 1 (rows, in Parquet), `file` a language's from 0."""
 
     line: int
     id: str | None
@@ -24,6 +25,36 @@ class Row(NamedTuple):
     input: str
     final_answer: str | None
     response: str | None = None
+    file: int = 0
+
+
+class Extent(NamedTuple):
+    """Which rows of the dominant language are prompts.
+
+    Attributes:
+        skip: so many rows at the beginning are left out.
+        limit: so many after them are taken; None: all.
+        before: so many rows come before those of the files, in the files of other shards.
+    """
+
+    skip: int = 0
+    limit: int | None = None
+    before: int = 0
+
+    @property
+    def first(self) -> int:
+        """The position of the first prompt that is taken from the files."""
+        return max(0, self.before - self.skip)
+
+    def of(self, rows: Iterator[Row]) -> Iterator[Row]:
+        """Those rows of the files that are prompts."""
+        stop = None if self.limit is None else max(0, self.skip + self.limit - self.before)
+        return islice(rows, max(0, self.skip - self.before), stop)
+
+    @property
+    def is_part(self) -> bool:
+        """Whether the files may hold more than the prompts."""
+        return bool(self.skip) or self.limit is not None
 
 
 class _Broken(Exception):

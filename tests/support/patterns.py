@@ -27,6 +27,7 @@ FROM_DATA: dict[str, Callable[[], "list[str | re.Pattern[str]]"]] = {
         translation_words.trigger(ascii_only=some) for some in (True, False)
     ],
     "lidr_plugin/methods/translation_words.py: wordings": lambda: [words.asking for words in translation_words.every()],
+    "lidr_plugin/pages/view/render.py: '|'.join(words)": lambda: [r"a\ word|another|a"],
 }
 """Patterns that are no text of the source: by where they are used, what they are."""
 
