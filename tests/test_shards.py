@@ -62,7 +62,7 @@ RUNS: Mapping[str, Mapping[str, Any]] = {
     "by id, a part": {"max_prompts": 7, "skip_prompts": 4, "filters": {"length_ratio": False, "fidelity": False}},
     "sft": {"method": "alignment", "train": {"method": "full"}},
     "ranked": {"method": "rank", "task": "math", "rank": {"by": "answer", "samples": 4}},
-    "mix": {"method": "mix"},
+    "mix": {"method": "mix", "mix": {"answer": 1.0, "question": 0.5}},
     "math": {"task": "math", "answer_filter": "chosen_correct"},
 }
 
@@ -189,13 +189,13 @@ def test_marks_on_the_whole_run_hold_in_its_shards(tmp_path: Path) -> None:
 def test_prompt_files_are_read_once_for_all_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_prompts(tmp_path, prompts(8))
     read: list[Path] = []
-    real = files.read_lines
+    real = files.source_lines
 
-    def counted(path: Path, remedy: str = "") -> Any:
+    def counted(path: Path) -> Any:
         read.append(path)
-        return real(path, remedy)
+        return real(path)
 
-    monkeypatch.setattr(files, "read_lines", counted)
+    monkeypatch.setattr(files, "source_lines", counted)
     in_shards(tmp_path, 4)
     assert len(read) == len(LANGUAGES)
 
@@ -223,8 +223,8 @@ def test_shards_with_prompt_files_of_their_own_read_no_others(
     given_ = {**values, "prompts": str(tmp_path / name)}
     wanted = whole(tmp_path, **given_)
     read: list[str] = []
-    real = files.read_lines
-    monkeypatch.setattr(files, "read_lines", lambda path, remedy="": [read.append(str(path)), real(path, remedy)][1])
+    real = files.source_lines
+    monkeypatch.setattr(files, "source_lines", lambda path: [read.append(str(path)), real(path)][1])
     assert in_shards(tmp_path, 3, **given_) == wanted
     assert len([path for path in read if "/en" in path]) == 6, "counted once, and read by its shard"
     assert len([path for path in read if "/de" in path]) == 3

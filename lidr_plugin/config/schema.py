@@ -95,7 +95,8 @@ class Config(Section):
     force_languages: list[Language] = Field(default=[])
     """Of `languages`, those that `lidr iterate` trains on even where the probe's verdict on them is "no"."""
     prompts: PromptPath
-    """Path of the prompt files (JSON, JSONL, CSV or Parquet), with `{language}` in it, relative to the configuration file.
+    """Path of the prompt files (JSON, JSONL, CSV or Parquet), with `{language}` in it, relative to the configuration file, or an
+    address (`s3://…`, `hf://datasets/…`). All but Parquet may be packed (`.gz`, `.zst`); `*` takes several files in their order.
     `{shard}`, or `{shard:05}` with leading zeros, numbers the files of a language from 0, one for each shard."""
     method: str = "imbalance"
     """What is made of the prompts: a family (`imbalance`, `rank`, `mix`) or a preset of one; `lidr methods` lists them all, and

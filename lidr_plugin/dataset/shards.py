@@ -19,6 +19,7 @@ from lidr_plugin.dataset.marks import read_marks
 from lidr_plugin.dataset.prepare import Prepared, prompts_of
 from lidr_plugin.errors import InputError
 from lidr_plugin.machine.inputs import is_there, read_record
+from lidr_plugin.machine.sources import seen
 from lidr_plugin.prompts.files import Extent, read_rows
 from lidr_plugin.prompts.prompt_set import PromptSet
 from lidr_plugin.prompts.sources import is_numbered, mixed, prompt_files
@@ -246,15 +247,10 @@ def _counts(config: Config) -> list[int]:
 def _stamp(config: Config) -> dict[str, Any]:
     """What tells the prompt files and how they are read from others, without reading them."""
     keys = ("columns", "join_on", "max_prompts", "skip_prompts", "mix_in")
-    found = {code: list(map(_seen, paths)) for code, paths in prompt_files(config).items()}
+    found = {code: list(map(seen, paths)) for code, paths in prompt_files(config).items()}
     for part in mixed(config):
-        found |= {f"{part.name} {code}": list(map(_seen, paths)) for code, paths in part.files.items()}
+        found |= {f"{part.name} {code}": list(map(seen, paths)) for code, paths in part.files.items()}
     return {"files": found, "settings": config.model_dump(mode="json", include=set(keys))}
-
-
-def _seen(path: Path) -> list[str | int]:
-    stat = path.stat()
-    return [str(path.absolute()), stat.st_size, stat.st_mtime_ns]
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """Where the prompts of a run stand: its own files, and those of others that are mixed in."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from lidr_plugin.errors import InputError
+from lidr_plugin.machine.sources import Source
 from lidr_plugin.prompts.files import Row
 
 
@@ -27,7 +27,7 @@ class Mixed(NamedTuple):
     """
 
     name: str
-    files: Mapping[str, Sequence[Path]]
+    files: Mapping[str, Sequence[Source]]
     skip: int
     ratio: float
 
@@ -58,7 +58,7 @@ class Places:
         languages: all of them, and then those that only others have.
     """
 
-    def __init__(self, files: Mapping[str, Sequence[Path]], mixed: Sequence[Mixed]) -> None:
+    def __init__(self, files: Mapping[str, Sequence[Source]], mixed: Sequence[Mixed]) -> None:
         parts = [files, *(part.files for part in mixed)]
         self.files = [list(paths) for paths in files.values()]
         self.languages = list(dict.fromkeys(code for part in parts for code in part))

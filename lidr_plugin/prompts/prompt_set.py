@@ -14,6 +14,7 @@ import orjson
 
 from lidr_plugin.config.schema import Columns
 from lidr_plugin.errors import InputError, RunError
+from lidr_plugin.machine.sources import Source
 from lidr_plugin.prompts.files import Extent, Row, read_rows
 from lidr_plugin.prompts.places import FinalAnswer, Mixed, Places
 from lidr_plugin.prompts.prompt import Prompt, PromptText
@@ -43,7 +44,7 @@ class PromptSet:
 
     def __init__(
         self,
-        files: Mapping[str, Sequence[Path]],
+        files: Mapping[str, Sequence[Source]],
         columns: Columns,
         *,
         by_row: bool = False,
@@ -212,7 +213,7 @@ class PromptSet:
         for at, code, *text in others._db.execute("SELECT * FROM text"):
             self._db.execute("INSERT INTO text VALUES (?, ?, ?, ?, ?, ?)", [position + at, language[code], *text])
 
-    def _rows(self, paths: Sequence[Path]) -> Iterator[Row]:
+    def _rows(self, paths: Sequence[Source]) -> Iterator[Row]:
         """The rows of a language's files, each with the number of its file."""
         for number, path in enumerate(paths):
             for row in read_rows(path, self._columns, need_id=not self._by_row):
