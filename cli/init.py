@@ -55,7 +55,7 @@ def init(
     if model is None:
         say(f"next: edit {config}, then lidr build-pairs {config} --dry-run")
     else:
-        say(f"next: lidr doctor {config}, then lidr build-pairs {config} --preview 3")
+        say(f"next: lidr doctor {config}, then lidr build-pairs {config} --dry-run")
 
 
 def _write(folder: Path, texts: Mapping[str, bytes]) -> None:

@@ -162,7 +162,7 @@ def _yaml(choice: Choice, known: Known, prompts: str) -> str:
         LINE.rstrip("\n"),
         "# Every key, with its default, is in docs/configuration.md. What comes next:",
         "#   lidr doctor lidr.yaml                     is all there, and does the template fit?",
-        "#   lidr build-pairs lidr.yaml --preview 3    three prompts to their pairs, shown in the terminal",
+        "#   lidr build-pairs lidr.yaml --dry-run      one request of each kind, and nothing is sent",
         "#   lidr probe lidr.yaml                      is there anything to learn?",
         "",
         f"model_name_or_path: {_scalar(choice.model)}",
