@@ -111,7 +111,6 @@ def _yaml(name: str) -> str:
         text += (
             f"# stage {number}, with the model of the one before: lidr build-pairs lidr.yaml mix.stage={number} "
             f"model_name_or_path=runs/{name}/model output_dir=runs/{name}-{number}\n"
-            f"# or all of it: lidr iterate lidr.yaml\n"
         )
     if training := _training(name):
         commented = "".join(f"#   {line}\n" for line in yaml_of(training).splitlines())
