@@ -88,7 +88,7 @@ def iterate(config: Config, *, until: str, only: int | None, say: Callable[[str]
                 renew_page(top)
             if stage.name == "probe":
                 _saturation(top, stage.round, say)
-                _languages(stage.config, top, stage.round, say)
+                _languages(config, top, stage.round, say)
             if stage.name == "eval":
                 _gate(top, stage.round)
     return state
