@@ -10,9 +10,6 @@ from .terminal import AsJson, cell, say, say_json
 if TYPE_CHECKING:
     from lidr_plugin.training.plan import Plan
 
-if TYPE_CHECKING:
-    from lidr_plugin.training.plan import Plan
-
 
 def plan(
     config: Annotated[Path, typer.Argument(help="The configuration, as `lidr init` writes it.")],

@@ -9,8 +9,11 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from lidr_cli.app import app
+from typer.testing import CliRunner
 
 from lidr_plugin.config.json_schema import FILE, json_schema
+from lidr_plugin.config.presets import PRESETS
 from lidr_plugin.config.schema import Config
 from lidr_plugin.config.section import keys
 from tests.conftest import Lidr
@@ -24,6 +27,9 @@ def examples() -> Iterator[tuple[str, str]]:
     """Every configuration that is shipped, and those that the documents show whole."""
     for path in [*ROOT.glob("examples/*/*.yaml"), ROOT / "lidr_plugin/starter/lidr.yaml"]:
         yield str(path.relative_to(ROOT)), path.read_text()
+    for name in PRESETS:
+        text = CliRunner().invoke(app, ["methods", "show", name]).stdout
+        yield f"lidr methods show {name}", text
     for path in [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/*.md")]:
         for number, block in enumerate(re.findall(r"```yaml\n(.*?)```", path.read_text(), re.DOTALL)):
             if re.search("^model_name_or_path:", block, re.MULTILINE) and re.search("^languages:", block, re.MULTILINE):

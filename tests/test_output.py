@@ -14,7 +14,7 @@ from tests.conftest import Lidr, prompts, write_config, write_prompts
 from tests.support.child import LIDR, PATIENCE
 from tests.support.server import FakeServer, running
 
-RESULTS = "build-pairs train iterate eval probe plan report doctor".split()
+RESULTS = "build-pairs merge train iterate eval probe plan report doctor methods".split()
 
 
 @pytest.mark.parametrize("name", RESULTS)
