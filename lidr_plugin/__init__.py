@@ -144,6 +144,7 @@ def build_pairs(
     from lidr_plugin.completions.store import Store
     from lidr_plugin.dataset.build import Built, build, settle_configuration
     from lidr_plugin.dataset.counts import write_report
+    from lidr_plugin.dataset.kto import write_kto
     from lidr_plugin.dataset.ownership import check_own
     from lidr_plugin.dataset.prepare import Prepared
     from lidr_plugin.pages import renew_page
@@ -159,6 +160,8 @@ def build_pairs(
             meter = Meter()
             with Store(run.store) as store:
                 counts = build(ready, store, meter)
+            if config.train.llamafactory.get("stage") == "kto" and sum(counts.pairs.values()):
+                write_kto(config, run)
             files.write_text(run.train_yaml, recipe_for(config, run, ready.stage, rows=sum(counts.pairs.values())))
             report = write_report(run, config, counts, meter, ready.method.reasons)
             settle_configuration(run, config)

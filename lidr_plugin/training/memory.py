@@ -147,7 +147,7 @@ def _states(
             # 4 bits a weight, and with double quantisation 0.127 bits of constants (arXiv 2305.14314, section 3).
             weights = int(shape.block_parameters * (4 + 0.127) / 8) + weight_bytes * (n - shape.block_parameters)
         return weights + 4 * adapter, 4 * adapter, 8 * adapter, 0
-    reference = weight_bytes * n if settings["stage"] == "dpo" else 0
+    reference = weight_bytes * n if settings["stage"] in ("dpo", "kto") else 0
     if zero == "zero2":
         return 2 * n, 2 * n // world + _BUCKETS, 12 * n // world, reference
     if zero:
