@@ -10,6 +10,7 @@ from lidr_plugin.errors.terminal import one_line
 from .terminal import cell, say
 
 if TYPE_CHECKING:
+    from lidr_plugin.completions.requests import Request
     from lidr_plugin.dataset.dryrun import DryRun
 
 
@@ -57,6 +58,9 @@ def _show(built: Any) -> None:
         f"{report['seconds']:.1f} s, {report['tokens_per_second']:.0f} tokens/s",
         highlight=False,
     )
+    if any(scores := report["scores"].values()):
+        made, reused, failed = scores
+        console.print(f"{made:,} scores made, {reused:,} reused, {failed:,} failed", highlight=False)
     run = built.run
     for name, path in (("dataset", run.data), ("report", run.report_html), ("recipe", run.train_yaml)):
         say(f"{name:8} {path}")
@@ -67,17 +71,29 @@ def _show(built: Any) -> None:
 
 
 def _show_dry_run(dry: "DryRun") -> None:
-    say(f"{dry.prompts:,} prompts; at most {dry.requests:,} requests, second tries aside")
-    say(f"{dry.stored:,} completions are in {dry.run.store} already")
+    scores = f" and {dry.scores:,} scores" if dry.scores else ""
+    say(f"{dry.prompts:,} prompts; at most {dry.requests:,} requests{scores}, second tries aside")
+    say(f"{dry.stored} are in {dry.run.store} already")
     for request in dry.examples:
-        say(f"\n--- a request ({one_line(request.row)}), max_tokens {request.sampling.max_tokens}")
-        for message in request.messages:
-            say(f"[{message.role}]\n{message.content}")
-        if request.prefill:
-            say(f"[assistant, begun]\n{request.prefill}")
+        _show_request(request)
     say("\nnothing was sent and nothing was written")
     if dry.server_problem:
         raise dry.server_problem
+
+
+def _show_request(request: "Request") -> None:
+    from lidr_plugin.completions.requests import Chat
+
+    if isinstance(request, Chat):
+        say(f"\n--- a request ({one_line(request.row)}), max_tokens {request.sampling.max_tokens}")
+    else:
+        say(f"\n--- a score ({one_line(request.row)}): {request.kind}")
+    for message in request.messages:
+        say(f"[{message.role}]\n{message.content}")
+    if isinstance(request, Chat) and request.prefill:
+        say(f"[assistant, begun]\n{request.prefill}")
+    elif not isinstance(request, Chat):
+        say(f"[assistant]\n{request.text}")
 
 
 def register(app: typer.Typer) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lidr_plugin.completions.engines.base import NamedEngine
-    from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
+    from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling, Score, Scored
     from lidr_plugin.completions.steps import Steps, both, together
     from lidr_plugin.config.schema import Config
     from lidr_plugin.dataset.build import Built
@@ -36,7 +36,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "completions.engines.base": "NamedEngine",
-    "completions.requests": "Chat Completion Message Sampling",
+    "completions.requests": "Chat Completion Message Sampling Score Scored",
     "completions.steps": "Steps both together",
     "config.schema": "Config",
     "errors": "EngineError InputError Interrupted LidrError RequestError RunError StoreError",
@@ -70,6 +70,8 @@ __all__ = [
     "RequestError",
     "RunError",
     "Sampling",
+    "Score",
+    "Scored",
     "Sft",
     "Steps",
     "StoreError",

@@ -34,12 +34,12 @@ BUDGETS = {
         "methods/translation_fidelity methods/translation_prompts methods/translation_quantities methods/translation_words "
         "methods/__init__ dataset",
         wanted=4300,
-        most=10760,
+        most=11450,
     ),
     "training": Budget("training", wanted=1500, most=1750),
     "evaluation": Budget("evaluation", wanted=1200, most=2050),
     "rounds, pages, machine, doctor": Budget("rounds pages machine doctor", wanted=1200, most=2300),
-    "cli": Budget("../cli", wanted=700, most=1000),
+    "cli": Budget("../cli", wanted=700, most=1020),
 }
 
 
@@ -116,9 +116,9 @@ def test_a_further_method_is_short() -> None:
     assert 50 <= lines_of("methods/alignment") <= 200
 
 
-def test_sql_is_spoken_in_two_files_only() -> None:
+def test_sql_is_spoken_by_the_store_its_file_and_the_prompts_only() -> None:
     speakers = {path.name for path in PACKAGE.rglob("*.py") if "import sqlite3" in path.read_text()}
-    assert speakers == {"store.py", "prompt_set.py"}
+    assert speakers == {"store.py", "store_file.py", "prompt_set.py"}
 
 
 def test_files_and_functions_stay_small() -> None:

@@ -46,7 +46,7 @@ def build(ready: Prepared, store: Store, meter: Meter) -> Counts:
     with (
         files.replacing(run_dir.rejected) as dropped,
         files.replacing(run_dir.dataset(config.dataset_name)) as dataset,
-        Display("rows", meter, len(ready.prompts), ready.requests_at_most()) as display,
+        Display("rows", meter, len(ready.prompts), ready.requests_at_most() + ready.scores_at_most()) as display,
     ):
         writer = DatasetWriter(dataset)
 

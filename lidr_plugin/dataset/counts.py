@@ -5,7 +5,7 @@ import heapq
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lidr_plugin import __version__, files
@@ -123,6 +123,7 @@ def write_report(
     report = {
         **counts.counts(config.codes),
         "completions": {"generated": meter.generated, "reused": meter.reused, "failed": meter.failed},
+        "scores": asdict(meter.scores),
         "tokens": {"prompt": meter.prompt_tokens, "completion": meter.completion_tokens},
         "seconds": round(meter.seconds, 3),
         "tokens_per_second": round(meter.tokens_per_second, 3),

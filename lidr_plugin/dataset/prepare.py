@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from lidr_plugin.completions.client import Model
-from lidr_plugin.completions.engines.base import NamedEngine
+from lidr_plugin.completions.engines.base import NamedEngine, scores_of
 from lidr_plugin.completions.models import policy_of, translator_of
 from lidr_plugin.completions.store_errors import check_place
 from lidr_plugin.config.methods import Stage
@@ -14,7 +14,7 @@ from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.llamafactory import read_info
 from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.methods import method_of
-from lidr_plugin.methods.base import POLICY, TRANSLATOR, Ask, Method, Preference
+from lidr_plugin.methods.base import POLICY, TRANSLATOR, Ask, Method, Preference, ScoringMethod
 from lidr_plugin.methods.filters import Filter, filters_of
 from lidr_plugin.prompts.prompt_set import PromptSet
 from lidr_plugin.run_directory import RunDirectory
@@ -23,6 +23,15 @@ _BYTES_A_COMPLETION = 600
 """In the store and the dataset together, for a short answer: a run without room for that much is not begun."""
 _SPARE = 16 << 20
 """Bytes for everything else that a run writes."""
+
+
+_GIVING = {
+    "logprob": "those of the backends vllm and transformers do",
+    "reward": "a classifier in the backends vllm or transformers does, or a vLLM server with --runner pooling at its base_url",
+    "embed": "an encoder in any backend does: the server at a base_url needs /v1/embeddings",
+    "layer": "that of the backend transformers does",
+}
+"""Who gives which score."""
 
 
 class Prepared:
@@ -58,6 +67,7 @@ class Prepared:
             self.roles = _roles(config, method, engine)
             self.method = method or method_of(config, filters_of(config) if filters is None else filters, self.roles)
             self.roles = {**self.roles, **self.method.roles}
+            self._check_scores()
             self.ask = Ask({role: model.identity for role, model in self.roles.items()})
             if problems := self.method.problems(self.prompts):
                 raise InputError.of(problems, "the prompts")
@@ -85,6 +95,20 @@ class Prepared:
     def requests_at_most(self) -> int:
         """Requests if nothing were dropped or stored, second tries aside."""
         return self.method.requests_at_most(len(self.prompts))
+
+    def scores_at_most(self) -> int:
+        """Scores that the method asks for beside, counted likewise."""
+        return self.method.scores_at_most(len(self.prompts)) if isinstance(self.method, ScoringMethod) else 0
+
+    def _check_scores(self) -> None:
+        if isinstance(self.method, ScoringMethod):
+            problems = [
+                f"{role}: its engine gives no {need} scores; {_GIVING[need]}"
+                for role, needs in self.method.scores.items()
+                for need in sorted(needs - scores_of(self.roles[role].engine))
+            ]
+            if problems:
+                raise InputError.of(problems, "the scores")
 
     def _check_output(self) -> None:
         place = self.run.nearest()

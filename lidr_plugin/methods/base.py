@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from lidr_plugin.completions.client import Model
-from lidr_plugin.completions.requests import Chat, Message, Sampling
+from lidr_plugin.completions.requests import Chat, Kind, Message, Need, Sampling, Score
 from lidr_plugin.completions.steps import Steps
 from lidr_plugin.prompts.prompt import Prompt, PromptText
 from lidr_plugin.prompts.prompt_set import PromptSet
@@ -171,6 +171,20 @@ class Ask:
         """A request to the model with this role; see `Chat` for the fields."""
         return Chat(self.identities[role], tuple(messages), sampling, prefill, sample, row=row)
 
+    def score(
+        self,
+        role: str,
+        kind: Kind,
+        messages: Sequence[Message],
+        text: str,
+        *,
+        layer: int | None = None,
+        row: str = "",
+        cut: bool = False,
+    ) -> Score:
+        """A request for a number about a text, to the model with this role; see `Score` for the fields."""
+        return Score(self.identities[role], kind, tuple(messages), text, layer, row, cut)
+
 
 class Method(Protocol):
     """Turns one prompt into rows. Pure: it yields requests and is sent answers; no I/O, no clock, no chance of its own.
@@ -196,3 +210,18 @@ class Method(Protocol):
 
     def steps(self, prompt: Prompt, ask: Ask) -> Steps[Outcome]:
         """The prompt's way from requests to rows."""
+
+
+@runtime_checkable
+class ScoringMethod(Protocol):
+    """A method that asks for scores too.
+
+    Attributes:
+        scores: by role, what its engine must be able to do; looked at before the first request.
+    """
+
+    @property
+    def scores(self) -> Mapping[str, frozenset[Need]]: ...
+
+    def scores_at_most(self, prompts: int) -> int:
+        """Scores for so many prompts, as `requests_at_most` counts completions."""
