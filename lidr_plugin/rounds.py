@@ -185,7 +185,7 @@ def _identifier_before(top: RunDirectory, stage: Stage) -> str:
 def _compare(stage: Stage, before: Mapping[str, Any], now: Mapping[str, Any], top: RunDirectory) -> None:
     """A key that an older lidr did not know counts as having had its default."""
     needed = {"model_name_or_path": "x", "languages": ["la"], "prompts": "{language}"}
-    default = results_of(Config.model_validate(needed))
+    default = results_of(Config.model_validate({**needed, "method": now.get("method", "imbalance")}))
     was = {key: before.get(key, default.get(key)) for key in now}
     changed = [f"{key}: was {was[key]!r}, is {value!r}" for key, value in sorted(now.items()) if was[key] != value]
     if changed:

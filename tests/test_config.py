@@ -34,7 +34,9 @@ dominant_language: "no"
 languages: [no-NO, pt-BR, sw]
 prompts: round-{round}/{language}.jsonl
 method: imbalance
-columns: {id: key, instruction: question, input: more, final_answer: answer}
+mix:
+  {answer_d: 1, answer: 0.5, translation: 0, question: 1, question_out: 1, cross_out: 1, cross_in: 1, plug: 1, stage: 1}
+columns: {id: key, instruction: question, input: more, final_answer: answer, response: gold}
 join_on: row
 max_prompts: 7
 skip_prompts: 3
@@ -43,6 +45,7 @@ translate_prompts: true
 task: math
 prompt_template: "«{prompt}» in {language}\\nÜ\\x7F\\x85\\u2028\\u2029\\uFEFF\\uFFFF \\U0001F600"
 dominant_pairs: all
+language_pairs: 0.1
 translation_prompts: ignore
 translation_prompt_ids: ids.txt
 answer_filter: contrast

@@ -2,7 +2,7 @@
 
 from typing import TypeAlias
 
-from lidr_plugin.methods.base import Drop, Preference, Row
+from lidr_plugin.methods.base import Drop, Preference, Row, Sft
 
 RowJson: TypeAlias = dict[str, str]
 
@@ -14,11 +14,7 @@ def row_json(row: Row, system: str | None) -> RowJson:
         "language": row.language,
         "instruction": row.prompt.instruction,
         "input": row.prompt.input,
-        **(
-            _pair(row)
-            if isinstance(row, Preference)
-            else {"output": row.output.text, "output_source": row.output_source}
-        ),
+        **(_pair(row) if isinstance(row, Preference) else _sft(row)),
     }
     return {**made, "system": system} if system else made
 
@@ -31,7 +27,13 @@ def drop_json(drop: Drop) -> RowJson:
         if isinstance(row, Preference)
         else {"chosen": row.output.text, "rejected": "", "chosen_source": row.output_source, "rejected_source": ""}
     )
-    return {"id": row.id, "language": row.language, "reason": str(drop.reason), **texts}
+    told = {"id": row.id, "language": row.language, "reason": str(drop.reason), **texts}
+    return {**told, "task": row.task} if isinstance(row, Sft) and row.task else told
+
+
+def _sft(row: Sft) -> RowJson:
+    made = {"output": row.output.text, "output_source": row.output_source}
+    return {**made, "task": row.task} if row.task else made
 
 
 def _pair(row: Preference) -> RowJson:

@@ -156,7 +156,7 @@ class Translator:
 
     def _request_translated(self, target: str, ask: Ask) -> Steps[str]:
         """What the model makes of the request itself, without a text, and the request."""
-        bare = bare_request(self.template, self._name(target))
+        bare = bare_request(self.template, self.name_of(target))
         request = self.request(bare, target, 0, ask, f"the request [{target}]")
         answer: Answer = yield SharedChat(*request)
         if isinstance(answer, Failure):
@@ -184,8 +184,9 @@ class Translator:
 
     def request(self, text: str, target: str, attempt: int, ask: Ask, row: str) -> Chat:
         """The request for one translation."""
-        turn = translation_request(text, self._name(target), attempt, template=self.template)
+        turn = translation_request(text, self.name_of(target), attempt, template=self.template)
         return ask.chat(TRANSLATOR, [turn], self.sampling, prefill=PREFILL, row=row)
 
-    def _name(self, target: str) -> str:
+    def name_of(self, target: str) -> str:
+        """The English name of a language, as requests say it."""
         return self.names.get(target) or languages.name_of(target)

@@ -23,6 +23,7 @@ class Row(NamedTuple):
     instruction: str
     input: str
     final_answer: str | None
+    response: str | None = None
 
 
 class _Broken(Exception):
@@ -176,6 +177,7 @@ def _row(line: int, item: Any, columns: Columns, *, need_id: bool) -> Row:
         instruction=_text(item, columns.instruction, needed=True),
         input=_text(item, columns.input, needed=False),
         final_answer=None if answer is None or answer == "" else str(answer),
+        response=_text(item, columns.response, needed=False).strip() or None if columns.response else None,
     )
 
 

@@ -84,14 +84,19 @@ class PromptSet:
 
     def __iter__(self) -> Iterator[Prompt]:
         rows = self._db.cursor().execute(
-            "SELECT prompt.position, id, final_answer, language, instruction, input FROM prompt "
+            "SELECT prompt.position, id, final_answer, response, language, instruction, input FROM prompt "
             "JOIN text ON text.position = prompt.position ORDER BY prompt.position, language"
         )
         for position, group in groupby(rows, key=lambda row: row[0]):
             texts = {}
-            for _, ident, answer, language, instruction, second in group:  # noqa: B007 (equal in a group)
+            for _, ident, answer, response, language, instruction, second in group:  # noqa: B007 (equal in a group)
                 texts[self._languages[language]] = PromptText(instruction, second)
-            yield Prompt(position, ident, texts, answer)
+            yield Prompt(position, ident, texts, answer, response)
+
+    @property
+    def languages(self) -> list[str]:
+        """Those that have a file, the dominant one first."""
+        return self._languages
 
     def without_final_answer(self) -> str | None:
         """The id of the first prompt that has none; None if all have one."""
@@ -107,7 +112,7 @@ class PromptSet:
     def _load(self, files: Mapping[str, Path], columns: Columns, by_row: bool) -> None:
         self._db.executescript(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -32000;"
-            "CREATE TABLE prompt (position INTEGER PRIMARY KEY, id TEXT UNIQUE, final_answer TEXT, line INTEGER);"
+            "CREATE TABLE prompt (position INTEGER PRIMARY KEY, id TEXT UNIQUE, final_answer TEXT, response TEXT, line INTEGER);"
             "CREATE TABLE text (position INTEGER, language INTEGER, instruction TEXT, input TEXT, line INTEGER,"
             " PRIMARY KEY (position, language)) WITHOUT ROWID;"
             "BEGIN;"
@@ -152,9 +157,9 @@ class PromptSet:
     def _insert_prompts(self, path: Path, batch: list[Row], places: range, by_row: bool) -> None:
         before = self._db.total_changes
         self._db.executemany(
-            "INSERT OR IGNORE INTO prompt VALUES (?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO prompt VALUES (?, ?, ?, ?, ?)",
             [
-                (at, str(self._skip + at) if row.id is None else row.id, row.final_answer, row.line)
+                (at, str(self._skip + at) if row.id is None else row.id, row.final_answer, row.response, row.line)
                 for at, row in zip(places, batch, strict=True)
             ],
         )
