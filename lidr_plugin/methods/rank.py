@@ -24,6 +24,11 @@ from lidr_plugin.prompts.prompt import Prompt, PromptText
 from lidr_plugin.prompts.prompt_set import PromptSet
 from lidr_plugin.text.numbers import is_correct
 
+_REASONS = {
+    Reason.NO_MAJORITY: "too few of the answers agree",
+    Reason.THINNED: "left out by its weight",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Rank:
@@ -53,7 +58,7 @@ class Rank:
     @property
     def reasons(self) -> Mapping[str, str]:
         """Those of the filters, and what a ranking may come to."""
-        return REASONS
+        return {**REASONS, **_REASONS}
 
     def problems(self, prompts: PromptSet) -> Sequence[str]:
         """What the ranker finds, and a final answer that is no number where a filter reads it."""
