@@ -24,7 +24,7 @@ from lidr_plugin.prompts.prompt import Prompt, PromptText
 from lidr_plugin.prompts.prompt_set import PromptSet
 from lidr_plugin.text.numbers import is_correct
 
-_REASONS = {
+_REASONS: Mapping[str, str] = {
     Reason.NO_MAJORITY: "too few of the answers agree",
     Reason.THINNED: "left out by its weight",
 }
