@@ -7,6 +7,7 @@ import typer
 
 from lidr_plugin.errors.terminal import one_line
 
+from .signals import signal_lines, signal_table
 from .terminal import cell, say
 
 if TYPE_CHECKING:
@@ -41,7 +42,10 @@ def _show(built: Any) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from lidr_plugin.evaluation.results import verdicts_in
+
     report, console = built.report, Console()
+    verdicts = verdicts_in(report)
     table = Table(title=f"{report['prompts']:,} prompts", title_justify="left")
     table.add_column("")
     codes = list(report["pairs"])
@@ -52,6 +56,8 @@ def _show(built: Any) -> None:
         table.add_row(cell(f"  {reason}"), *(f"-{counts[code]:,}" if code in counts else "" for code in codes))
     table.add_row("pairs", *(f"{report['pairs'][code]:,}" for code in codes), style="bold")
     console.print(table)
+    if verdicts:
+        console.print(signal_table(verdicts))
     done = report["completions"]
     console.print(
         f"{done['generated']:,} completions generated, {done['reused']:,} reused, {done['failed']:,} failed; "
@@ -64,6 +70,8 @@ def _show(built: Any) -> None:
     run = built.run
     for name, path in (("dataset", run.data), ("report", run.report_html), ("recipe", run.train_yaml)):
         say(f"{name:8} {path}")
+    for line in signal_lines(verdicts):
+        say(line)
     for note in report["notes"]:
         typer.echo(f"warning: {note}", err=True)
     if not sum(report["pairs"].values()):

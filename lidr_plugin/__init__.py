@@ -149,6 +149,8 @@ def build_pairs(
     from lidr_plugin.dataset.kto import write_kto
     from lidr_plugin.dataset.ownership import check_own
     from lidr_plugin.dataset.prepare import Prepared
+    from lidr_plugin.evaluation.build_signal import BuildSignal
+    from lidr_plugin.evaluation.results import plain
     from lidr_plugin.pages import renew_page
     from lidr_plugin.training.recipe import recipe_for
 
@@ -159,13 +161,14 @@ def build_pairs(
         with run.at_work("every finished completion is kept; the same command goes on from there"):
             files.sweep(run.path)
             files.sweep(run.data)
-            meter = Meter()
+            meter, signal = Meter(), BuildSignal(ready)
             with Store(run.store) as store:
-                counts = build(ready, store, meter)
+                counts = build(ready, store, meter, signal.watch)
+                verdicts = plain(signal.verdicts(store))
             if config.train.llamafactory.get("stage") == "kto" and sum(counts.pairs.values()):
                 write_kto(config, run)
             files.write_text(run.train_yaml, recipe_for(config, run, ready.stage, rows=sum(counts.pairs.values())))
-            report = write_report(run, config, counts, meter, ready.method.reasons)
+            report = write_report(run, config, counts, meter, ready.method.reasons, {"verdicts": verdicts})
             settle_configuration(run, config)
             renew_page(run)
             return Built(run, report)
@@ -257,10 +260,10 @@ def evaluate(config: Config, *, benchmarks: Sequence[Benchmark] | None = None) -
 def iterate(
     config: Config, *, until: str = "eval", only: int | None = None, say: Callable[[str], None] = print
 ) -> dict[str, Any]:
-    """Rounds of build, probe, train and evaluate, each stage a process of its own; what is finished is not repeated.
+    """Rounds of probe, build, train and evaluate, each stage a process of its own; what is finished is not repeated.
 
     Args:
-        until: the last stage of every round: `build`, `probe`, `train` or `eval`.
+        until: the last stage of every round: `probe`, `build`, `train` or `eval`.
         only: this round alone.
         say: is told what happens, line by line.
 

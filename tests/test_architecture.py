@@ -37,9 +37,9 @@ BUDGETS = {
         most=12000,
     ),
     "training": Budget("training", wanted=1500, most=1750),
-    "evaluation": Budget("evaluation", wanted=1200, most=2050),
+    "evaluation": Budget("evaluation", wanted=1200, most=2330),
     "rounds, pages, machine, doctor": Budget("rounds pages machine doctor", wanted=1200, most=2300),
-    "cli": Budget("../cli", wanted=700, most=1020),
+    "cli": Budget("../cli", wanted=700, most=1080),
 }
 
 

@@ -32,6 +32,7 @@ template: qwen
 language_names: {xyz: Xyzish}
 dominant_language: "no"
 languages: [no-NO, pt-BR, sw]
+force_languages: [sw]
 prompts: round-{round}/{language}.jsonl
 method: imbalance
 mix:

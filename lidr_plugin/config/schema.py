@@ -103,6 +103,8 @@ class Config(Section):
     """The language in which the model answers best."""
     languages: list[Language] = Field(min_length=1)
     """The non-dominant languages."""
+    force_languages: list[Language] = Field(default=[])
+    """Of `languages`, those that `lidr iterate` trains on even where the probe's verdict on them is "no"."""
     prompts: PromptPath
     """Path of the prompt files (JSON, JSONL, CSV or Parquet), with `{language}` in it, relative to the configuration file."""
     method: str = "imbalance"
@@ -117,7 +119,7 @@ class Config(Section):
     skip_prompts: int = Field(default=0, ge=0, le=10**12)
     """Number of prompts to skip at the beginning of the files."""
     rounds: int = Field(default=2, ge=1, le=1000)
-    """`lidr iterate`: number of rounds of build, train and evaluate. Each round has new prompts: those after the previous
+    """`lidr iterate`: number of rounds of probe, build, train and evaluate. Each round has new prompts: those after the previous
     round's or, with `{round}` in the path of `prompts`, files of its own."""
     translate_prompts: bool = False
     """Prompts of languages without a prompt file are translated from the dominant language."""
@@ -186,6 +188,15 @@ class Config(Section):
             raise ValueError("\n".join(problems))
         return codes
 
+    @field_validator("force_languages")
+    @classmethod
+    def _forced(cls, codes: list[str], beside: ValidationInfo) -> list[str]:
+        # Where languages itself is wrong, that is said already.
+        others = [code for code in codes if code not in beside.data.get("languages", codes)]
+        if others:
+            raise ValueError(f"{', '.join(others)}: not among languages")
+        return codes
+
     @field_validator("method")
     @classmethod
     def _known_method(cls, method: str) -> str:
@@ -240,6 +251,11 @@ class Config(Section):
     def shares(self) -> dict[str, float]:
         """The templates of `mix` and their shares; of a copy with another method, those that this stands for."""
         return self.mix.shares or shares_of(self.method, self.mix.stage)
+
+    @property
+    def learns_translations(self) -> bool:
+        """Whether what is learnt in the non-dominant languages are translations out of the dominant one."""
+        return self.family == "imbalance" or bool(self.family == "mix" and self.shares.get("answer"))
 
     @property
     def codes(self) -> list[str]:

@@ -31,10 +31,15 @@ class Built(NamedTuple):
     report: dict[str, Any]
 
 
-def build(ready: Prepared, store: Store, meter: Meter) -> Counts:
+def build(
+    ready: Prepared, store: Store, meter: Meter, watch: Callable[[Outcome], None] = lambda outcome: None
+) -> Counts:
     """Writes the dataset, its entry and card, and what became no row; what is in the store is not asked again.
 
     From the first file that it changes, the run has no `config.json` until `settle_configuration`.
+
+    Args:
+        watch: is told what each prompt came to.
 
     Raises:
         RunError: the run failed; the same call goes on from there.
@@ -55,6 +60,7 @@ def build(ready: Prepared, store: Store, meter: Meter) -> Counts:
                 writer.add(row_json(row, system))
             dropped.writelines(files.dump_line(drop_json(drop)) for drop in outcome.drops)
             counts.add(outcome)
+            watch(outcome)
 
         interrupts.run(_run(ready, Client(store, compared(ready), meter), emit, lambda: display.update(counts.prompts)))
         ownership.note(run_dir, config.dataset_name, writer.close())

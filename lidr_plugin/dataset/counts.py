@@ -112,12 +112,18 @@ class Counts:
 
 
 def write_report(
-    run: RunDirectory, config: Config, counts: Counts, meter: Meter, reasons: Mapping[str, str]
+    run: RunDirectory,
+    config: Config,
+    counts: Counts,
+    meter: Meter,
+    reasons: Mapping[str, str],
+    also: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Writes `report.json` and returns its content: the counts (contract, section 4), then what the page shows beside them.
 
     Args:
         reasons: each in words, in the order in which the page shows them.
+        also: what later stages know of the rows.
     """
     ranking = counts.ranking.json(config.codes)
     report = {
@@ -137,6 +143,7 @@ def write_report(
             *(unidentifiable(config.codes) if config.filters.off_target else ()),
             *counts.ranking.notes(config.codes),
         ],
+        **(also or {}),
         "samples": {code: [row_json(row, None) for row in counts.sample(code)] for code in config.codes},
     }
     files.write_json(run.report_json, report)
