@@ -78,7 +78,7 @@ class RankingCounts:
                     "may teach length; look at some of them, or set rank.length_control (by: reward or implicit)"
                 )
         code, most = max(self.origins["chosen"].items(), key=lambda item: item[1], default=("", 0))
-        mixed = any(self.origins["chosen"][code] != self.pairs[code] for code in languages)
+        mixed = any(self.origins["rejected"][code] != self.pairs[code] for code in languages)
         if mixed and most > _LOPSIDED * self.pairs.total():
             yield (
                 f"{most:,} of {self.pairs.total():,} chosen texts are in {code}: scores of different languages are on different "
