@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from lidr_plugin import rounds
 from lidr_plugin.errors import RunError
 from lidr_plugin.evaluation.intervals import Share
 from lidr_plugin.files import write_json
+from lidr_plugin.rounds import iterate as rounds
 from lidr_plugin.run_directory import RunDirectory
 from tests.conftest import Lidr, files_of, prompts, write_config, write_prompts
 from tests.support.child import killed, started, until

@@ -101,7 +101,7 @@ def test_where_no_pair_can_come_no_score_is_asked(tmp_path: Path) -> None:
 def test_all_languages_compete_for_one_pair_and_one_that_takes_most_is_told(tmp_path: Path) -> None:
     rank = {"by": "reward", "samples": 2, "scorer": OTHER, "pool": "all"}
     config = config_of(tmp_path, ["de"], rank)
-    scores = {"a": 1.0, "b": 0.0, "c": 3.0, "d": -1.0}
+    scores = {"a": 1.0, "b": 0.0, "c": 3.0, "d": 2.0}
     other = scorer(lambda x: [scores[x.text]])
     built = lidr.build_pairs(
         config, method=method_of(config, other), engine=Samples({"en": ["a", "b"], "de": ["d", "c"]})

@@ -1,6 +1,6 @@
 """The methods that `method:` can name: presets, each a dictionary of defaults for the family that makes its rows.
 
-What is asked is in docs/methods.md in full, with what each paper found. Numbers without another source are the paper's.
+docs/methods.md says which is for whom. Numbers without another source are the paper's.
 """
 
 from collections.abc import Mapping
@@ -133,6 +133,7 @@ PRESETS: dict[str, Preset] = {
         "the shares, in the section mix",
         Cost(1, 1),
         "-",
+        {"mix": {}},
         example={"mix": {"answer": 1.0, "question": 0.5, "cross_out": 0.1}},
     ),
     "rank": Preset(

@@ -31,7 +31,7 @@ class RankingCounts:
     def add(self, row: Preference) -> None:
         """Counts a row; copies follow one another."""
         self.rows += 1
-        if row is self._last:
+        if row == self._last:
             return
         self._last = row
         self.pairs[row.language] += 1

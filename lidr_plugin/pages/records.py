@@ -63,6 +63,7 @@ class Build:
     tokens_per_second: float
     model_name_or_path: str = ""
     reasons: dict[str, str] = field(default_factory=dict)
+    marks: dict[str, int] = field(default_factory=dict)
     lengths: Lengths | None = None
     timeline: Timeline | None = None
     samples: dict[str, list[Sample]] = field(default_factory=dict)
