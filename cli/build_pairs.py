@@ -59,7 +59,7 @@ def _show(built: Any) -> None:
         highlight=False,
     )
     if any(scores := report["scores"].values()):
-        made, reused, failed = scores
+        made, reused, failed, _ = scores
         console.print(f"{made:,} scores made, {reused:,} reused, {failed:,} failed", highlight=False)
     run = built.run
     for name, path in (("dataset", run.data), ("report", run.report_html), ("recipe", run.train_yaml)):
