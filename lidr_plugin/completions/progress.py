@@ -176,7 +176,7 @@ class Display(_Bar):
         super().__init__(what, 1.0, "", TimeRemainingColumn())
         self._meter = meter
         self._prompts = prompts
-        self._requests = requests
+        self._requests = max(requests, 1)  # a mix of questions asks nothing
         self._before = self._answered()
         self._started = time.monotonic()
         self._silence = Silence(meter)

@@ -94,7 +94,11 @@ class Preference(NamedTuple):
 
 
 class Sft(NamedTuple):
-    """A prompt and the one answer to learn; the other fields as in `Preference`."""
+    """A prompt and the one answer to learn; the other fields as in `Preference`.
+
+    Attributes:
+        task: which of several kinds of rows it is, where the dataset has several.
+    """
 
     id: str
     language: str
@@ -104,6 +108,7 @@ class Sft(NamedTuple):
     source: Text
     answers_translation: bool = False
     final_answer: str | None = None
+    task: str = ""
 
     @property
     def target(self) -> Text:
