@@ -14,7 +14,7 @@ from lidr_plugin.completions.engines.capabilities import TRIAL
 from lidr_plugin.completions.engines.logprobs import VllmClient
 from lidr_plugin.completions.engines.pooling import Pooling
 from lidr_plugin.completions.engines.purpose import Purpose
-from lidr_plugin.completions.requests import Chat, Message, Sampling, Score, Scored
+from lidr_plugin.completions.requests import Chat, Message, Need, Sampling, Score, Scored
 from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.errors import EngineError, RequestError
 from tests.support import scores
@@ -120,6 +120,10 @@ def logprobs_of(answer: dict[str, Any]) -> list[Any]:
     return found
 
 
+def with_logprobs(answer: dict[str, Any], found: Any) -> dict[str, Any]:
+    return {**answer, "choices": [{**answer["choices"][0], "prompt_logprobs": found}]}
+
+
 def changed(answer: dict[str, Any], **entry: Any) -> dict[str, Any]:
     """With another entry for the last token."""
     logprobs_of(answer)[-1] = {name: {"logprob": value} for name, value in entry.items()} or None
@@ -131,10 +135,10 @@ def with_last(value: Any) -> Any:
 
 
 NO_LOGPROBS = {
-    "none": lambda answer: {**answer, "choices": [{**answer["choices"][0], "prompt_logprobs": None}]},
+    "none": lambda answer: with_logprobs(answer, None),
     "no choices": lambda answer: {**answer, "choices": []},
-    "one too few": lambda answer: (logprobs_of(answer).pop(), answer)[1],
-    "one too many": lambda answer: (logprobs_of(answer).append({"7": {"logprob": -1.0}}), answer)[1],
+    "one too few": lambda answer: with_logprobs(answer, logprobs_of(answer)[:-1]),
+    "one too many": lambda answer: with_logprobs(answer, [*logprobs_of(answer), {"7": {"logprob": -1.0}}]),
     "of another token": lambda answer: changed(answer, **{"7": -1.0}),
     "a hole": changed,
     "a text": with_last("-1.0"),
@@ -153,7 +157,7 @@ def test_an_answer_that_has_no_log_probabilities_for_these_tokens_is_asked_again
 
 
 def pooled(
-    asked: Sequence[Score], change: Any = None, wanted: str = "reward", trials: bool = True
+    asked: Sequence[Score], change: Any = None, wanted: Need = "reward", trials: bool = True
 ) -> tuple[list[Scored | RequestError], list[Mapping[str, Any]]]:
     """What a pooling server gives, whose answers, to trials too if wanted, `change` may change; and what it was asked."""
     bodies: list[Mapping[str, Any]] = []

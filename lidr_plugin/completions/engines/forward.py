@@ -159,6 +159,6 @@ def template_ids(tokenizer: Any, messages: list[dict[str, str]], **options: bool
 def check_length(model: Any, ids: Sequence[int], most: int | None = None) -> None:
     """Raises `ValueError` for what is longer than the model's context: a text is never cut for a score."""
     context = getattr(model.config, "max_position_embeddings", None)
-    limit = min(size for size in (context, most, len(ids)) if size)
-    if len(ids) > limit:
-        raise ValueError(f"{len(ids)} tokens, and the model's context has {limit}")
+    for limit in (context, most):
+        if limit and len(ids) > limit:
+            raise ValueError(f"{len(ids)} tokens, and the model's context has {limit}")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Self
 
 import orjson
@@ -15,6 +16,8 @@ from lidr_plugin.errors.terminal import one_line
 
 _POOLING = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean", "pooling_mode_lasttoken": "last"}
 """How sentence-transformers names the ways to make one vector of many."""
+_PARTS = {"Transformer", "Pooling", "Normalize"}
+"""What a model of sentence-transformers may be made of: others (`Dense`) would be left out, and the vector be another."""
 
 
 class Scorer:
@@ -73,21 +76,29 @@ class Scorer:
         return Causal(tokenizer, model)
 
     def _encoder(self, tokenizer: Any) -> SentenceEncoder:
+        parts = [str(part["type"]).rpartition(".")[2] for part in self._told("modules.json") or []]
+        if further := set(parts) - _PARTS:
+            raise ValueError(
+                f"modules.json has {', '.join(sorted(further))}, which lidr has not: give it a server's base_url"
+            )
+        pooling = self._told("1_Pooling/config.json")
+        model, missing = self._model("AutoModel")
+        if pooling is None:
+            # A pooler that is not in the checkpoint would be a random one.
+            trained = getattr(model, "pooler", None) is not None and not any("pooler" in name for name in missing)
+            return SentenceEncoder(tokenizer, model, "" if trained else "mean")
+        chosen = [name for name, value in pooling.items() if name.startswith("pooling_mode") and value]
+        if len(chosen) != 1 or chosen[0] not in _POOLING:
+            raise ValueError(f"1_Pooling/config.json: {', '.join(chosen)}: lidr knows one of {', '.join(_POOLING)}")
+        return SentenceEncoder(tokenizer, model, _POOLING[chosen[0]])
+
+    def _told(self, name: str) -> Any:
+        """What a JSON file beside the checkpoint says; None where there is none."""
         from transformers.utils import cached_file
 
-        model, missing = self._model("AutoModel")
         options = {"revision": self._options["revision"], "_raise_exceptions_for_missing_entries": False}
-        told = cached_file(self._name, "1_Pooling/config.json", **options)
-        if told:
-            with open(told, "rb") as file:
-                chosen = [name for name, value in orjson.loads(file.read()).items() if value is True]
-            ways = [_POOLING[name] for name in chosen if name in _POOLING]
-            if len(ways) != 1:
-                raise ValueError(f"1_Pooling/config.json: {', '.join(chosen)}: lidr knows {', '.join(_POOLING)}")
-            return SentenceEncoder(tokenizer, model, ways[0])
-        # A pooler that is not in the checkpoint would be a random one.
-        trained = getattr(model, "pooler", None) is not None and not any("pooler" in name for name in missing)
-        return SentenceEncoder(tokenizer, model, "" if trained else "mean")
+        path = cached_file(self._name, name, **options)
+        return orjson.loads(Path(path).read_bytes()) if path else None
 
     def _model(self, kind: str) -> tuple[Any, set[str]]:
         """The model, and which of its weights are not in the checkpoint."""
