@@ -7,6 +7,7 @@ import typer
 
 from lidr_plugin.errors.terminal import one_line
 
+from .preview import show_outcomes
 from .signals import signal_lines, signal_table
 from .terminal import AsJson, cell, say, say_json
 
@@ -27,6 +28,12 @@ def build_pairs(
         str | None,
         typer.Option("--shard", metavar="K/N", help="Only slice K (from 0) of N, in shards/K-of-N; then `lidr merge`."),
     ] = None,
+    preview: Annotated[
+        int | None,
+        typer.Option(
+            "--preview", metavar="N", help="Take N prompts to their pairs, and show them; only completions are kept."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make preference pairs in LLaMA-Factory's format.
@@ -37,6 +44,13 @@ def build_pairs(
     import lidr_plugin
 
     settings = lidr_plugin.load(config, *(overrides or []))
+    if preview is not None:
+        if dry_run or shard:
+            raise lidr_plugin.InputError(
+                "--preview goes without --dry-run and --shard", "lidr build-pairs CONFIG --preview 3"
+            )
+        show_outcomes(lidr_plugin.preview(settings, prompts=preview), as_json=as_json)
+        return
     if dry_run:
         dry = lidr_plugin.dry_run(settings, shard=shard)
         _tell_dry_run(dry) if as_json else _show_dry_run(dry)
@@ -91,9 +105,13 @@ def show_built(built: Any) -> None:
 
 
 def _show_dry_run(dry: "DryRun") -> None:
+    from lidr_plugin.dataset.estimate import words
+
     scores = f" and {dry.scores:,} scores" if dry.scores else ""
     say(f"{dry.prompts:,} prompts; at most {dry.requests:,} requests{scores}, second tries aside")
     say(f"{dry.stored} are in {dry.run.store} already")
+    for line in words(dry.estimate):
+        say(line)
     for request in dry.examples:
         _show_request(request)
     say("\nnothing was sent and nothing was written")

@@ -86,6 +86,7 @@ __all__ = [
     "load",
     "merge",
     "plan",
+    "preview",
     "probe",
     "report",
     "together",
@@ -174,6 +175,18 @@ def dry_run(config: Config, *, shard: str | None = None, method: Method | None =
     from lidr_plugin.rounds.build import dry_run as rehearse
 
     return rehearse(config, shard, method=method)
+
+
+def preview(config: Config, *, prompts: int = 3, method: Method | None = None) -> list[Outcome]:
+    """Takes the first prompts to their rows, and writes nothing but finished completions into the store.
+
+    Raises:
+        InputError: as `build_pairs`.
+        RunError: a request failed for good; what was answered is kept.
+    """
+    from lidr_plugin.rounds.preview import preview as look
+
+    return look(config, prompts, method=method)
 
 
 def probe(config: Config, *, sample: int = 64) -> Probe:

@@ -55,7 +55,7 @@ engine:
   {backend: vllm, concurrency: 3, timeout: 5, max_retries: 1, max_failures: 2, weights: w, model: served, api_key_env: KEY,
    python: /bin/python, args: {rope: {factor: 2.0, on: yes}, x: null, list: [1, 2.5, "no"]}, startup_timeout: 90,
    device: cpu, env: {OMP_NUM_THREADS: 4},
-   dtype: float32, batch_size: 2}
+   dtype: float32, batch_size: 2, prompt_price: 1, completion_price: 2, max_cost: 3}
 generation:
   {temperature: 1, top_p: 1, max_tokens: 9, repetition_penalty: 1, seed: 18446744073709551615, system: "no", thinking: true}
 translation:
@@ -183,7 +183,8 @@ generation: !!python/object:os.system {seed: x}
         "lidr.yaml: model_name_or_path: missing; it has no default",
         "lidr.yaml:1: languages: de is listed more than once",
         "lidr.yaml:1: languages: en is the dominant language; list only the others",
-        "lidr.yaml:2: prompts: needs {language}, as in prompts/{language}.jsonl",
+        "lidr.yaml:2: prompts: needs {language}, as in prompts/{language}.jsonl; prompts in one language alone are a file named "
+        "after it, with translate_prompts: true",
         "lidr.yaml:3: method: unknown method 'algnment'; did you mean alignment?",
         "lidr.yaml:6: prompt_template: needs {prompt}, as in '{prompt} Answer in {language}.'",
         "lidr.yaml:5: answer_filter: needs task: math",
@@ -215,7 +216,7 @@ def test_an_override_of_a_section_is_where_its_keys_were_written(tmp_path: Path)
         ("eval.lm_eval.task", "eval.lm_eval.tasks"),
         ("translation.engine.base_ulr", "translation.engine.base_url"),
         ("translation.base_url", "translation.engine.base_url"),
-        ("max_cost", "eval.judge.max_cost"),
+        ("max_cost", "engine.max_cost"),
         ("max_token", "generation.max_tokens"),
         ("lang", "languages"),
         ("filters.temperature", "generation.temperature"),

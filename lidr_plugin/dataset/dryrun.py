@@ -7,6 +7,7 @@ from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.requests import Chat, Completion, Request, Score, Scored
 from lidr_plugin.completions.steps import Course
 from lidr_plugin.completions.store import Store
+from lidr_plugin.dataset.estimate import Estimate, Speed, estimate
 from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.errors import EngineError
 from lidr_plugin.machine import interrupts
@@ -20,6 +21,7 @@ class DryRun(NamedTuple):
         requests, scores: at most, second tries aside.
         stored: what is in the store already, in words.
         examples: of the first prompt, one request of each kind, with a made-up answer wherever one needs another's answer.
+        estimate: what the whole run takes.
         server_problem: a server that is not there; the rest is worth seeing all the same.
     """
 
@@ -29,15 +31,20 @@ class DryRun(NamedTuple):
     scores: int
     stored: str
     examples: list[Request]
+    estimate: Estimate
     server_problem: EngineError | None
 
 
-def dry_run(ready: Prepared) -> DryRun:
-    """Asks nothing and writes nothing."""
-    stored = "0 completions"
+def dry_run(ready: Prepared, speed: Speed | None = None) -> DryRun:
+    """Asks nothing and writes nothing.
+
+    Args:
+        speed: of the engine, as far as it is known.
+    """
+    stored, found = "0 completions", None
     if ready.run.store.exists() and ready.run.store.stat().st_size:  # a killed run may leave an empty file
         with Store(ready.run.store, read_only=True) as store:
-            stored = store.contents
+            stored, found = store.contents, estimate(ready, store, speed)
     problem = None
     try:
         interrupts.run(_check_servers(ready.models))
@@ -51,6 +58,7 @@ def dry_run(ready: Prepared) -> DryRun:
         scores=ready.scores_at_most(),
         stored=stored,
         examples=list(reversed(kinds.values())),
+        estimate=found or estimate(ready, None, speed),
         server_problem=problem,
     )
 

@@ -128,7 +128,7 @@ class Prepared:
         if free < needed:
             raise RunError(
                 f"output_dir: {self.run.path}: {free >> 20} MB free, and this run needs about {needed >> 20} MB",
-                "free some space, or set another output_dir",
+                "free some space, or take another disk: the same command with output_dir=/another/disk/run",
             )
 
 

@@ -100,7 +100,7 @@ class JudgeModel:
         wanted = config.eval.judge
         purpose = Purpose("eval.judge", wanted.max_tokens, "judge.log", _TOP_LOGPROBS)
         # A verdict that failed must not count as one that could not be read: no request may fail.
-        self._model = other_model(config, wanted, purpose)._replace(max_failures=0)
+        self._model = other_model(config, wanted, purpose)._replace(max_failures=0, budget=None)
         # Greedy and without a penalty: the likeliest letter is wanted; the seed only has to be the same each time.
         greedy = {"temperature": 0.0, "top_p": 1.0, "repetition_penalty": 1.0}
         self._sampling = Sampling(max_tokens=wanted.max_tokens, seed=42, thinking=False, **greedy)
