@@ -76,7 +76,7 @@ def scorer_of(config: Config, needs: frozenset[Need]) -> dict[str, Model]:
     """
     if config.rank.scorer is None:
         return {}
-    return {SCORER: other_model(config, config.rank.scorer, Purpose("rank.scorer", 1, "scorer.log"))}
+    return {SCORER: other_model(config, config.rank.scorer, Purpose("rank.scorer", 1, "scorer.log", scores=needs))}
 
 
 Measure = Callable[[Candidate], Steps[float | Reason]]
