@@ -57,7 +57,9 @@ class Rank(Section):
     """Whether `any` answer with a word in it may be rejected, or only a `sound` one, which could be chosen as well."""
     dominant: bool = True
     """Whether there are pairs in the dominant language too."""
-    scorer: Annotated[OtherModel | None, BeforeValidator(_policy)] = None
+    scorer: Annotated[
+        OtherModel | None, BeforeValidator(_policy, json_schema_input_type=OtherModel | Literal["policy"] | None)
+    ] = None
     """The model that gives the scores, or judges. Null or `policy`: the model itself, where it can."""
     grades: int = Field(default=1, ge=1, le=1000)
     """by grade: how many are asked for each answer; more than one are drawn at a temperature of 0.7, and their mean counts."""
