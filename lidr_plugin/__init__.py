@@ -155,7 +155,7 @@ def build_pairs(
 
     with Prepared(config, method=method, filters=filters, engine=engine) as ready:
         run = ready.run
-        check_own(run, config.dataset_name)
+        check_own(run, config.alpaca_name, config.dataset_name)
         recipe_for(config, run, ready.stage)  # a recipe that cannot be made is told before anything is asked
         with run.at_work("every finished completion is kept; the same command goes on from there"):
             files.sweep(run.path)
@@ -184,7 +184,7 @@ def dry_run(config: Config, *, method: Method | None = None) -> DryRun:
     from lidr_plugin.training.recipe import recipe_for
 
     with Prepared(config, method=method) as ready:
-        check_own(ready.run, config.dataset_name)
+        check_own(ready.run, config.alpaca_name, config.dataset_name)
         recipe_for(config, ready.run, ready.stage)
         return rehearse(ready)
 

@@ -15,6 +15,7 @@ from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset import ownership
 from lidr_plugin.dataset.counts import Counts
 from lidr_plugin.dataset.llamafactory import card, merge_entry
+from lidr_plugin.dataset.messages import write_messages
 from lidr_plugin.dataset.parity import compared
 from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.dataset.rows import drop_json, row_json
@@ -50,7 +51,7 @@ def build(
     counts, system = Counts(), config.generation.system
     with (
         files.replacing(run_dir.rejected) as dropped,
-        files.replacing(run_dir.dataset(config.dataset_name)) as dataset,
+        files.replacing(run_dir.dataset(config.alpaca_name)) as dataset,
         Display("rows", meter, len(ready.prompts), ready.requests_at_most() + ready.scores_at_most()) as display,
     ):
         writer = DatasetWriter(dataset)
@@ -64,9 +65,11 @@ def build(
             watch(outcome)
 
         interrupts.run(_run(ready, Client(store, compared(ready), meter), emit, lambda: display.update(counts.prompts)))
-        ownership.note(run_dir, config.dataset_name, writer.close())
+        ownership.note(run_dir, config.alpaca_name, writer.close())
         _retire_configuration(run_dir, config)
-    merge_entry(run_dir.dataset_info, config.dataset_name, ready.method.rows, system=bool(system))
+    merge_entry(run_dir.dataset_info, config.alpaca_name, ready.method.rows, system=bool(system))
+    if config.dataset_format == "messages":
+        write_messages(run_dir, config)
     rows = {code: counts.pairs[code] for code in config.codes}
     files.write_text(run_dir.data / "README.md", card(config, ready.method.rows, rows))
     return counts

@@ -71,7 +71,7 @@ def train_settings(config: Config, run: RunDirectory, launch: Launch, *, stage: 
         "model_name_or_path": str(folder.absolute()) if os.path.isdir(folder) else config.model_name_or_path,
         "trust_remote_code": config.trust_remote_code,
         "dataset_dir": str(run.data.absolute()),
-        "dataset": config.dataset_name,
+        "dataset": config.alpaca_name,
         "template": config.template or propose_template(config.model_name_or_path) or "default",
         "enable_thinking": config.generation.thinking,
         "output_dir": str(run.checkpoint.absolute()),

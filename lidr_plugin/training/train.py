@@ -121,7 +121,7 @@ def _prepared(config: Config, say: Say) -> _Training:
     run = RunDirectory.of(config.output_dir, config.store)
     python, launch = interpreter(config), launch_of(config)
     settings = train_settings(config, run, launch, stage=stage_on_disk(config, run))
-    data = run.dataset(config.dataset_name)
+    data = run.dataset(config.alpaca_name)
     with opened(data, "`lidr build-pairs` makes the dataset first") as file:
         if not file.read(1):
             raise InputError(f"{data}: no rows", f"{run.rejected} has every candidate with its reason")
