@@ -116,6 +116,6 @@ tags: [{tags}, multilingual, lidr]
 Columns: {columns}; `id`, `language`, and the texts' origins in {origins} (`response:{dominant}` is an answer as the model gave
 it, `translation:{dominant}->xx` the translation of it).
 {also}
-With LLaMA-Factory: `dataset_dir` is this folder, `dataset: {alpaca}`, `stage: {stage}`.{ranking} All texts are a model's, nobody has
-checked them, and the terms of that model hold for them.
+With LLaMA-Factory: `dataset_dir` is this folder, `dataset: {alpaca}`, `stage: {stage}`.{ranking}
+All texts are a model's, nobody has checked them, and the terms of that model hold for them.
 """

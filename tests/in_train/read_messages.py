@@ -1,4 +1,4 @@
-"""Reads datasets of conversations with TRL's and LLaMA-Factory v1's own code, and those in alpaca form with LLaMA-Factory's loader."""
+"""Reads conversations with the code of TRL and of LLaMA-Factory v1, and rows in alpaca form with LLaMA-Factory's loader."""
 
 import json
 import sys
