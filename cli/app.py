@@ -27,6 +27,7 @@ _GROUPS = {"methods": methods_app, "recipes": recipes_app, "env": env_app, "stor
 for _command in (
     "init",
     "build_pairs",
+    "merge",
     "train",
     "iterate",
     "eval",

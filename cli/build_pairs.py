@@ -23,6 +23,10 @@ def build_pairs(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, show what would be sent, and send and write nothing.")
     ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option("--shard", metavar="K/N", help="Only slice K (from 0) of N, in shards/K-of-N; then `lidr merge`."),
+    ] = None,
 ) -> None:
     """Make preference pairs in LLaMA-Factory's format.
 
@@ -33,12 +37,13 @@ def build_pairs(
 
     settings = lidr_plugin.load(config, *(overrides or []))
     if dry_run:
-        _show_dry_run(lidr_plugin.dry_run(settings))
+        _show_dry_run(lidr_plugin.dry_run(settings, shard=shard))
     else:
-        _show(lidr_plugin.build_pairs(settings))
+        show_built(lidr_plugin.build_pairs(settings, shard=shard))
 
 
-def _show(built: Any) -> None:
+def show_built(built: Any) -> None:
+    """Shows the counts of a run, and where its files are."""
     from rich.console import Console
     from rich.table import Table
 
@@ -58,6 +63,8 @@ def _show(built: Any) -> None:
     console.print(table)
     if verdicts:
         console.print(signal_table(verdicts))
+    for name, mixed in report.get("mix_in", {}).items():
+        say(f"of these, {one_line(name)}: {sum(mixed['pairs'].values()):,} pairs")
     done = report["completions"]
     console.print(
         f"{done['generated']:,} completions generated, {done['reused']:,} reused, {done['failed']:,} failed; "

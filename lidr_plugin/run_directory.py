@@ -108,6 +108,25 @@ class RunDirectory:
         """The directory of a round of `lidr iterate`, which shares this one's store."""
         return RunDirectory(self.path / f"iter{number}", self.store)
 
+    @property
+    def shards(self) -> Path:
+        """The parts of a sharded run, and what is made once for all of them."""
+        return self.path / "shards"
+
+    def shard(self, number: int, of: int) -> "RunDirectory":
+        """The directory of a shard, which has a store of its own."""
+        return RunDirectory(self.shards / f"{number}-of-{of}")
+
+    @property
+    def shard_json(self) -> Path:
+        """What a finished shard was made of."""
+        return self.path / "shard.json"
+
+    @property
+    def candidates_json(self) -> Path:
+        """Those candidates of a shard by which the languages of the whole run are judged."""
+        return self.path / "candidates.json"
+
     def stage(self, name: str) -> Path:
         """The resolved configuration that `lidr iterate` hands to a stage of this round."""
         return self.path / f"stage-{name}.json"

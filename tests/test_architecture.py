@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -34,12 +35,12 @@ BUDGETS = {
         "methods/translation_fidelity methods/translation_prompts methods/translation_quantities methods/translation_words "
         "methods/__init__ dataset",
         wanted=4300,
-        most=12400,
+        most=13000,
     ),
-    "training": Budget("training", wanted=1500, most=1800),
-    "evaluation": Budget("evaluation", wanted=1200, most=2330),
-    "rounds, pages, machine, doctor": Budget("rounds pages machine doctor", wanted=1200, most=3800),
-    "cli": Budget("../cli", wanted=700, most=1400),
+    "training": Budget("training", wanted=1500, most=1860),
+    "evaluation": Budget("evaluation", wanted=1200, most=2410),
+    "rounds, pages, machine, doctor": Budget("rounds pages machine doctor", wanted=1200, most=3960),
+    "cli": Budget("../cli", wanted=700, most=1460),
 }
 
 
@@ -82,6 +83,12 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
     while leaves := [name for name, needed in imports.items() if not needed]:
         imports = {name: needed - set(leaves) for name, needed in imports.items() if name not in leaves}
     assert not imports, f"a circle among {sorted(imports)}"
+
+
+def test_every_folder_of_the_package_is_installed() -> None:
+    installed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    folders = {".".join(path.parent.relative_to(ROOT).parts) for path in PACKAGE.rglob("*.py")}
+    assert {name for name in installed if name.startswith("lidr_plugin")} == folders
 
 
 def test_the_top_of_the_package_has_few_doors() -> None:

@@ -42,6 +42,7 @@ join_on: row
 max_prompts: 7
 skip_prompts: 3
 rounds: 4
+mix_in: [{prompts: "skills/{language}.jsonl", share: 2e-1, name: sums, skip_prompts: 1}]
 translate_prompts: true
 task: math
 prompt_template: "«{prompt}» in {language}\\nÜ\\x7F\\x85\\u2028\\u2029\\uFEFF\\uFFFF \\U0001F600"
@@ -238,7 +239,7 @@ def in_the_schema(schema: dict[str, Any], section: dict[str, Any], prefix: str =
     """Every key by its dotted name, as pydantic's own JSON schema has it."""
     for name, field in section["properties"].items():
         yield prefix + name
-        for kind in (field, *field.get("anyOf", ()), *field.get("allOf", ())):
+        for kind in (field, field.get("items", {}), *field.get("anyOf", ()), *field.get("allOf", ())):
             if reference := kind.get("$ref"):
                 yield from in_the_schema(schema, schema["$defs"][reference.rpartition("/")[2]], f"{prefix}{name}.")
 
@@ -273,6 +274,7 @@ def test_the_results_of_a_configuration_leave_out_what_is_marked_and_nothing_els
     leaves = {key.name for key in keys(Config) if key.section is None} - marked
     filled = {"eval.models": "eval.models.1", "eval.outputs": "eval.outputs.other", "eval.skills": "eval.skills.sums"}
     filled["language_names"] = "language_names.xyz"
+    filled |= {f"mix_in.{name}": "mix_in" for name in ("prompts", "share", "name", "skip_prompts")}
     filled |= {
         "eval.lm_eval.model_args": "eval.lm_eval.model_args.dtype",
         "eval.lm_eval.args": "eval.lm_eval.args.limit",
@@ -284,8 +286,9 @@ def test_the_results_of_a_configuration_leave_out_what_is_marked_and_nothing_els
 def names_in(values: dict[str, Any], prefix: str = "") -> Iterator[str]:
     for name, value in values.items():
         yield f"{prefix}{name}"
-        if isinstance(value, dict):
-            yield from names_in(value, f"{prefix}{name}.")
+        for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, dict):
+                yield from names_in(each, f"{prefix}{name}.")
 
 
 def test_the_configuration_with_everything_sets_every_key() -> None:

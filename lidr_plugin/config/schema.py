@@ -19,9 +19,10 @@ from lidr_plugin.config.filters import Filters
 from lidr_plugin.config.generation import Generation, Translation
 from lidr_plugin.config.methods import FAMILIES, Stage, expanded, family_of, shares_of
 from lidr_plugin.config.mix import Mix, Share
+from lidr_plugin.config.mix_in import MixIn, PromptPath, checked
 from lidr_plugin.config.presets import PRESETS
 from lidr_plugin.config.rank import Rank
-from lidr_plugin.config.section import HOW, PathText, Section
+from lidr_plugin.config.section import HOW, PathText, Section, needs
 from lidr_plugin.config.train import Train
 
 
@@ -45,20 +46,8 @@ def _check_names(names: dict[str, str]) -> dict[str, str]:
     return names
 
 
-def _needs(placeholder: str, example: str) -> AfterValidator:
-    """Requires that a text contain a placeholder."""
-
-    def check(text: str) -> str:
-        if placeholder not in text:
-            raise ValueError(f"needs {placeholder}, as in {example}")
-        return text
-
-    return AfterValidator(check)
-
-
 Language = Annotated[str, AfterValidator(_check_language)]
-PromptPath = Annotated[PathText, _needs("{language}", "prompts/{language}.jsonl")]
-PromptTemplate = Annotated[str, _needs("{prompt}", "'{prompt} Answer in {language}.'")]
+PromptTemplate = Annotated[str, needs("{prompt}", "'{prompt} Answer in {language}.'")]
 
 
 class Columns(Section):
@@ -106,7 +95,9 @@ class Config(Section):
     force_languages: list[Language] = Field(default=[])
     """Of `languages`, those that `lidr iterate` trains on even where the probe's verdict on them is "no"."""
     prompts: PromptPath
-    """Path of the prompt files (JSON, JSONL, CSV or Parquet), with `{language}` in it, relative to the configuration file."""
+    """Path of the prompt files (JSON, JSONL, CSV or Parquet), with `{language}` in it, relative to the configuration file, or an
+    address (`s3://…`, `hf://datasets/…`). All but Parquet may be packed (`.gz`, `.zst`); `*` takes several files in their order.
+    `{shard}`, or `{shard:05}` with leading zeros, numbers the files of a language from 0, one for each shard."""
     method: str = "imbalance"
     """What is made of the prompts: a family (`imbalance`, `rank`, `mix`) or a preset of one; `lidr methods` lists them all, and
     docs/methods.md says which is for whom. A preset sets defaults; what is written here wins."""
@@ -121,6 +112,8 @@ class Config(Section):
     rounds: int = Field(default=2, ge=1, le=1000)
     """`lidr iterate`: number of rounds of probe, build, train and evaluate. Each round has new prompts: those after the previous
     round's or, with `{round}` in the path of `prompts`, files of its own."""
+    mix_in: Annotated[list[MixIn], AfterValidator(checked)] = Field(default=[])
+    """Prompts of other skills, each with its share: `[{prompts: "skills/{language}.jsonl", share: 0.2}]`."""
     translate_prompts: bool = False
     """Prompts of languages without a prompt file are translated from the dominant language."""
     task: Literal["instruction", "math"] = "instruction"
@@ -274,6 +267,6 @@ class Config(Section):
         """The English name of one of the run's languages."""
         return self.language_names.get(code) or languages.name_of(code)
 
-    def prompt_path(self, language: str) -> Path:
-        """Path of the prompts of a language."""
-        return self.folder / self.prompts.replace("{language}", language)
+    def prompt_path(self, language: str, prompts: str = "") -> Path:
+        """Path of the prompts of a language, or of others than those of the run."""
+        return self.folder / (prompts or self.prompts).replace("{language}", language)

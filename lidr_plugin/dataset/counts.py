@@ -4,7 +4,7 @@ import hashlib
 import heapq
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -40,10 +40,13 @@ class Counts:
     """What a run came to, by language.
 
     Attributes:
+        mixed: names of what is mixed in, which is counted apart too; its ids begin with them.
         lengths: for each text of a row by its name (`chosen`, `rejected` or `output`), the rows of a language in each bin.
     """
 
+    mixed: Sequence[str] = ()
     prompts: int = 0
+    mixed_in: Counter[tuple[str, str]] = field(default_factory=Counter)
     candidates: Counter[str] = field(default_factory=Counter)
     pairs: Counter[str] = field(default_factory=Counter)
     rejected: dict[str, Counter[str]] = field(default_factory=dict)
@@ -57,6 +60,8 @@ class Counts:
             language = row.language
             self.candidates[language] += 1
             self.pairs[language] += 1
+            if self.mixed:
+                self.mixed_in[row.id.partition(":")[0], language] += 1
             if isinstance(row, Preference):
                 self.lengths["chosen"][language][length_bin(len(row.chosen.text))] += 1
                 self.lengths["rejected"][language][length_bin(len(row.rejected.text))] += 1
@@ -100,7 +105,11 @@ class Counts:
                 reason: {code: counter[code] for code in languages if counter[code]}
                 for reason, counter in sorted(self.rejected.items())
             },
+            **({"mix_in": found} if (found := self._mixed_in(languages)) else {}),
         }
+
+    def _mixed_in(self, languages: list[str]) -> dict[str, Any]:
+        return {name: {"pairs": {code: self.mixed_in[name, code] for code in languages}} for name in self.mixed}
 
 
 def write_report(

@@ -1,7 +1,7 @@
 """A run, made ready: what is checked of it before anything is asked or written. Build, dry run, probe and doctor begin here."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -17,7 +17,9 @@ from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.methods import method_of
 from lidr_plugin.methods.base import POLICY, TRANSLATOR, Ask, Method, Preference, ScoringMethod
 from lidr_plugin.methods.filters import Filter, filters_of
+from lidr_plugin.prompts.files import Extent
 from lidr_plugin.prompts.prompt_set import PromptSet
+from lidr_plugin.prompts.sources import mixed, prompt_files
 from lidr_plugin.run_directory import RunDirectory
 
 _BYTES_A_COMPLETION = 600
@@ -44,6 +46,7 @@ class Prepared:
         method: in place of the one that the configuration names.
         filters: in place of those of the configuration.
         engine: who answers in place of the configuration's engine, as the policy.
+        prompts: opens others than those of the configuration.
 
     Raises:
         InputError: whatever is wrong, before anything is written.
@@ -57,6 +60,7 @@ class Prepared:
         method: Method | None = None,
         filters: Sequence[Filter] | None = None,
         engine: NamedEngine | None = None,
+        prompts: Callable[[], PromptSet] | None = None,
     ) -> None:
         self.config = config
         self.run = RunDirectory.of(config.output_dir, config.store)
@@ -64,7 +68,7 @@ class Prepared:
         self.marks = read_marks(self.run.marks)
         self._check_output()
         check_place(self.run.store)
-        self.prompts = prompts_of(config)
+        self.prompts = prompts() if prompts else prompts_of(config)
         try:
             self.roles = _roles(config, method, engine)
             self.method = method or method_of(config, filters_of(config) if filters is None else filters, self.roles)
@@ -128,29 +132,23 @@ class Prepared:
             )
 
 
-def prompts_of(config: Config) -> PromptSet:
+def prompts_of(config: Config, index: Path | None = None) -> PromptSet:
     """The prompts of a run, joined and checked; the caller closes them.
+
+    Args:
+        index: where they are kept, joined, for other processes.
 
     Raises:
         InputError: a file is not there, or something is wrong in it.
     """
     return PromptSet(
-        _prompt_files(config),
+        prompt_files(config),
         config.columns,
         by_row=config.join_on == "row",
-        skip=config.skip_prompts,
-        limit=config.max_prompts,
+        extent=Extent(config.skip_prompts, config.max_prompts),
+        mixed=mixed(config),
+        index=index,
     )
-
-
-def _prompt_files(config: Config) -> dict[str, Path]:
-    paths = {code: config.prompt_path(code) for code in config.codes}
-    absent = [code for code, path in paths.items() if not os.path.isfile(path)]
-    if absent and (not config.translate_prompts or config.dominant_language in absent):
-        problems = [f"prompts: {paths[code]}: no such file ({code})" for code in absent]
-        hint = "translate_prompts: true has the model translate the prompts of languages without a file"
-        raise InputError.of(problems, "the prompt files", hint)
-    return {code: path for code, path in paths.items() if code not in absent}
 
 
 def _roles(config: Config, method: Method | None, engine: NamedEngine | None) -> Mapping[str, Model]:

@@ -2,7 +2,8 @@
 
 from typing import TypeAlias
 
-from lidr_plugin.methods.base import Drop, Preference, Row, Sft
+from lidr_plugin.methods.base import Drop, Preference, Row, Sft, Text
+from lidr_plugin.prompts.prompt import PromptText
 
 RowJson: TypeAlias = dict[str, str]
 
@@ -34,6 +35,31 @@ def drop_json(drop: Drop) -> RowJson:
 def _sft(row: Sft) -> RowJson:
     made = {"output": row.output.text, "output_source": row.output_source}
     return {**made, "task": row.task} if row.task else made
+
+
+def row_of(row: RowJson) -> Row:
+    """A written row as a record again; what only the filters look at is not in it."""
+    prompt = PromptText(row["instruction"], row["input"])
+    if "output" in row:
+        output = Text(row["output"])
+        made = Sft(row["id"], row["language"], prompt, output, row["output_source"], output)
+        return made._replace(task=row["task"]) if "task" in row else made
+    pair = _pair_of(row, prompt)
+    if "ranker" not in row:
+        return pair
+    chosen, rejected = (float(row[name]) if name in row else None for name in ("chosen_score", "rejected_score"))
+    weight = float(row["weight"])
+    return pair._replace(chosen_score=chosen, rejected_score=rejected, weight=weight, ranker=row["ranker"])
+
+
+def drop_of(row: RowJson) -> Drop:
+    """A line of `rejected.jsonl`, as far as it is counted."""
+    return Drop(_pair_of(row, PromptText("")), row["reason"])
+
+
+def _pair_of(row: RowJson, prompt: PromptText) -> Preference:
+    chosen, sources = Text(row["chosen"]), (row["chosen_source"], row["rejected_source"])
+    return Preference(row["id"], row["language"], prompt, chosen, Text(row["rejected"]), *sources, chosen)
 
 
 def _pair(row: Preference) -> RowJson:

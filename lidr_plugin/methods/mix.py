@@ -6,6 +6,7 @@ QAlign (2401.07817), x-LLaMA (2308.04948), CrossIn (2404.11932), PLUG (2311.0871
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.steps import Steps, T, both, together
@@ -131,7 +132,7 @@ class Mix:
             name=translator.name_of(code),
             x_d=prompt.texts[self.dominant],
             x_l=PromptText(""),
-            sent=self.responder.worded,
+            sent=partial(self.responder.worded, as_is=prompt.as_is),
             request=lambda text, name: translation_request(text, name, 0, template=translator.template).content,
             y_d=y_d,
             t=t,

@@ -73,9 +73,9 @@ class Responder:
             text = PromptText(found.text)
         return text
 
-    def worded(self, text: PromptText, language: str) -> PromptText:
+    def worded(self, text: PromptText, language: str, *, as_is: bool = False) -> PromptText:
         """The prompt as it is sent for an answer in a language."""
-        if self.template is None:
+        if self.template is None or as_is:
             return text
         wording = self.template.replace("{language}", self.translator.name_of(language))
         return PromptText(wording.replace("{prompt}", text.joined))
@@ -83,7 +83,7 @@ class Responder:
     def sent(self, prompt: Prompt, language: str, ask: Ask) -> Steps[PromptText | Text]:
         """The prompt as it is sent in a language; a failed text if its translation failed."""
         text = yield from self.text(prompt, language, ask)
-        return text if isinstance(text, Text) else self.worded(text, language)
+        return text if isinstance(text, Text) else self.worded(text, language, as_is=prompt.as_is)
 
     def respond(self, prompt: Prompt, language: str, ask: Ask) -> Steps[Response]:
         """y^l: the policy's answer to the prompt in a language."""

@@ -107,6 +107,7 @@ class Translator:
         skip_cut: whether texts that were cut at `max_tokens` are dropped later; a cut translation then says so.
         names: English names of languages that lidr has none for, by their codes.
         knows_echoes: whether the model is asked for a translation of the request itself, to know one where it comes instead.
+        requests: by model and target, the request and its translation, once it is known: it is not asked for again.
     """
 
     sampling: Sampling
@@ -115,6 +116,7 @@ class Translator:
     skip_cut: bool
     knows_echoes: bool = False
     names: Mapping[str, str] = field(default_factory=dict)
+    requests: dict[tuple[str, str], str] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, config: Config) -> "Translator":
@@ -144,8 +146,13 @@ class Translator:
         for attempt in range(self.retries + 1):
             tried = self._attempt(source.text, target, attempt, ask, row)
             if self.knows_echoes:
-                found, own = yield from both(tried, self._request_translated(target, ask))
-                found = found._replace(echo=is_echo(found.text, source.text, own))
+                own = self.requests.get((ask.identities[TRANSLATOR], target))
+                if own is None:
+                    found, own = yield from both(tried, self._request_translated(target, ask))
+                else:
+                    found = yield from tried
+                if is_echo(found.text, source.text, own):
+                    found = found._replace(echo=True)
             else:
                 found = yield from tried
             if not found.failed and not found.cut and not found.echo:
@@ -161,7 +168,9 @@ class Translator:
         answer: Answer = yield SharedChat(*request)
         if isinstance(answer, Failure):
             return bare
-        return f"{parse_translation(answer, bare, thinking=self.sampling.thinking).text}\n{bare}"
+        found = parse_translation(answer, bare, thinking=self.sampling.thinking)
+        self.requests[request.weights, target] = f"{found.text}\n{bare}"
+        return self.requests[request.weights, target]
 
     def _attempt(self, text: str, target: str, attempt: int, ask: Ask, row: str) -> Steps[Text]:
         """One try, in one part or several that are asked for together."""

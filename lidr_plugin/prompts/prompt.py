@@ -24,6 +24,7 @@ class Prompt:
 
     Attributes:
         response: a right answer in the dominant language, where the data has one.
+        as_is: whether it is asked without the run's wording of prompts, as those that are mixed in.
     """
 
     position: int
@@ -31,3 +32,4 @@ class Prompt:
     texts: dict[str, PromptText]
     final_answer: str | None = None
     response: str | None = None
+    as_is: bool = False

@@ -16,6 +16,7 @@ from lidr_plugin.errors import InputError
 from lidr_plugin.errors.terminal import inert
 from lidr_plugin.machine.inputs import read_json
 from lidr_plugin.run_directory import RunDirectory
+from lidr_plugin.training.datasets import joined, names_in
 from lidr_plugin.training.processes import Launch, launch_of, split
 
 Settings: TypeAlias = dict[str, Any]
@@ -85,6 +86,7 @@ def train_settings(config: Config, run: RunDirectory, launch: Launch, *, stage: 
         settings["use_cpu"] = True
         settings.pop("deepspeed", None)
     settings |= given
+    settings["dataset"] = joined(settings["dataset"])
     batch = split(
         config.train.global_batch_size or composed.global_batch,
         launch.world,
@@ -122,9 +124,10 @@ def render(settings: Settings, config: Config, launch: Launch, *, rows: int, pat
     """The text of `train.yaml`, with a head that says what it is and how to run it."""
     kind = "pairs" if settings["stage"] == "dpo" else "rows"
     variables = "".join(f"{_word(name)}={_word(value)} " for name, value in launch.environment(settings).items())
-    place = _word(str(path.absolute()))
+    place, count = _word(str(path.absolute())), len(names_in(settings)) - 1
+    others = f" and those of {count} more dataset{'s' * (count > 1)}" if count else ""
     head = f"""\
-# Made by lidr: {config.train.method} training on {rows:,} {kind}, with the settings of
+# Made by lidr: {config.train.method} training on {rows:,} {kind}{others}, with the settings of
 # {_source(config)}{_loss(settings)}.
 #
 #   {variables}llamafactory-cli train {place}

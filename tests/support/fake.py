@@ -72,3 +72,17 @@ class Fake:
 
     async def __aexit__(self, *_: object) -> None:
         """Nothing to end."""
+
+
+class Speaker(Fake):
+    """An engine with a name, which says what the fake server says."""
+
+    identity = "fake"
+
+    def __init__(self) -> None:
+        super().__init__(_spoken)
+
+
+def _spoken(request: Chat) -> Completion:
+    text, finish = model.answer([{"role": turn.role, "content": turn.content} for turn in request.messages])
+    return Completion(text, finish, 1, 1, bool(request.prefill))

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter
 
 from lidr_plugin import files
-from lidr_plugin.config.file import resolved
+from lidr_plugin.config.file import changes, resolved
+from lidr_plugin.config.mix_in import MixIn, beside
 from lidr_plugin.config.schema import Config
 from lidr_plugin.config.section import results_of
 from lidr_plugin.dataset.prepare import prompts_of
@@ -87,7 +88,7 @@ def iterate(config: Config, *, until: str, only: int | None, say: Callable[[str]
                 renew_page(top)
             if stage.name == "probe":
                 _saturation(top, stage.round, say)
-                _languages(stage.config, top, stage.round, say)
+                _languages(config, top, stage.round, say)
             if stage.name == "eval":
                 _gate(top, stage.round)
     return state
@@ -111,6 +112,12 @@ def _check_rounds(config: Config) -> None:
             "rounds: each round needs new prompts (paper, section 3)",
             "set max_prompts to the prompts of one round, or write {round} into the path of prompts",
         )
+    for entry in config.mix_in:
+        if config.rounds > 1 and "{round}" not in entry.prompts and config.max_prompts is None:
+            raise InputError(
+                f"mix_in: {entry.name}: each round needs new prompts, and nothing says how many it takes of these",
+                "set max_prompts to the prompts of one round, or write {round} into their path",
+            )
 
 
 def _check_prompts(stages: Iterator[Stage], done: Mapping[str, Any], say: Callable[[str], None]) -> None:
@@ -120,7 +127,7 @@ def _check_prompts(stages: Iterator[Stage], done: Mapping[str, Any], say: Callab
             continue
         try:
             with prompts_of(stage.config) as prompts:
-                found, wanted = len(prompts), stage.config.max_prompts
+                found, wanted = prompts.own, stage.config.max_prompts
         except InputError as error:
             raise InputError(f"round {stage.round}: {error.message}", error.hint) from None
         if wanted and found < wanted:
@@ -138,6 +145,7 @@ def _stages(config: Config, top: RunDirectory, *, until: str, only: int | None) 
             "model_name_or_path": _model(config, top, number - 1),
             "prompts": config.prompts.replace("{round}", str(number)),
             "skip_prompts": config.skip_prompts if "{round}" in config.prompts else skip,
+            "mix_in": [_mixed_in(config, entry, number) for entry in config.mix_in],
             "force_languages": [],  # has done its part once the languages of a build are known
         }
         for name in names:
@@ -153,6 +161,14 @@ def _stages(config: Config, top: RunDirectory, *, until: str, only: int | None) 
                 models = {f"M{x}": _model(config, top, x) for x in (number - 1, number)}
                 changes["eval"] = config.eval.model_copy(update={"models": models})
             yield Stage(number, name, config.model_copy(update=changes))
+
+
+def _mixed_in(config: Config, entry: MixIn, number: int) -> MixIn:
+    """An entry as a round has it: with files of its own, or with the prompts after those of the rounds before."""
+    prompts, before = entry.prompts.replace("{round}", str(number)), entry.skip_prompts
+    if prompts == entry.prompts and config.max_prompts:
+        before += (number - 1) * beside(entry, config.mix_in, config.max_prompts)
+    return entry.model_copy(update={"prompts": prompts, "skip_prompts": before})
 
 
 def _is_measured(config: Config) -> bool:
@@ -190,12 +206,7 @@ def _identifier_before(top: RunDirectory, stage: Stage) -> str:
 
 
 def _compare(stage: Stage, before: Mapping[str, Any], now: Mapping[str, Any], top: RunDirectory) -> None:
-    """A key that an older lidr did not know counts as having had its default."""
-    needed = {"model_name_or_path": "x", "languages": ["la"], "prompts": "{language}"}
-    default = results_of(Config.model_validate({**needed, "method": now.get("method", "imbalance")}))
-    was = {key: before.get(key, default.get(key)) for key in now}
-    changed = [f"{key}: was {was[key]!r}, is {value!r}" for key, value in sorted(now.items()) if was[key] != value]
-    if changed:
+    if changed := changes(before, now):
         where = f"round {stage.round}, whose {stage.name} is finished"
         hint = f"set them back, take another output_dir, or remove {top.round(stage.round).path} and its lines in "
         raise InputError.of(changed, where, f"{hint}{top.iterate_json}")
