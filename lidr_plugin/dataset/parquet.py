@@ -1,6 +1,7 @@
 """A dataset as Parquet files, as a Hub and its viewer like them best."""
 
 import importlib.util
+from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from lidr_plugin import files
@@ -29,7 +30,7 @@ def write_parquet(run: RunDirectory, config: Config, count: int) -> None:
     for path in run.data.glob("train-[0-9]*-of-[0-9]*.parquet"):
         path.unlink()
     plain, of = rows_of(run, config.alpaca_name), -(-count // _ROWS_A_FILE)
-    rows = plain if config.dataset_format == "alpaca" else map(message_row, plain)
+    rows: Iterator[Mapping[str, object]] = plain if config.dataset_format == "alpaca" else map(message_row, plain)
     turns = pyarrow.list_(pyarrow.struct({"role": pyarrow.string(), "content": pyarrow.string()}))
     for number in range(of):
         left = islice(rows, _ROWS_A_FILE)
