@@ -55,7 +55,7 @@ def test_a_list_is_told_from_its_end(tasks: ModuleType) -> None:
 
 @pytest.mark.train
 def test_it_is_made_once_with_files_that_join_and_qwen2s_own_tokenizer(train_python: Path, tmp_path: Path) -> None:
-    command = [str(train_python), str(WORLD / "make_world.py"), str(tmp_path / "world")]
+    command = [sys.executable, str(WORLD / "make_world.py"), str(tmp_path / "world")]
     command += ["--updates", "2", "--prompts", "30", "--held-out", "20"]
 
     def made() -> str:

@@ -12,6 +12,7 @@ import shlex
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import pairwise
@@ -27,6 +28,7 @@ from lidr_plugin.evaluation.results import read_results
 
 CONFIG = HERE / "lidr.yaml"
 WORLDS = Path("runs/worlds")
+DATASET = "world"
 SKILLS = ("problems", "backwards")
 
 
@@ -105,11 +107,13 @@ def changes(folder: Path, pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
 
 
 def training(run: Path) -> dict[str, Any]:
-    """What a round was trained on, and how far that moved the model."""
-    report, state = (json.loads((run / name).read_text()) for name in ("report.json", "train.json"))
+    """What a model was trained on, and how far that moved it."""
+    state = json.loads((run / "train.json").read_text())
+    rows = map(json.loads, (run / "data" / f"{DATASET}.jsonl").read_text().splitlines())
+    report = json.loads((run / "report.json").read_text()) if (run / "rejected.jsonl").exists() else {}
     return {
-        "pairs": report["pairs"],
-        "rejected": report["rejected"],
+        "rows": Counter(row["language"] for row in rows),
+        "rejected": report.get("rejected", {}),
         "shift": round(state["merge"]["shift"], 4),
         "train_seconds": round(state["result"]["train_runtime"]),
     }
@@ -161,7 +165,7 @@ def main() -> None:
     for label in result["models"]:
         print(line(label, result))
     for number, found in enumerate(result["rounds"], 1):
-        print(f"round {number}: pairs {found['pairs']}, moved by {found['shift']}")
+        print(f"round {number}: rows {dict(found['rows'])}, moved by {found['shift']}")
 
 
 if __name__ == "__main__":

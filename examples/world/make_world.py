@@ -49,7 +49,7 @@ def write_questions(folder: Path, tasks: Sequence[Task]) -> None:
 def make_m0(knobs: Knobs, folder: Path) -> None:
     """M0, from beside this file or trained. Raises `InputError` without the environment for that."""
     shipped = HERE / "m0"
-    if (shipped / "knobs.json").exists() and json.loads((shipped / "knobs.json").read_text()) == knobs.of_m0:
+    if json.loads((HERE / "m0.json").read_text()) == knobs.of_m0:
         shutil.copytree(shipped, folder, dirs_exist_ok=True)
         return
     python = python_of("train")
@@ -57,7 +57,6 @@ def make_m0(knobs: Knobs, folder: Path) -> None:
         raise InputError("M0 is trained in the train environment, which is not there", "lidr env create train")
     command = [str(python), str(HERE / "train_m0.py"), str(folder), json.dumps(asdict(knobs))]
     subprocess.run(command, check=True)
-    (folder / "knobs.json").write_text(json.dumps(knobs.of_m0, indent=1) + "\n")
 
 
 def make(folder: Path, knobs: Knobs) -> bool:

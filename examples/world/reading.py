@@ -3,7 +3,7 @@
 import random
 from dataclasses import asdict, dataclass
 
-from tasks import LANGUAGES, NAMES_OF_LANGUAGES, Backwards, Problem, Task
+from tasks import LANGUAGES, LARGEST, NAMES_OF_LANGUAGES, Backwards, Problem, Task
 
 TRANSLATE = "Translate into {language}: {text}"
 """What `translation.template` in lidr.yaml has too."""
@@ -24,13 +24,13 @@ class Knobs:
     """
 
     en: float = 0.45
-    de: float = 0.0015
+    de: float = 0.002
     es: float = 0.003
     backwards: float = 0.12
     noise: float = 0.0
     steps: int = 2
     size: int = 128
-    updates: int = 700
+    updates: int = 800
     prompts: int = 6000
     held_out: int = 2000
     seed: int = 0
@@ -48,7 +48,7 @@ def spoilt(text: str, chance: random.Random) -> str:
         return text
     at, word = chance.choice(numbers)
     words = text.split(" ")
-    words[at] = word.replace(word.strip("."), str(chance.randint(1, 40)))
+    words[at] = word.replace(word.strip("."), str(chance.randint(1, LARGEST)))
     return " ".join(words)
 
 
