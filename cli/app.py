@@ -20,11 +20,26 @@ app = typer.Typer(
 env_app = typer.Typer(help="Make the pinned environments of the stages.", no_args_is_help=True)
 store_app = typer.Typer(help="Verify, export and import a run's completions.", no_args_is_help=True)
 
+methods_app = typer.Typer(help="List the methods, and print a configuration with one.")
 recipes_app = typer.Typer(help="Find and copy the shipped LLaMA-Factory recipes.", no_args_is_help=True)
 
-_GROUPS = {"recipes": recipes_app, "env": env_app, "store": store_app}
-for _command in ("init", "build_pairs", "train", "iterate", "eval", "probe", "report", "plan", "doctor", *_GROUPS):
+_GROUPS = {"methods": methods_app, "recipes": recipes_app, "env": env_app, "store": store_app}
+for _command in (
+    "init",
+    "build_pairs",
+    "merge",
+    "train",
+    "iterate",
+    "eval",
+    "probe",
+    "report",
+    "view",
+    "plan",
+    "doctor",
+    *_GROUPS,
+):
     import_module(f"lidr_cli.{_command}").register(_GROUPS.get(_command, app))
+app.add_typer(methods_app, name="methods")
 app.add_typer(recipes_app, name="recipes")
 app.add_typer(env_app, name="env")
 app.add_typer(store_app, name="store")

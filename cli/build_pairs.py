@@ -7,9 +7,11 @@ import typer
 
 from lidr_plugin.errors.terminal import one_line
 
+from .signals import signal_lines, signal_table
 from .terminal import cell, say
 
 if TYPE_CHECKING:
+    from lidr_plugin.completions.requests import Request
     from lidr_plugin.dataset.dryrun import DryRun
 
 
@@ -21,6 +23,10 @@ def build_pairs(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, show what would be sent, and send and write nothing.")
     ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option("--shard", metavar="K/N", help="Only slice K (from 0) of N, in shards/K-of-N; then `lidr merge`."),
+    ] = None,
 ) -> None:
     """Make preference pairs in LLaMA-Factory's format.
 
@@ -31,16 +37,20 @@ def build_pairs(
 
     settings = lidr_plugin.load(config, *(overrides or []))
     if dry_run:
-        _show_dry_run(lidr_plugin.dry_run(settings))
+        _show_dry_run(lidr_plugin.dry_run(settings, shard=shard))
     else:
-        _show(lidr_plugin.build_pairs(settings))
+        show_built(lidr_plugin.build_pairs(settings, shard=shard))
 
 
-def _show(built: Any) -> None:
+def show_built(built: Any) -> None:
+    """Shows the counts of a run, and where its files are."""
     from rich.console import Console
     from rich.table import Table
 
+    from lidr_plugin.evaluation.results import verdicts_in
+
     report, console = built.report, Console()
+    verdicts = verdicts_in(report)
     table = Table(title=f"{report['prompts']:,} prompts", title_justify="left")
     table.add_column("")
     codes = list(report["pairs"])
@@ -51,15 +61,26 @@ def _show(built: Any) -> None:
         table.add_row(cell(f"  {reason}"), *(f"-{counts[code]:,}" if code in counts else "" for code in codes))
     table.add_row("pairs", *(f"{report['pairs'][code]:,}" for code in codes), style="bold")
     console.print(table)
+    if verdicts:
+        console.print(signal_table(verdicts))
+    for name, mixed in report.get("mix_in", {}).items():
+        say(f"of these, {one_line(name)}: {sum(mixed['pairs'].values()):,} pairs")
     done = report["completions"]
     console.print(
         f"{done['generated']:,} completions generated, {done['reused']:,} reused, {done['failed']:,} failed; "
         f"{report['seconds']:.1f} s, {report['tokens_per_second']:.0f} tokens/s",
         highlight=False,
     )
+    if marks := report.get("marks"):
+        say(f"marked by a person: {marks.get('bad', 0):,} left out as bad, {marks.get('swap', 0):,} swapped")
+    if any(scores := report["scores"].values()):
+        made, reused, failed = scores
+        console.print(f"{made:,} scores made, {reused:,} reused, {failed:,} failed", highlight=False)
     run = built.run
     for name, path in (("dataset", run.data), ("report", run.report_html), ("recipe", run.train_yaml)):
         say(f"{name:8} {path}")
+    for line in signal_lines(verdicts):
+        say(line)
     for note in report["notes"]:
         typer.echo(f"warning: {note}", err=True)
     if not sum(report["pairs"].values()):
@@ -67,17 +88,29 @@ def _show(built: Any) -> None:
 
 
 def _show_dry_run(dry: "DryRun") -> None:
-    say(f"{dry.prompts:,} prompts; at most {dry.requests:,} requests, second tries aside")
-    say(f"{dry.stored:,} completions are in {dry.run.store} already")
+    scores = f" and {dry.scores:,} scores" if dry.scores else ""
+    say(f"{dry.prompts:,} prompts; at most {dry.requests:,} requests{scores}, second tries aside")
+    say(f"{dry.stored} are in {dry.run.store} already")
     for request in dry.examples:
-        say(f"\n--- a request ({one_line(request.row)}), max_tokens {request.sampling.max_tokens}")
-        for message in request.messages:
-            say(f"[{message.role}]\n{message.content}")
-        if request.prefill:
-            say(f"[assistant, begun]\n{request.prefill}")
+        _show_request(request)
     say("\nnothing was sent and nothing was written")
     if dry.server_problem:
         raise dry.server_problem
+
+
+def _show_request(request: "Request") -> None:
+    from lidr_plugin.completions.requests import Chat
+
+    if isinstance(request, Chat):
+        say(f"\n--- a request ({one_line(request.row)}), max_tokens {request.sampling.max_tokens}")
+    else:
+        say(f"\n--- a score ({one_line(request.row)}): {request.kind}")
+    for message in request.messages:
+        say(f"[{message.role}]\n{message.content}")
+    if isinstance(request, Chat) and request.prefill:
+        say(f"[assistant, begun]\n{request.prefill}")
+    elif not isinstance(request, Chat):
+        say(f"[assistant]\n{request.text}")
 
 
 def register(app: typer.Typer) -> None:

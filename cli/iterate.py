@@ -1,4 +1,4 @@
-"""`lidr iterate`: rounds of build, train and evaluate."""
+"""`lidr iterate`: rounds of probe, build, train and evaluate."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -23,11 +23,11 @@ def iterate(
     until: Annotated[Until, typer.Option("--until", help="Stop every round after this stage.")] = Until.eval,
     number: Annotated[int | None, typer.Option("--round", min=1, help="This round alone.")] = None,
 ) -> None:
-    """Build, train and evaluate, round after round.
+    """Probe, build, train and evaluate, round after round.
 
     Each round has new prompts and the last round's model; every stage is a process of its own. Interrupted or killed,
-    the same command goes on; what is finished is not repeated. A model that repeats itself, does not end or leaves its
-    language stops the loop before it makes data.
+    the same command goes on; what is finished is not repeated. A language in which pairs would do more harm than good
+    is left out. A model that repeats itself, does not end or leaves its language stops the loop before it makes data.
     """
     import lidr_plugin
 

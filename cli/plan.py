@@ -1,11 +1,14 @@
 """`lidr plan`: what each training method needs, and which fit."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .terminal import cell, say
+
+if TYPE_CHECKING:
+    from lidr_plugin.training.plan import Plan
 
 
 def plan(
@@ -50,12 +53,24 @@ def plan(
             f"{row.disk / 2**30:.0f}",
         )
     Console().print(table)
+    _notes(found)
+
+
+def _notes(found: "Plan") -> None:
+    """What the table leaves out."""
     lengths = ", ".join(dict.fromkeys(f"{row.method} {row.settings['cutoff_len']}" for row in found.rows))
     say(f"rows of cutoff_len tokens: {lengths}")
     say("states: gradients and optimizer; batch: per device x accumulation x processes")
     hours = [f"{row.method} {row.sharding} {row.hours:.1f} h".replace("  ", " ") for row in found.rows if row.hours]
     if hours:
         say(f"time, by arithmetic at 30 % of the GPU's speed: {', '.join(hours)}")
+    spared = [
+        f"{row.method} {row.sharding} {row.unreferenced / 2**30:.1f}".replace("  ", " ")
+        for row in found.rows
+        if row.memory.reference
+    ]
+    if spared:
+        say(f"peak with train.pref_loss=simpo, which needs no reference model: {', '.join(spared)}")
     if not found.dataset.rows:
         say("steps and time are told when the dataset is built")
 

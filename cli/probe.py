@@ -8,6 +8,7 @@ import typer
 
 from lidr_plugin.evaluation.intervals import percent
 
+from .signals import signal_lines, signal_table
 from .terminal import cell, say
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def probe(
     console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(_responses(done))
     console.print(_against(settings.dominant_language, done))
+    console.print(signal_table(done.verdicts))
     for line in _verdict(settings.dominant_language, done):
         say(line)
     say(f"all numbers: {RunDirectory.of(settings.output_dir, settings.store).probe_json}")
@@ -96,7 +98,7 @@ def _verdict(dominant: str, found: "Probe") -> list[str]:
     if not signal.worth_it:
         more = "" if judged else " that can be seen; a judge (eval.judge) sees more"
         lines.append(f"  there is little to learn{more}")
-    return lines
+    return [*lines, *signal_lines(found.verdicts)]
 
 
 def register(app: typer.Typer) -> None:

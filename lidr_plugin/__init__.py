@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lidr_plugin.completions.engines.base import NamedEngine
-    from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
+    from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling, Score, Scored
     from lidr_plugin.completions.steps import Steps, both, together
     from lidr_plugin.config.schema import Config
     from lidr_plugin.dataset.build import Built
@@ -36,7 +36,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "completions.engines.base": "NamedEngine",
-    "completions.requests": "Chat Completion Message Sampling",
+    "completions.requests": "Chat Completion Message Sampling Score Scored",
     "completions.steps": "Steps both together",
     "config.schema": "Config",
     "errors": "EngineError InputError Interrupted LidrError RequestError RunError StoreError",
@@ -70,6 +70,8 @@ __all__ = [
     "RequestError",
     "RunError",
     "Sampling",
+    "Score",
+    "Scored",
     "Sft",
     "Steps",
     "StoreError",
@@ -82,6 +84,7 @@ __all__ = [
     "filters_of",
     "iterate",
     "load",
+    "merge",
     "plan",
     "probe",
     "report",
@@ -124,6 +127,7 @@ def configure(**values: Any) -> Config:
 def build_pairs(
     config: Config,
     *,
+    shard: str | None = None,
     method: Method | None = None,
     filters: Sequence[Filter] | None = None,
     engine: NamedEngine | None = None,
@@ -131,6 +135,7 @@ def build_pairs(
     """Runs a method to its dataset, recipe and page; what is in the store already is not asked again.
 
     Args:
+        shard: `K/N`: only the K-th of N slices of the prompts, in `shards/<K>-of-<N>`, with a store of its own.
         method: in place of the one that the configuration names.
         filters: in place of those of the configuration, for its method: `[*filters_of(config), mine]`.
         engine: who answers in place of the configuration's engine.
@@ -139,48 +144,36 @@ def build_pairs(
         InputError: something is wrong with the input; nothing was written.
         RunError: the run failed; the same call goes on from there.
     """
-    from lidr_plugin import files
-    from lidr_plugin.completions.progress import Meter
-    from lidr_plugin.completions.store import Store
-    from lidr_plugin.dataset.build import Built, build, settle_configuration
-    from lidr_plugin.dataset.counts import write_report
-    from lidr_plugin.dataset.ownership import check_own
-    from lidr_plugin.dataset.prepare import Prepared
-    from lidr_plugin.pages import renew_page
-    from lidr_plugin.training.recipe import recipe_for
+    from lidr_plugin.rounds.build import build_pairs as build
 
-    with Prepared(config, method=method, filters=filters, engine=engine) as ready:
-        run = ready.run
-        check_own(run, config.dataset_name)
-        recipe_for(config, run, ready.stage)  # a recipe that cannot be made is told before anything is asked
-        with run.at_work("every finished completion is kept; the same command goes on from there"):
-            files.sweep(run.path)
-            files.sweep(run.data)
-            meter = Meter()
-            with Store(run.store) as store:
-                counts = build(ready, store, meter)
-            files.write_text(run.train_yaml, recipe_for(config, run, ready.stage, rows=sum(counts.pairs.values())))
-            report = write_report(run, config, counts, meter, ready.method.reasons)
-            settle_configuration(run, config)
-            renew_page(run)
-            return Built(run, report)
+    return build(config, shard, method=method, filters=filters, engine=engine)
 
 
-def dry_run(config: Config, *, method: Method | None = None) -> DryRun:
+def merge(config: Config, *, parquet: bool = False, command: str = "lidr build-pairs CONFIG") -> Built:
+    """Puts the shards of a run together: the same bytes as the run without shards.
+
+    Args:
+        parquet: writes the dataset as Parquet files too.
+        command: builds a shard, but for its `--shard K/N`; for the error that says what is to be done.
+
+    Raises:
+        InputError: a shard is missing, unfinished or made with other settings; nothing was written.
+        RunError: a shard's files were damaged.
+    """
+    from lidr_plugin.rounds.build import merge as put_together
+
+    return put_together(config, parquet=parquet, command=command)
+
+
+def dry_run(config: Config, *, shard: str | None = None, method: Method | None = None) -> DryRun:
     """Checks all that `build_pairs` would meet, asks nothing and writes nothing.
 
     Raises:
         InputError: as the run itself would. A server that is not there is in the result, for the rest is worth seeing.
     """
-    from lidr_plugin.dataset.dryrun import dry_run as rehearse
-    from lidr_plugin.dataset.ownership import check_own
-    from lidr_plugin.dataset.prepare import Prepared
-    from lidr_plugin.training.recipe import recipe_for
+    from lidr_plugin.rounds.build import dry_run as rehearse
 
-    with Prepared(config, method=method) as ready:
-        check_own(ready.run, config.dataset_name)
-        recipe_for(config, ready.run, ready.stage)
-        return rehearse(ready)
+    return rehearse(config, shard, method=method)
 
 
 def probe(config: Config, *, sample: int = 64) -> Probe:
@@ -252,10 +245,10 @@ def evaluate(config: Config, *, benchmarks: Sequence[Benchmark] | None = None) -
 def iterate(
     config: Config, *, until: str = "eval", only: int | None = None, say: Callable[[str], None] = print
 ) -> dict[str, Any]:
-    """Rounds of build, probe, train and evaluate, each stage a process of its own; what is finished is not repeated.
+    """Rounds of probe, build, train and evaluate, each stage a process of its own; what is finished is not repeated.
 
     Args:
-        until: the last stage of every round: `build`, `probe`, `train` or `eval`.
+        until: the last stage of every round: `probe`, `build`, `train` or `eval`.
         only: this round alone.
         say: is told what happens, line by line.
 
@@ -266,7 +259,7 @@ def iterate(
         InputError: a finished stage was done with other settings, or nothing tells the rounds' prompts apart.
         RunError: a stage failed, or the gate stopped the loop.
     """
-    from lidr_plugin.rounds import iterate as run
+    from lidr_plugin.rounds.iterate import iterate as run
 
     return run(config, until=until, only=only, say=say)
 

@@ -92,6 +92,7 @@ def is_known(code: str) -> bool:
     return is_well_formed(code) and _name(base(code)) is not None
 
 
+@lru_cache(maxsize=1024)
 def name_of(code: str) -> str:
     """The English name of a known code, as a translation request says it: `de` is `German`. Else the code itself."""
     language, *parts = code.lower().split("-")

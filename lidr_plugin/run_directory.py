@@ -55,6 +55,16 @@ class RunDirectory:
         return self.path / "rejected.jsonl"
 
     @property
+    def marks(self) -> Path:
+        """What people marked in `lidr view`."""
+        return self.path / "marks.jsonl"
+
+    @property
+    def view(self) -> Path:
+        """What `lidr view` searches: made from the other files, and made again where it is missing."""
+        return self.path / "view.sqlite"
+
+    @property
     def report_json(self) -> Path:
         """What happened, for programs."""
         return self.path / "report.json"
@@ -97,6 +107,25 @@ class RunDirectory:
     def round(self, number: int) -> "RunDirectory":
         """The directory of a round of `lidr iterate`, which shares this one's store."""
         return RunDirectory(self.path / f"iter{number}", self.store)
+
+    @property
+    def shards(self) -> Path:
+        """The parts of a sharded run, and what is made once for all of them."""
+        return self.path / "shards"
+
+    def shard(self, number: int, of: int) -> "RunDirectory":
+        """The directory of a shard, which has a store of its own."""
+        return RunDirectory(self.shards / f"{number}-of-{of}")
+
+    @property
+    def shard_json(self) -> Path:
+        """What a finished shard was made of."""
+        return self.path / "shard.json"
+
+    @property
+    def candidates_json(self) -> Path:
+        """Those candidates of a shard by which the languages of the whole run are judged."""
+        return self.path / "candidates.json"
 
     def stage(self, name: str) -> Path:
         """The resolved configuration that `lidr iterate` hands to a stage of this round."""

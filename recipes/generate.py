@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from lidr_plugin.config.methods import Stage
+from lidr_plugin.config.methods import FAMILIES, Stage
+from lidr_plugin.config.presets import PRESETS
 from lidr_plugin.files import yaml_of
 from lidr_plugin.training.memory import estimate, shape_of
 from lidr_plugin.training.processes import split
@@ -96,6 +97,45 @@ def recipe(family: str, task: str, method: str, number: int) -> tuple[str, str]:
     return path, "\n".join(lines) + yaml_of(settings)
 
 
+EXAMPLES = ("answer", "scpo", "qalign", "alignment", "best_of_n", "icr", "mapo")
+"""The methods that are most use to most, each with an example recipe."""
+EXAMPLE = "qwen3-4b"
+
+
+def example(method: str, number: int) -> tuple[str, str]:
+    """Path and text of the LoRA recipe for a method; `number` counts its stages from 1."""
+    preset, stages = PRESETS[method], max(len(PRESETS[method].stages), 1)
+    stage = FAMILIES[preset.family]
+    task = "math" if preset.example.get("task") == "math" else "instruction"
+    composed = compose(stage, "lora", task, method)
+    model = {key: value for key, value in layers()["models"][EXAMPLE].items() if key.islower()}
+    if number > 1:
+        model["model_name_or_path"] = f"runs/{method}-{number - 1}/model"
+    run = f"runs/{method}-{number}" if stages > 1 else f"runs/{method}"
+    places = {"dataset_dir": f"{run}/data", "dataset": "lidr", "output_dir": f"{run}/checkpoint"}
+    settings: Settings = {**model, **places, "enable_thinking": False, **composed.settings}
+    ways = split(composed.global_batch, 1, preferred=settings.pop("per_device_train_batch_size"))
+    settings |= {"per_device_train_batch_size": ways.per_device, "gradient_accumulation_steps": ways.accumulation}
+    shape = shape_of(layers()["models"][EXAMPLE]["ARCHITECTURE"], EXAMPLE)
+    memory = estimate(shape, settings, world=1).total / 2**30
+    path = f"methods/{method}{f'-{number}' if stages > 1 else ''}-lora.yaml"
+    more = f" mix.stage={number}" if number > 1 else ""
+    lines = [
+        f"# {method}: {preset.about}; LoRA{f', stage {number} of {stages}' if stages > 1 else ''}.",
+        "#",
+        f"# Paper     {preset.paper}",
+        f"# Needs     {preset.needs}",
+        f"# Hardware  {HARDWARE['lora'].name}",
+        f"# Memory    about {memory:.0f} GB, by `lidr plan`, with rows of cutoff_len tokens",
+        f"# Dataset   lidr build-pairs lidr.yaml method={method}{more} output_dir={run}",
+        f"# Command   llamafactory-cli train recipes/{path}",
+        "#",
+        "# Where the numbers come from: recipes/layers.yaml.",
+        "",
+    ]
+    return path, "\n".join(lines) + yaml_of(settings)
+
+
 def recipes() -> Iterator[tuple[str, str]]:
     """Every recipe's path and text."""
     for family in layers()["models"]:
@@ -104,6 +144,9 @@ def recipes() -> Iterator[tuple[str, str]]:
                 for number in (1, 2):
                     yield recipe(family, task, method, number)
         yield recipe(family, "instruction", "sft_baseline", 1)
+    for method in EXAMPLES:
+        for number in range(1, max(len(PRESETS[method].stages), 1) + 1):
+            yield example(method, number)
 
 
 def main() -> None:

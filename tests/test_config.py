@@ -32,17 +32,22 @@ template: qwen
 language_names: {xyz: Xyzish}
 dominant_language: "no"
 languages: [no-NO, pt-BR, sw]
+force_languages: [sw]
 prompts: round-{round}/{language}.jsonl
 method: imbalance
-columns: {id: key, instruction: question, input: more, final_answer: answer}
+mix:
+  {answer_d: 1, answer: 0.5, translation: 0, question: 1, question_out: 1, cross_out: 1, cross_in: 1, plug: 1, stage: 1}
+columns: {id: key, instruction: question, input: more, final_answer: answer, response: gold}
 join_on: row
 max_prompts: 7
 skip_prompts: 3
 rounds: 4
+mix_in: [{prompts: "skills/{language}.jsonl", share: 2e-1, name: sums, skip_prompts: 1}]
 translate_prompts: true
 task: math
 prompt_template: "«{prompt}» in {language}\\nÜ\\x7F\\x85\\u2028\\u2029\\uFEFF\\uFFFF \\U0001F600"
 dominant_pairs: all
+language_pairs: 0.1
 translation_prompts: ignore
 translation_prompt_ids: ids.txt
 answer_filter: contrast
@@ -59,6 +64,11 @@ translation:
   retries: 0
   template: "{text} into {language}"
   engine: {backend: openai, base_url: "http://127.0.0.1:1/v1", model: t, model_name_or_path: t/t, timeout: 3}
+rank:
+  {by: consistency, samples: 3, include_greedy: true, temperature: 1, top_p: 0.5, repetition_penalty: 1.2, max_tokens: 7,
+   pool: language, select: every, pairs: 2, threshold: null, weights: ignore, reject_from: sound, dominant: false,
+   scorer: {model: e, base_url: "http://127.0.0.1:1/v1"}, length_control: none, references: all, scoring_prompt: own,
+   layer: middle}
 filters:
   {truncated: false, identical: false, off_target: false, mixed_script: false, repetition: false, length_ratio: [0, 7],
     fidelity: false}
@@ -229,7 +239,7 @@ def in_the_schema(schema: dict[str, Any], section: dict[str, Any], prefix: str =
     """Every key by its dotted name, as pydantic's own JSON schema has it."""
     for name, field in section["properties"].items():
         yield prefix + name
-        for kind in (field, *field.get("anyOf", ()), *field.get("allOf", ())):
+        for kind in (field, field.get("items", {}), *field.get("anyOf", ()), *field.get("allOf", ())):
             if reference := kind.get("$ref"):
                 yield from in_the_schema(schema, schema["$defs"][reference.rpartition("/")[2]], f"{prefix}{name}.")
 
@@ -264,6 +274,7 @@ def test_the_results_of_a_configuration_leave_out_what_is_marked_and_nothing_els
     leaves = {key.name for key in keys(Config) if key.section is None} - marked
     filled = {"eval.models": "eval.models.1", "eval.outputs": "eval.outputs.other", "eval.skills": "eval.skills.sums"}
     filled["language_names"] = "language_names.xyz"
+    filled |= {f"mix_in.{name}": "mix_in" for name in ("prompts", "share", "name", "skip_prompts")}
     filled |= {
         "eval.lm_eval.model_args": "eval.lm_eval.model_args.dtype",
         "eval.lm_eval.args": "eval.lm_eval.args.limit",
@@ -275,14 +286,17 @@ def test_the_results_of_a_configuration_leave_out_what_is_marked_and_nothing_els
 def names_in(values: dict[str, Any], prefix: str = "") -> Iterator[str]:
     for name, value in values.items():
         yield f"{prefix}{name}"
-        if isinstance(value, dict):
-            yield from names_in(value, f"{prefix}{name}.")
+        for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, dict):
+                yield from names_in(each, f"{prefix}{name}.")
 
 
 def test_the_configuration_with_everything_sets_every_key() -> None:
     """Those of other models aside: `engine` has them, and vLLM no address."""
     elsewhere = {
-        f"{section}.{name}" for section in ("translation.engine", "eval.judge") for name in OtherModel.model_fields
+        f"{section}.{name}"
+        for section in ("translation.engine", "rank.scorer", "eval.judge")
+        for name in OtherModel.model_fields
     }
     given = {*names_in(yaml.safe_load(EVERYTHING)), *elsewhere, "engine.base_url"}
     assert not {key.name for key in keys(Config)} - given

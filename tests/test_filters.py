@@ -4,7 +4,7 @@ import pytest
 
 from lidr_plugin.config.schema import Config
 from lidr_plugin.methods import filters
-from lidr_plugin.methods.base import Preference, Reason, Text
+from lidr_plugin.methods.base import Preference, Reason, Row, Sft, Text
 from lidr_plugin.methods.imbalance import turns
 from lidr_plugin.prompts.prompt import PromptText
 from lidr_plugin.text.numbers import final_numbers, is_correct
@@ -77,11 +77,27 @@ def test_the_last_number_counts() -> None:
 
 
 def test_contrast_wants_a_right_chosen_and_a_wrong_rejected() -> None:
-    contrast, chosen = filters.answer(contrast=True), filters.answer(contrast=False)
-    assert contrast(candidate("it is 5", "it is 4", final_answer="5")) is None
-    assert contrast(candidate("it is 5", "so 5.0", final_answer="5")) is Reason.ANSWER
-    assert chosen(candidate("it is 5", "so 5.0", final_answer="5")) is None
-    assert chosen(candidate("it is 6", "so 5.0", final_answer="5")) is Reason.ANSWER
+    assert filters.contrast(candidate("it is 5", "it is 4", final_answer="5")) is None
+    assert filters.contrast(candidate("it is 5", "so 5.0", final_answer="5")) is Reason.ANSWER
+    assert filters.answer(candidate("it is 5", "so 5.0", final_answer="5")) is None
+    assert filters.answer(candidate("it is 6", "so 5.0", final_answer="5")) is Reason.ANSWER
+
+
+def test_filters_are_of_a_text_or_of_a_pair_and_one_of_ones_own_is_of_a_pair() -> None:
+    values = {"model_name_or_path": "m", "languages": ["de"], "prompts": "{language}.jsonl", "task": "math"}
+    config = Config.model_validate({**values, "answer_filter": "contrast"})
+
+    def mine(row: Row) -> str | None:
+        return "mine"
+
+    kinds = filters.Kinds.of([*filters.filters_of(config), mine])
+    assert kinds.of_pairs[0] is filters.identical
+    assert kinds.of_pairs[2:] == [filters.contrast, mine]
+    text = Sft("1", "de", PromptText("p"), Text("Das ist 6."), "response:de#0", Text(""), final_answer="5")
+    assert filters.weigh(text, kinds.of_texts) == "answer"
+    assert filters.weigh(text._replace(output=Text("This is my answer in English, it is 5.")), kinds.of_texts) == (
+        "off_target"
+    )
 
 
 def test_the_languages_take_turns_by_position() -> None:

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from lidr_plugin import rounds
 from lidr_plugin.errors import RunError
 from lidr_plugin.evaluation.intervals import Share
 from lidr_plugin.files import write_json
+from lidr_plugin.rounds import iterate as rounds
 from lidr_plugin.run_directory import RunDirectory
 from tests.conftest import Lidr, files_of, prompts, write_config, write_prompts
 from tests.support.child import killed, started, until
+from tests.support.model import poor_in_spanish
 from tests.support.server import FakeServer, running
 from tests.support.trained import QUICK, SMALL, environment
 
@@ -94,6 +95,35 @@ def test_a_finished_stage_is_not_repeated_and_a_changed_setting_is_named(tmp_pat
     assert (tmp_path / "run/completions.sqlite").exists()
     assert not (tmp_path / "run/iter1/completions.sqlite").exists()
     assert not (tmp_path / "run/iter2").exists(), "without training there is no next round's model"
+
+
+def test_a_language_whose_translations_lose_too_much_is_left_out_of_a_round_unless_it_is_forced(
+    tmp_path: Path, lidr: Lidr
+) -> None:
+    write_prompts(tmp_path, prompts(24, ["en", "de", "es"]))
+    server = FakeServer()
+    server.script = lambda body: {"message": {"content": poor_in_spanish(body["messages"][0]["content"])}}
+    with running(server) as url:
+        two = {"engine__base_url": url, "max_prompts": 24, "rounds": 1}
+        config = write_config(tmp_path, languages=["de", "es"], **two)
+        done = lidr("iterate", config, "--until", "build")
+        assert done.returncode == 0, done.stderr
+        assert "round 1: es is left out: its translations lose more than its answers lack" in done.stderr
+        assert "what would help: translation.engine" in done.stderr
+        again = lidr("iterate", config, "--until", "build", 'force_languages=["es"]')
+        assert again.returncode == 2, "the round was built without it"
+        assert "languages: was ['de'], is ['de', 'es']" in again.stderr
+        forced = lidr("iterate", config, "--until", "build", 'force_languages=["es"]', f"output_dir={tmp_path}/forced")
+        assert forced.returncode == 0, forced.stderr
+        alone = ("--until", "build", 'languages=["es"]', f"output_dir={tmp_path}/none")
+        none = lidr("iterate", config, *alone)
+        assert not (tmp_path / "none/iter1/data").exists()
+        assert lidr("iterate", config, *alone, 'force_languages=["es"]').returncode == 0
+    assert none.returncode == 1
+    assert "in no language are pairs worth training on" in none.stderr
+    assert "left out" not in forced.stderr
+    assert set(json.loads((tmp_path / "run/iter1/report.json").read_text())["pairs"]) == {"en", "de"}
+    assert json.loads((tmp_path / "forced/iter1/report.json").read_text())["pairs"]["es"] > 0
 
 
 def test_a_round_with_little_left_to_learn_is_said_to_be_one(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from lidr_plugin.text.chrf import chrf
 from tests.conftest import prompts, write_config, write_prompts
 from tests.support.command import shown
 from tests.support.evaluation import TIGRINYA
-from tests.support.model import prose
+from tests.support.model import poor_in_spanish, prose
 from tests.support.server import FakeServer, running
 
 _NAMES = {"English": "en", "German": "de", "Spanish": "es", "French": "fr"}
@@ -147,6 +147,41 @@ def test_a_model_without_an_imbalance_is_said_to_have_none(tmp_path: Path) -> No
         done = shown("probe", write_config(tmp_path, engine__base_url=url, languages=["es", "fr"]))
     assert "there is little to learn that can be seen" in done
     assert json.loads((tmp_path / "run/probe.json").read_text())["signal"]["worth_it"] is False
+
+
+def test_a_language_into_which_nothing_can_be_translated_is_no_dominant_one_and_not_worth_a_round(
+    tmp_path: Path,
+) -> None:
+    write_prompts(tmp_path, prompts(20))
+
+    def script(body: dict[str, Any]) -> dict[str, Any]:
+        """English answers are cut now and then, so that by the answers alone others would seem to be dominant."""
+        user = body["messages"][0]["content"]
+        said = {"message": {"content": poor_in_spanish(user)}}
+        cut = re.match(r"\[(en|de)\] Tell me about boat number \d*[05]\.", user)
+        return {**said, "finish_reason": "length"} if cut else said
+
+    server = FakeServer()
+    server.script = script
+    with running(server) as url:
+        config = write_config(tmp_path, engine__base_url=url, languages=["de", "es"])
+        done = shown("probe", config)
+        built = shown("build-pairs", config)
+    found = read_probe(tmp_path / "run/probe.json")
+    assert found.responses["es"].sound == Share(20, 20)
+    assert found.dominant.language == "en"
+    assert found.dominant.scores["es"] < 0.5
+    assert found.verdicts["es"].verdict == "no"
+    assert found.verdicts["es"].kept.hits >= 15, "the filters are off, or do not see it"
+    assert "es: no: its translations lose more than its answers lack" in done
+    assert "what would help: translation.engine" in done
+    assert found.signal.total == 2 * 20, "pairs that do more harm than good are no signal"
+    report = json.loads((tmp_path / "run/report.json").read_text())
+    assert report["verdicts"]["es"]["verdict"] == "no"
+    assert report["verdicts"]["es"]["round_trips"] == found.verdicts["es"].round_trips, "found in the store"
+    assert "es: no: its translations lose more than its answers lack" in built
+    page = (tmp_path / "run/report.html").read_text()
+    assert "its translations lose more than its answers lack; translation.engine" in page
 
 
 def test_probe_refuses_bad_input_and_writes_nothing(tmp_path: Path) -> None:

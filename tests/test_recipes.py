@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -9,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lidr_plugin
+from lidr_plugin.config.methods import FAMILIES
+from lidr_plugin.config.presets import PRESETS
 from lidr_plugin.doctor import conflict
 from lidr_plugin.errors import InputError
+from lidr_plugin.machine.environments import llamafactory_names
 from lidr_plugin.training.llamafactory_cli import cause_of, sweep_checkpoints
 from lidr_plugin.training.memory import estimate, shape_of
 from lidr_plugin.training.plan import Plan, parse_gpus
@@ -37,7 +41,7 @@ def test_each_recipe_says_what_it_is_and_starts_where_the_last_round_ended() -> 
         for word in (
             "# Hardware  ",
             "# Memory    about ",
-            "# Time      about ",
+            "# Paper     " if path.startswith("methods/") else "# Time      about ",
             f"# Command   llamafactory-cli train recipes/{path}",
         ):
             assert word in text
@@ -152,6 +156,64 @@ def test_what_needs_more_memory_is_planned_with_more() -> None:
     assert total("qlora") < 16 << 30
     assert total("lora") < 24 << 30
     assert total("full", "zero3", 8) < 80 << 30
+
+
+@pytest.mark.parametrize("how", ["full", "lora", "qlora"])
+@pytest.mark.parametrize("method", PRESETS)
+def test_every_method_has_a_layer_that_goes_with_every_way_of_training(method: str, how: str) -> None:
+    stage = FAMILIES[PRESETS[method].family]
+    plain, composed = compose(stage, how, "instruction"), compose(stage, how, "instruction", method)
+    assert composed.settings.keys() <= llamafactory_names("keys")
+    own = layers()["presets"][method]
+    assert own or composed == plain
+    assert composed.global_batch == own.get("GLOBAL_BATCH", plain.global_batch)
+    assert composed.settings["learning_rate"] == own.get("LEARNING_RATE", {}).get(how, plain.settings["learning_rate"])
+    for key, value in own.get("ADAPTER", {}).items():
+        assert composed.settings.get(key) == (value if how != "full" else plain.settings.get(key)), key
+    for key, value in own.items():
+        assert key.isupper() or composed.settings[key] == value
+    assert not own.get("load_best_model_at_end") or own["eval_steps"] % composed.settings["save_steps"] == 0
+
+
+def test_the_layers_hold_what_the_papers_say() -> None:
+    def of(method: str, how: str = "full") -> tuple[dict[str, Any], int]:
+        return compose(FAMILIES[PRESETS[method].family], how, "instruction", method)
+
+    scpo, batch = of("scpo")
+    assert (scpo["pref_beta"], scpo["pref_ftx"], scpo["learning_rate"], batch) == (0.5, 1.0, 5e-6, 16)
+    mapo, batch = of("mapo", "lora")
+    assert (mapo["pref_beta"], mapo["pref_ftx"], mapo["lora_target"], batch) == (0.1, 0.0, "q_proj,v_proj,o_proj", 256)
+    assert of("mapo")[0]["learning_rate"] == 1e-6
+    croco, batch = of("croco", "lora")
+    assert (croco["learning_rate"], croco["lora_dropout"], croco["weight_decay"], batch) == (5e-6, 0.05, 0.01, 64)
+    sao, batch = of("sao")
+    assert (sao["pref_loss"], sao["pref_beta"], sao["simpo_gamma"], batch) == ("simpo", 10.0, 3.0, 128)
+    qalign, batch = of("qalign")
+    assert (qalign["stage"], qalign["learning_rate"], qalign["num_train_epochs"], batch) == ("sft", 2e-5, 3.0, 128)
+    question_only, batch = of("question_only", "lora")
+    assert (question_only["lora_target"], question_only["learning_rate"], batch) == ("q_proj,v_proj", 5e-5, 16)
+
+
+def test_a_loss_without_a_reference_model_is_planned_without_one(tmp_path: Path, lidr: Lidr) -> None:
+    def planned(**values: Any) -> Plan:
+        config = write_config(tmp_path, model_name_or_path="Qwen/Qwen2-7B-Instruct", **values)
+        return lidr_plugin.plan(lidr_plugin.load(config), gpus="8x80")
+
+    pairs = planned(method="imbalance")
+    for other in (planned(train={"method": "lora", "pref_loss": "simpo"}), planned(method="sao")):
+        assert not any(row.memory.reference for row in other.rows)
+        without = {(row.method, row.sharding): row.memory.total for row in other.rows}
+        assert without[("full", "")] < pairs.rows[0].memory.total - (14 << 30)
+    assert pairs.rows[0].unreferenced < pairs.rows[0].memory.total
+    done = lidr("plan", write_config(tmp_path, model_name_or_path="Qwen/Qwen2-7B-Instruct"), "--gpus", "8x80")
+    assert f"full {pairs.rows[0].unreferenced / 2**30:.1f}" in done.stdout
+    assert "pref_loss=simpo" in done.stdout
+
+
+def test_a_trained_embedding_is_planned_for() -> None:
+    shape = shape_of(layers()["models"]["llama3-8b"]["ARCHITECTURE"], "")
+    settings = compose("sft", "lora", "instruction", "crossin").settings
+    assert shape.adapter(settings) - shape.adapter({"lora_rank": 64}) == 2 * 128256 * 4096
 
 
 @pytest.mark.parametrize("task", ["instruction", "math"])

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from lidr_plugin.completions.exchange import entry_json, export, read_entries, verify
 from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling, key_of, request_json
 from lidr_plugin.completions.rows import Entry
-from lidr_plugin.completions.store import _MIGRATIONS, Store
+from lidr_plugin.completions.store import Store
+from lidr_plugin.completions.store_file import _MIGRATIONS
 from lidr_plugin.errors import InputError, StoreError
 from tests.conftest import Lidr
 

@@ -140,7 +140,9 @@ def is_for_the_request(request: Chat) -> bool:
 def test_a_translation_of_the_request_is_tried_again_and_then_marked(echo: str) -> None:
     found, asked = translate(lambda request: OWN if is_for_the_request(request) else echo)
     assert found == Text(echo, echo=True)
-    assert [is_for_the_request(request) for request in asked] == [False, True, False, True]
+    assert [is_for_the_request(request) for request in asked] == [False, True, False], (
+        "its translation is known the second time"
+    )
     assert all(isinstance(request, SharedChat) is is_for_the_request(request) for request in asked)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from lidr_plugin.completions.budget import Budget
 from lidr_plugin.completions.client import Client, Missing, Model
 from lidr_plugin.completions.progress import Display, Meter, kept_up
-from lidr_plugin.completions.requests import Chat, Completion, Failure
+from lidr_plugin.completions.requests import Chat, Completion, Scored
 from lidr_plugin.completions.store import Store
 from lidr_plugin.errors import LidrError
 
@@ -38,15 +38,16 @@ async def answers(
 
     async def send(item: Missing) -> Completion:
         answer = await client.complete(item)
-        assert not isinstance(answer, Failure), "a model without allowed failures raises"
+        assert isinstance(answer, Completion), "a model without allowed failures raises"
         return answer
 
-    async def one(item: Completion | Missing) -> Completion | None:
+    async def one(request: Chat, item: Completion | Scored | Missing) -> Completion | None:
         nonlocal done
         if isinstance(item, Completion):
             answer: Completion | None = item
         else:
-            answer = await (budget.pay(item.request, lambda: send(item)) if budget else send(item))
+            assert isinstance(item, Missing)
+            answer = await (budget.pay(request, lambda: send(item)) if budget else send(item))
         done += 1
         return answer
 
@@ -57,7 +58,7 @@ async def answers(
                 budget.count(request, item)
         try:
             async with kept_up(lambda: display.update(done)), asyncio.TaskGroup() as group:
-                tasks = [group.create_task(one(item)) for item in found]
+                tasks = [group.create_task(one(*pair)) for pair in zip(requests, found, strict=True)]
         except* LidrError as errors:
             raise errors.exceptions[0] from None
     return [task.result() for task in tasks]

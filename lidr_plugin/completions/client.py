@@ -6,12 +6,24 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lidr_plugin.completions.engines.base import Engine, Logged
+from lidr_plugin.completions.engines.base import Engine, Logged, Scoring
 from lidr_plugin.completions.progress import Meter
-from lidr_plugin.completions.requests import Chat, Completion, Failure, SharedChat, key_of, request_json
+from lidr_plugin.completions.requests import (
+    Completion,
+    Failure,
+    Request,
+    Score,
+    Scored,
+    SharedChat,
+    canonical_json,
+    key_of,
+)
 from lidr_plugin.completions.rows import Entry
+from lidr_plugin.completions.score_rows import ScoreEntry
+from lidr_plugin.completions.scores import scored
 from lidr_plugin.completions.store import Store
-from lidr_plugin.errors import LidrError, RequestError, RunError
+from lidr_plugin.errors import EngineError, LidrError, RequestError, RunError
+from lidr_plugin.errors.terminal import one_line
 
 
 class Model(NamedTuple):
@@ -29,9 +41,9 @@ class Model(NamedTuple):
 
 
 class Missing(NamedTuple):
-    """A request that the store has no completion for."""
+    """A request that the store has no answer for."""
 
-    request: Chat
+    request: Request
     key: bytes
     canonical: bytes
 
@@ -51,9 +63,9 @@ class Client:
     """Answers requests from the store, and asks the engine for what is not there.
 
     Args:
-        store: where every completion goes before it is handed on.
+        store: where every completion and score goes before it is handed on.
         models: by the identity of the weights, who answers.
-        meter: counts completions and tokens.
+        meter: counts completions, scores and tokens.
     """
 
     def __init__(self, store: Store, models: Mapping[str, Model], meter: Meter) -> None:
@@ -64,20 +76,20 @@ class Client:
             for weights, model in models.items()
         }
         self._engines = AsyncExitStack()
-        self._in_flight: dict[bytes, asyncio.Future[Completion | Failure]] = {}
+        self._in_flight: dict[bytes, asyncio.Future[Completion | Scored | Failure]] = {}
         self._shared: dict[SharedChat, Completion] = {}
-        self._arrived: list[Entry] = []
+        self._arrived: list[Entry | ScoreEntry] = []
         self._commit: asyncio.Task[None]
         self._ended: LidrError | None = None
 
-    def stored(self, requests: Sequence[Chat]) -> list[Completion | Missing]:
-        """For each request its completion, if it is in the store."""
+    def stored(self, requests: Sequence[Request]) -> list[Completion | Scored | Missing]:
+        """For each request its answer, if it is in the store."""
         known = [self._shared.get(request) if isinstance(request, SharedChat) else None for request in requests]
         asked = [request for request, answer in zip(requests, known, strict=True) if answer is None]
-        canonical = [request_json(request) for request in asked]
+        canonical = [canonical_json(request) for request in asked]
         keys = [key_of(text) for text in canonical]
-        found = self._store.get_many(keys, dict(zip(keys, canonical, strict=True)))
-        answers: list[Completion | Missing] = []
+        found = self._found(asked, keys, canonical)
+        answers: list[Completion | Scored | Missing] = []
         for request, key, text in zip(asked, keys, canonical, strict=True):
             answers.append(found.get(key) or Missing(request, key, text))
             if key in found:
@@ -85,23 +97,42 @@ class Client:
         others = iter(answers)
         return [answer or next(others) for answer in known]
 
-    def _reuse(self, request: Chat, completion: Completion) -> None:
+    def _found(
+        self, requests: Sequence[Request], keys: Sequence[bytes], canonical: Sequence[bytes]
+    ) -> dict[bytes, Completion | Scored]:
+        """What the store has, by key."""
+        scores = [key for request, key in zip(requests, keys, strict=True) if isinstance(request, Score)]
+        chats = dict(zip(keys, canonical, strict=True))
+        if not scores:
+            return {**self._store.get_many(keys, chats)}
+        for key in scores:
+            chats.pop(key, None)
+        return {**self._store.get_many([*chats], chats), **self._store.get_scores(scores)}
+
+    def _reuse(self, request: Request, answer: Completion | Scored) -> None:
         """Counts it; a shared one is remembered, and counted the first time."""
+        if isinstance(answer, Scored):
+            self._meter.scores.reused += 1
+            return
         self._meter.reused += not isinstance(request, SharedChat) or request not in self._shared
         if isinstance(request, SharedChat):
-            self._shared[request] = completion
+            self._shared[request] = answer
 
-    async def complete(self, missing: Missing) -> Completion | Failure:
+    async def complete(self, missing: Missing) -> Completion | Scored | Failure:
         """The engine's answer, stored before it is returned; equal requests in flight share one.
 
         Raises:
             RunError: more requests of an engine failed than may; whatever is asked after that raises it again.
-            StoreError: the completion could not be stored.
+            StoreError: the answer could not be stored.
         """
         if first := self._in_flight.get(missing.key):
-            self._meter.reused += not isinstance(missing.request, SharedChat)
+            if isinstance(missing.request, Score):
+                self._meter.scores.reused += 1
+            else:
+                self._meter.reused += not isinstance(missing.request, SharedChat)
             return await asyncio.shield(first)
-        if stored := self._store.get_many([missing.key]):  # an equal request was answered since the look-up
+        # An equal request was answered since the look-up.
+        if stored := self._found([missing.request], [missing.key], [missing.canonical]):
             self._reuse(missing.request, stored[missing.key])
             return stored[missing.key]
         future = self._in_flight[missing.key] = asyncio.get_running_loop().create_future()
@@ -117,38 +148,43 @@ class Client:
         future.set_result(answer)
         return answer
 
-    async def _ask(self, missing: Missing) -> Completion | Failure:
+    async def _ask(self, missing: Missing) -> Completion | Scored | Failure:
         state = self._states[missing.request.weights]
         async with state.slots:
             # Whoever waits for a slot gets it before the failure that ends the run has cancelled him.
             if self._ended:
                 raise self._ended
             try:
-                completion = await self._answer(state, missing.request)
-                if isinstance(completion, Completion):
-                    await self._keep(Entry(missing.canonical, completion))
-                    self._meter.add(completion.prompt_tokens, completion.completion_tokens)
+                answer = await self._answer(state, missing.request)
+                if isinstance(answer, Completion):
+                    await self._keep(Entry(missing.canonical, answer))
+                    self._meter.add(answer.prompt_tokens, answer.completion_tokens)
+                elif isinstance(answer, Scored) and isinstance(missing.request, Score):
+                    await self._keep(ScoreEntry(missing.canonical, missing.request.kind, answer))
+                    self._meter.scores.generated += 1
             except LidrError as error:
                 self._ended = error
                 raise
-        return completion
+        return answer
 
-    async def _answer(self, state: _State, request: Chat) -> Completion | Failure:
+    async def _answer(self, state: _State, request: Request) -> Completion | Scored | Failure:
         if not state.opened:
             await self._open(state)
         try:
             with self._meter.asking():
+                if isinstance(request, Score):
+                    return await _scored(state.model.engine, request)
                 return await state.model.engine.complete(request)
         except RequestError as error:
-            self._meter.failed += 1
+            self._meter.fail(score=isinstance(request, Score))
             state.failed += 1
             if state.failed > state.model.max_failures:
-                kept = f"{self._meter.generated} new completions are kept; the same command goes on from there"
+                kept = f"{self._meter.made} are kept; the same command goes on from there"
                 raise RunError(error.message, f"{error.hint}\n{kept}" if error.hint else kept) from None
             return Failure(error.message)
 
-    async def _keep(self, entry: Entry) -> None:
-        """Stores a completion. Those that arrive in the same turn of the loop share a transaction.
+    async def _keep(self, entry: Entry | ScoreEntry) -> None:
+        """Stores an answer. Those that arrive in the same turn of the loop share a transaction.
 
         A transaction for each costs as much as sending it; waiting for more than that turn would gain nothing.
         """
@@ -177,3 +213,20 @@ class Client:
     async def close(self) -> None:
         """Closes every engine that was opened."""
         await self._engines.aclose()
+
+
+async def _scored(engine: Engine, request: Score) -> Scored:
+    """A score that can be one.
+
+    Raises:
+        RequestError: it failed for good, or the engine gave what is no score; that is never stored.
+        EngineError: the engine gives no such scores.
+    """
+    if not isinstance(engine, Scoring) or request.need not in engine.scores:
+        raise EngineError(f"{one_line(request.row)}: its engine gives no {request.need} scores", "ask another model")
+    answer = await engine.score(request)
+    try:
+        return scored(request.kind, answer.values)
+    except (ValueError, TypeError, OverflowError) as error:
+        hint = "nothing of it is stored; does the model suit the kind of score?"
+        raise RequestError(f"{one_line(request.row)}: no {request.kind} score: {error}", hint) from None

@@ -34,7 +34,8 @@ def policy_of(config: Config) -> Model:
     Raises:
         InputError: it is not there.
     """
-    purpose = Purpose("model_name_or_path", max(config.generation.max_tokens, config.translation.max_tokens))
+    longest = max(config.generation.max_tokens, config.translation.max_tokens, config.rank.max_tokens or 0)
+    purpose = Purpose("model_name_or_path", longest)
     return model_of(config, config.engine, config.model_name_or_path, config.model_revision, purpose)
 
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Protocol, Self, runtime_checkable
 
-from lidr_plugin.completions.engines.base import Engine, Logged
+from lidr_plugin.completions.engines.base import Engine, Logged, Scoring, scores_of
 from lidr_plugin.completions.progress import say
-from lidr_plugin.completions.requests import Chat, Completion
+from lidr_plugin.completions.requests import Chat, Completion, Need, Score, Scored
 from lidr_plugin.completions.tokens import Encoder, Ids, Sample, digest, remember, remembered
 from lidr_plugin.errors import EngineError
 
@@ -78,6 +78,16 @@ class Compared:
     async def complete(self, request: Chat) -> Completion:
         """As the engine does."""
         return await self._engine.complete(request)
+
+    @property
+    def scores(self) -> frozenset[Need]:
+        """As the engine's."""
+        return scores_of(self._engine)
+
+    async def score(self, request: Score) -> Scored:
+        """As the engine does."""
+        assert isinstance(self._engine, Scoring)
+        return await self._engine.score(request)
 
     def last_words(self) -> str:
         """As the engine's."""

@@ -27,10 +27,20 @@ def say(line: str) -> None:
 
 
 @dataclass
+class Tally:
+    """How many answers came from engines and from the store, and how many requests failed for good."""
+
+    generated: int = 0
+    reused: int = 0
+    failed: int = 0
+
+
+@dataclass
 class Meter:
     """Counters of a run. `timeline` has completion tokens by time; its bins double in width when they are used up.
 
     Attributes:
+        generated, reused, failed: completions.
         opening: engines that are being started.
         waiting: requests that engines have.
         heard: when the last answer came, or the first request was sent after all had been answered.
@@ -40,6 +50,7 @@ class Meter:
     generated: int = 0
     reused: int = 0
     failed: int = 0
+    scores: Tally = field(default_factory=Tally)
     opening: int = 0
     waiting: int = 0
     heard: float = 0.0
@@ -59,6 +70,19 @@ class Meter:
     def tokens_per_second(self) -> float:
         """Completion tokens of this run by its seconds."""
         return self.completion_tokens / self.seconds if self.seconds else 0.0
+
+    @property
+    def made(self) -> str:
+        """What came from engines, in words."""
+        scores = f" and {self.scores.generated} new scores" if self.scores.generated else ""
+        return f"{self.generated} new completions{scores}"
+
+    def fail(self, *, score: bool) -> None:
+        """Counts a request that failed for good."""
+        if score:
+            self.scores.failed += 1
+        else:
+            self.failed += 1
 
     @contextmanager
     def asking(self) -> Iterator[None]:
@@ -147,23 +171,30 @@ class Display(_Bar):
         super().__init__(what, 1.0, "", TimeRemainingColumn())
         self._meter = meter
         self._prompts = prompts
-        self._requests = requests
-        self._before = meter.generated, meter.reused
+        self._requests = max(requests, 1)  # a mix of questions asks nothing
+        self._before = self._answered()
         self._started = time.monotonic()
         self._silence = Silence(meter)
         self.due()  # the first line after a while
+
+    def _answered(self) -> tuple[int, int]:
+        """Completions and scores, from engines and from the store."""
+        meter = self._meter
+        return meter.generated + meter.scores.generated, meter.reused + meter.scores.reused
 
     def update(self, done: int) -> None:
         """`done` prompts are settled."""
         meter = self._meter
         self._silence.look()
         numbers = f"{meter.generated} generated, {meter.reused} reused, {meter.failed} failed"
+        if scores := sum((meter.scores.generated, meter.scores.reused, meter.scores.failed)):
+            numbers += f", {scores} scores ({meter.scores.reused} reused, {meter.scores.failed} failed)"
         if meter.opening:
             numbers += ", starting the engine"
         if meter.completion_tokens:
             numbers += f", {meter.tokens_per_second:.0f} tokens/s"
         # Prompts end in order, long after their first answers; so the work done is told by the requests.
-        generated, reused = meter.generated - self._before[0], meter.reused - self._before[1]
+        generated, reused = (now - before for now, before in zip(self._answered(), self._before, strict=True))
         share = max(done / self._prompts, min(0.99, (generated + reused) / self._requests))
         if self._live:
             self._progress.update(self._task, completed=share, numbers=f"{done}/{self._prompts}, {numbers}")

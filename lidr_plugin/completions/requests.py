@@ -1,8 +1,8 @@
-"""A chat request, its content address, and its answer; what comes by the million is a tuple, which is made faster."""
+"""A request, its content address, and its answer; what comes by the million is a tuple, which is made faster."""
 
 import hashlib
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import orjson
 
@@ -75,6 +75,51 @@ class Completion(NamedTuple):
         return self.finish_reason != "stop"
 
 
+Kind: TypeAlias = Literal["logprob", "reward", "embed"]
+Need: TypeAlias = Literal["logprob", "reward", "embed", "layer"]
+"""What an engine must be able to do for a score; `layer`: an embedding from a hidden layer."""
+
+
+class Score(NamedTuple):
+    """A number about a given text, or several; no token is drawn. Everything but `row` is part of its key.
+
+    Attributes:
+        weights: the identity of the weights that give it.
+        kind: `logprob`: of the text as the answer to the messages; `reward`: of a reward model for it; `embed`: the text as a
+            vector.
+        messages: the turns before the text. For a translation model: who is `source:deu_Latn` says the source, and
+            `target:eng_Latn`, with no content, names the language of the text.
+        text: the assistant's turn.
+        layer: `embed`: of which hidden layer; None: the model's own embedding of the text alone.
+        row: where the request comes from, for messages.
+        cut: whether the text stopped at `max_tokens`; then it has no end of its turn.
+    """
+
+    weights: str
+    kind: Kind
+    messages: tuple[Message, ...]
+    text: str
+    layer: int | None = None
+    row: str = ""
+    cut: bool = False
+
+    @property
+    def need(self) -> Need:
+        """What the engine must be able to do."""
+        return "layer" if self.kind == "embed" and self.layer is not None else self.kind
+
+
+class Scored(NamedTuple):
+    """The numbers: of `logprob` the sum of the log-probabilities and the number of tokens, of `reward` one, of `embed` all of a
+    vector of length 1 in half precision.
+    """
+
+    values: tuple[float, ...]
+
+
+Request: TypeAlias = Chat | Score
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A request that failed for good; never stored."""
@@ -82,8 +127,27 @@ class Failure:
     message: str
 
 
+def canonical_json(request: Request) -> bytes:
+    """The canonical JSON of a request of any sort; its SHA-256 is the request's key."""
+    return score_json(request) if isinstance(request, Score) else request_json(request)
+
+
+def score_json(request: Score) -> bytes:
+    """The canonical JSON of a score, which no chat request's can equal: it alone has a `kind`."""
+    return orjson.dumps(
+        {
+            "cut": request.cut,
+            "kind": request.kind,
+            "layer": request.layer,
+            "messages": [{"content": message.content, "role": message.role} for message in request.messages],
+            "text": request.text,
+            "weights": request.weights,
+        }
+    )
+
+
 def request_json(request: Chat) -> bytes:
-    """The canonical JSON of a request; its SHA-256 is the request's key.
+    """The canonical JSON of a chat request.
 
     In it: weights, messages, prefill, every sampling field, sample index. Left out: server addresses, timeouts,
     retries, concurrency, batch size, the row's name; none of them may change an answer. `top_logprobs` is in it where it

@@ -16,6 +16,11 @@ class Entry(NamedTuple):
     request: bytes
     completion: Completion
 
+    @property
+    def answer(self) -> Completion:
+        """What answers the request."""
+        return self.completion
+
 
 class Row(NamedTuple):
     """A row as it lies in the file; `request` in UTF-8, `checksum` None in a row of version 0.1."""

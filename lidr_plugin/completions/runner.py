@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Generic, TypeVar
 
 from lidr_plugin.completions.client import Client, Missing
-from lidr_plugin.completions.requests import Chat
+from lidr_plugin.completions.requests import Request
 from lidr_plugin.completions.steps import Branch, Course, Steps
 from lidr_plugin.errors import LidrError
 
@@ -89,7 +89,7 @@ class _Runner(Generic[T]):
     def _advance(self, courses: Sequence[Course[T]]) -> None:
         """Answers from the store as far as that goes; asks the engine for the rest."""
         while courses:
-            wanted: list[tuple[Course[T], Branch, Chat]] = []
+            wanted: list[tuple[Course[T], Branch, Request]] = []
             for course in courses:
                 if course.finished:
                     self._done[self._numbers.pop(course)] = course.result

@@ -7,14 +7,15 @@ a, b = yield from together(first(), second())     several generators side by sid
 from collections.abc import Generator
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
-from lidr_plugin.completions.requests import Chat, Completion, Failure
+from lidr_plugin.completions.requests import Chat, Completion, Failure, Request, Score, Scored
 
 A = TypeVar("A")
 B = TypeVar("B")
 T = TypeVar("T")
 Answer: TypeAlias = Completion | Failure
+ScoreAnswer: TypeAlias = Scored | Failure
 Steps: TypeAlias = Generator[Any, Any, T]
-"""Yields a `Chat` and is sent its `Answer`, or yields from `together`; returns a `T`."""
+"""Yields a `Chat` and is sent its `Answer`, or a `Score` and its `ScoreAnswer`, or yields from `together`; returns a `T`."""
 
 
 def together(*parts: Steps[T]) -> Steps[list[T]]:
@@ -56,10 +57,10 @@ class Course(Generic[T]):
     def __init__(self, steps: Steps[T]) -> None:
         self.finished = False
         self.result: T
-        self.wanted: list[tuple[Branch, Chat]] = []
+        self.wanted: list[tuple[Branch, Request]] = []
         self._go_on(Branch(steps), None)
 
-    def answer(self, branch: Branch, answer: Answer) -> None:
+    def answer(self, branch: Branch, answer: Answer | ScoreAnswer) -> None:
         """Sends the answer to the branch that asked."""
         self._go_on(branch, answer)
 
@@ -79,7 +80,7 @@ class Course(Generic[T]):
                     return
                 branch, value = parent, parent.results
                 continue
-            if isinstance(asked, Chat):
+            if isinstance(asked, Chat | Score):
                 self.wanted.append((branch, asked))
                 return
             if not isinstance(asked, tuple):

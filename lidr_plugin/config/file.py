@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from lidr_plugin import __version__
 from lidr_plugin.config.schema import Config
-from lidr_plugin.config.section import keys
+from lidr_plugin.config.section import keys, results_of
 from lidr_plugin.config.source import Source
 from lidr_plugin.errors import InputError
 from lidr_plugin.machine.secrets import secrets_in
@@ -68,6 +68,17 @@ def _check_folder(folder: Path) -> None:
         raise InputError("the working directory is not there any more", "cd to another") from None
     except UnicodeEncodeError:
         raise InputError(f"{str(folder.absolute())!r}: the folder's name is not UTF-8", "rename it") from None
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What of the settings is not as it was; a key that an older lidr did not know counts as having had its default."""
+    needed: dict[str, Any] = {"model_name_or_path": "x", "languages": ["la"], "prompts": "{language}"}
+    method = now.get("method", "imbalance")
+    if method == "mix":  # the one family that has no default of its own
+        needed["mix"] = {"answer": 1.0}
+    default = results_of(Config.model_validate({**needed, "method": method}))
+    was = {key: before.get(key, default.get(key)) for key in now}
+    return [f"{key}: was {was[key]!r}, is {value!r}" for key, value in sorted(now.items()) if was[key] != value]
 
 
 def _validated(source: Source, where: str, folder: Path) -> Config:

@@ -1,8 +1,9 @@
 """The configuration of a run: the keys at the top of `lidr.yaml` and, each in its own module, the sections.
 
-`engine` (and `translation.engine`, `eval.judge`) is in engine.py, `generation` and `translation` in generation.py, `filters` in
-filters.py, `train` in train.py, `eval` in evaluation.py; what they share is in section.py. methods.py lists the values of
-`method`. file.py reads a configuration and words what is wrong with it, from the values and places that source.py finds.
+`engine` (and `translation.engine`, `eval.judge`) is in engine.py, `generation` and `translation` in generation.py, `rank` in
+rank.py, `filters` in filters.py, `train` in train.py, `eval` in evaluation.py; what they share is in section.py. methods.py lists
+the values of `method`. file.py reads a configuration and words what is wrong with it, from the values and places that source.py
+finds.
 """
 
 import difflib
@@ -16,8 +17,12 @@ from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.config.evaluation import Eval
 from lidr_plugin.config.filters import Filters
 from lidr_plugin.config.generation import Generation, Translation
-from lidr_plugin.config.methods import METHODS, Stage
-from lidr_plugin.config.section import HOW, PathText, Section
+from lidr_plugin.config.methods import FAMILIES, Stage, expanded, family_of, shares_of
+from lidr_plugin.config.mix import Mix, Share
+from lidr_plugin.config.mix_in import MixIn, PromptPath, checked
+from lidr_plugin.config.presets import PRESETS
+from lidr_plugin.config.rank import Rank
+from lidr_plugin.config.section import HOW, PathText, Section, needs
 from lidr_plugin.config.train import Train
 
 
@@ -41,20 +46,8 @@ def _check_names(names: dict[str, str]) -> dict[str, str]:
     return names
 
 
-def _needs(placeholder: str, example: str) -> AfterValidator:
-    """Requires that a text contain a placeholder."""
-
-    def check(text: str) -> str:
-        if placeholder not in text:
-            raise ValueError(f"needs {placeholder}, as in {example}")
-        return text
-
-    return AfterValidator(check)
-
-
 Language = Annotated[str, AfterValidator(_check_language)]
-PromptPath = Annotated[PathText, _needs("{language}", "prompts/{language}.jsonl")]
-PromptTemplate = Annotated[str, _needs("{prompt}", "'{prompt} Answer in {language}.'")]
+PromptTemplate = Annotated[str, needs("{prompt}", "'{prompt} Answer in {language}.'")]
 
 
 class Columns(Section):
@@ -68,6 +61,9 @@ class Columns(Section):
     """Column of the second part of the prompt, which follows the first after a line break. May be absent."""
     final_answer: str = "final_answer"
     """Column of the correct answer (a number), for `task: math`. May be absent."""
+    response: str | None = None
+    """Column of a right answer in the dominant language, which `method: mix` takes in place of the model's own. A prompt without
+    one is answered by the model. Null: there is no such column."""
 
 
 class Config(Section):
@@ -96,10 +92,15 @@ class Config(Section):
     """The language in which the model answers best."""
     languages: list[Language] = Field(min_length=1)
     """The non-dominant languages."""
+    force_languages: list[Language] = Field(default=[])
+    """Of `languages`, those that `lidr iterate` trains on even where the probe's verdict on them is "no"."""
     prompts: PromptPath
-    """Path of the prompt files (JSON, JSONL, CSV or Parquet), with `{language}` in it, relative to the configuration file."""
+    """Path of the prompt files (JSON, JSONL, CSV or Parquet), with `{language}` in it, relative to the configuration file, or an
+    address (`s3://…`, `hf://datasets/…`). All but Parquet may be packed (`.gz`, `.zst`); `*` takes several files in their order.
+    `{shard}`, or `{shard:05}` with leading zeros, numbers the files of a language from 0, one for each shard."""
     method: str = "imbalance"
-    """What is made of the prompts: `imbalance` (preference pairs) or `alignment` (SFT rows of self-translations)."""
+    """What is made of the prompts: a family (`imbalance`, `rank`, `mix`) or a preset of one; `lidr methods` lists them all, and
+    docs/methods.md says which is for whom. A preset sets defaults; what is written here wins."""
     columns: Columns = Columns()
     """Names of the columns of the prompt files."""
     join_on: Literal["id", "row"] = "id"
@@ -109,8 +110,10 @@ class Config(Section):
     skip_prompts: int = Field(default=0, ge=0, le=10**12)
     """Number of prompts to skip at the beginning of the files."""
     rounds: int = Field(default=2, ge=1, le=1000)
-    """`lidr iterate`: number of rounds of build, train and evaluate. Each round has new prompts: those after the previous
+    """`lidr iterate`: number of rounds of probe, build, train and evaluate. Each round has new prompts: those after the previous
     round's or, with `{round}` in the path of `prompts`, files of its own."""
+    mix_in: Annotated[list[MixIn], AfterValidator(checked)] = Field(default=[])
+    """Prompts of other skills, each with its share: `[{prompts: "skills/{language}.jsonl", share: 0.2}]`."""
     translate_prompts: bool = False
     """Prompts of languages without a prompt file are translated from the dominant language."""
     task: Literal["instruction", "math"] = "instruction"
@@ -121,6 +124,9 @@ class Config(Section):
     dominant_pairs: Literal["one", "all", "last", "none"] = "one"
     """Pairs in the dominant language for each prompt: `one`, the languages taking turns; `all`, one for each language; `last`,
     that of the last language; or `none`."""
+    language_pairs: Share = 0.0
+    """Share of the prompts that get, in each language, two more pairs that differ in language alone, made of texts that are there:
+    the translated answer over the dominant one and, for the dominant prompt, the reverse. Keep it at 0.2 or below."""
     translation_prompts: Literal["drop", "untranslated", "ignore"] = "drop"
     """What is done with prompts that ask for a translation: `drop` them; `untranslated`, take their answers without translating
     them; `ignore`, treat them like any other."""
@@ -129,12 +135,16 @@ class Config(Section):
     recognised by their wording."""
     answer_filter: Literal["none", "chosen_correct", "contrast"] = "none"
     """`chosen_correct`: the chosen answer must be correct. `contrast`: the rejected one must be wrong as well."""
+    mix: Mix = Mix()
+    """`method: mix` and its presets: which SFT rows are made."""
     engine: EngineSettings = EngineSettings()
     """What answers the requests, and how it is asked."""
     generation: Generation = Generation()
     """How responses are generated."""
     translation: Translation = Translation()
     """How texts are translated."""
+    rank: Rank = Rank()
+    """How `method: rank` draws answers and puts them in order."""
     filters: Filters = Filters()
     """What a pair must pass to be kept."""
     output_dir: PathText = Field(default="runs/lidr", min_length=1, json_schema_extra=HOW)
@@ -151,13 +161,15 @@ class Config(Section):
     @model_validator(mode="before")
     @classmethod
     def _short_names(cls, data: Any) -> Any:
-        """`train.method: sft_baseline`, as version 0.1 had it, means the method `alignment` with full training."""
-        train = data.get("train") if isinstance(data, dict) else None
-        if not isinstance(train, dict) or train.get("method") != "sft_baseline":
+        """What a preset stands for. `train.method: sft_baseline`, as version 0.1 had it, is `alignment` with full training."""
+        if not isinstance(data, dict):
             return data
-        if data.get("method", "alignment") != "alignment":
-            raise ValueError(f"train.method: sft_baseline means method: alignment; method is {data['method']!r}")
-        return {**data, "method": "alignment", "train": {**train, "method": "full"}}
+        train = data.get("train")
+        if isinstance(train, dict) and train.get("method") == "sft_baseline":
+            if data.get("method", "alignment") != "alignment":
+                raise ValueError(f"train.method: sft_baseline means method: alignment; method is {data['method']!r}")
+            data = {**data, "method": "alignment", "train": {**train, "method": "full"}}
+        return expanded(data)
 
     @field_validator("languages")
     @classmethod
@@ -169,13 +181,22 @@ class Config(Section):
             raise ValueError("\n".join(problems))
         return codes
 
+    @field_validator("force_languages")
+    @classmethod
+    def _forced(cls, codes: list[str], beside: ValidationInfo) -> list[str]:
+        # Where languages itself is wrong, that is said already.
+        others = [code for code in codes if code not in beside.data.get("languages", codes)]
+        if others:
+            raise ValueError(f"{', '.join(others)}: not among languages")
+        return codes
+
     @field_validator("method")
     @classmethod
     def _known_method(cls, method: str) -> str:
-        if method not in METHODS:
-            near = difflib.get_close_matches(method, METHODS, 1, 0.4)
-            meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(METHODS)}"
-            raise ValueError(f"unknown method {method!r}; {meant}")
+        if method not in PRESETS:
+            near = difflib.get_close_matches(method, PRESETS, 3) or difflib.get_close_matches(method, PRESETS, 1, 0.4)
+            meant = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(PRESETS)}"
+            raise ValueError(f"unknown method {method[:40]!r}; {meant}")
         return method
 
     @field_validator("answer_filter")
@@ -184,9 +205,20 @@ class Config(Section):
         method = beside.data.get("method")
         if wanted != "none" and beside.data.get("task") == "instruction":
             raise ValueError("needs task: math")
-        if wanted == "contrast" and method in METHODS and METHODS[method] == "sft":
+        if wanted == "contrast" and method in PRESETS and FAMILIES[family_of(method)] == "sft":
             raise ValueError(f"contrast compares two answers, and {method} has one: set chosen_correct")
         return wanted
+
+    @field_validator("mix")
+    @classmethod
+    def _shares(cls, mix: Mix, beside: ValidationInfo) -> Mix:
+        method = beside.data.get("method")
+        if method in PRESETS and family_of(method) == "mix":
+            if not (mix.shares or shares_of(method)):
+                raise ValueError("a mix needs a template with a share, such as mix: {answer: 1.0, question: 0.5}")
+            if mix.stage > max(len(PRESETS[method].stages), 1):
+                raise ValueError(f"stage: {method} has one stage only")
+        return mix
 
     def model_post_init(self, context: Any) -> None:
         """Takes the folder from the context of the validation, where the reader of a file puts it."""
@@ -201,7 +233,22 @@ class Config(Section):
     @property
     def stage(self) -> Stage:
         """LLaMA-Factory's stage for the rows that the method makes."""
-        return METHODS[self.method]
+        return FAMILIES[self.family]
+
+    @property
+    def family(self) -> str:
+        """The family of the method, which makes its rows."""
+        return family_of(self.method)
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The templates of `mix` and their shares; of a copy with another method, those that this stands for."""
+        return self.mix.shares or shares_of(self.method, self.mix.stage)
+
+    @property
+    def learns_translations(self) -> bool:
+        """Whether what is learnt in the non-dominant languages are translations out of the dominant one."""
+        return self.family == "imbalance" or bool(self.family == "mix" and self.shares.get("answer"))
 
     @property
     def codes(self) -> list[str]:
@@ -212,6 +259,6 @@ class Config(Section):
         """The English name of one of the run's languages."""
         return self.language_names.get(code) or languages.name_of(code)
 
-    def prompt_path(self, language: str) -> Path:
-        """Path of the prompts of a language."""
-        return self.folder / self.prompts.replace("{language}", language)
+    def prompt_path(self, language: str, prompts: str = "") -> Path:
+        """Path of the prompts of a language, or of others than those of the run."""
+        return self.folder / (prompts or self.prompts).replace("{language}", language)

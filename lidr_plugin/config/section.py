@@ -37,6 +37,17 @@ def _check_path(text: str) -> str:
     return text
 
 
+def needs(placeholder: str, example: str) -> AfterValidator:
+    """Requires that a text contain a placeholder."""
+
+    def check(text: str) -> str:
+        if placeholder not in text:
+            raise ValueError(f"needs {placeholder}, as in {example}")
+        return text
+
+    return AfterValidator(check)
+
+
 _LONGEST_NAME = 255
 _LONGEST_PATH = 3000
 """Linux takes 4,096 bytes, of which the file's folder and the names below need some."""

@@ -36,6 +36,8 @@ def _misfit(key: str, value: Any) -> str:
     found = f", found {repr(value)[:40]}"
     if value is None:
         return "a recipe needs it; leave it out for its default" if key in _NEVER_NULL else ""
+    if key == "dataset" and isinstance(value, list) and value:
+        return "" if all(isinstance(name, str) and name for name in value) else f"expected names of datasets{found}"
     if key in _TEXTS:
         return "" if isinstance(value, str) and value else f"expected text{found}"
     number = isinstance(value, int | float) and not isinstance(value, bool)

@@ -20,7 +20,7 @@ from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.dataset.rows import drop_json, row_json
 from lidr_plugin.dataset.writer import DatasetWriter
 from lidr_plugin.machine import interrupts
-from lidr_plugin.methods.base import Outcome
+from lidr_plugin.methods.base import Outcome, Row
 from lidr_plugin.run_directory import RunDirectory
 
 
@@ -31,10 +31,21 @@ class Built(NamedTuple):
     report: dict[str, Any]
 
 
-def build(ready: Prepared, store: Store, meter: Meter) -> Counts:
+def build(
+    ready: Prepared,
+    store: Store,
+    meter: Meter,
+    watch: Callable[[Outcome], None] = lambda outcome: None,
+    *,
+    part: bool = False,
+) -> Counts:
     """Writes the dataset, its entry and card, and what became no row; what is in the store is not asked again.
 
     From the first file that it changes, the run has no `config.json` until `settle_configuration`.
+
+    Args:
+        watch: is told what each prompt came to.
+        part: whether the rows are a shard's.
 
     Raises:
         RunError: the run failed; the same call goes on from there.
@@ -42,30 +53,37 @@ def build(ready: Prepared, store: Store, meter: Meter) -> Counts:
     config, run_dir = ready.config, ready.run
     # Records make no cycles, and there are many of them: the collector's frequent passes are a tenth of the time.
     gc.set_threshold(100_000)
-    counts, system = Counts(), config.generation.system
+    counts, system = Counts([entry.name for entry in config.mix_in]), config.generation.system
     with (
         files.replacing(run_dir.rejected) as dropped,
         files.replacing(run_dir.dataset(config.dataset_name)) as dataset,
-        Display("rows", meter, len(ready.prompts), ready.requests_at_most()) as display,
+        Display("rows", meter, len(ready.prompts), ready.requests_at_most() + ready.scores_at_most()) as display,
     ):
-        writer = DatasetWriter(dataset)
+        writer = DatasetWriter(dataset, part=part)
 
         def emit(outcome: Outcome) -> None:
+            outcome = ready.marks.honour(outcome)
             for row in outcome.rows:
                 writer.add(row_json(row, system))
             dropped.writelines(files.dump_line(drop_json(drop)) for drop in outcome.drops)
             counts.add(outcome)
+            watch(outcome)
 
         interrupts.run(_run(ready, Client(store, compared(ready), meter), emit, lambda: display.update(counts.prompts)))
         ownership.note(run_dir, config.dataset_name, writer.close())
-        _retire_configuration(run_dir, config)
-    merge_entry(run_dir.dataset_info, config.dataset_name, ready.method.rows, system=bool(system))
-    rows = {code: counts.pairs[code] for code in config.codes}
-    files.write_text(run_dir.data / "README.md", card(config, ready.method.rows, rows))
+        retire_configuration(run_dir, config)
+    describe(run_dir, config, ready.method.rows, counts)
     return counts
 
 
-def _retire_configuration(run: RunDirectory, config: Config) -> None:
+def describe(run: RunDirectory, config: Config, rows: type[Row], counts: Counts) -> None:
+    """Writes the dataset's entry and its card."""
+    merge_entry(run.dataset_info, config.dataset_name, rows, system=bool(config.generation.system))
+    kept = {code: counts.pairs[code] for code in config.codes}
+    files.write_text(run.data / "README.md", card(config, rows, kept))
+
+
+def retire_configuration(run: RunDirectory, config: Config) -> None:
     """Puts a `config.json` of other settings aside: wherever there is one, what lies beside it was made with it."""
     if run.config.is_file() and run.config.read_bytes() != files.dump_json(resolved(config)):
         os.replace(run.config, run.config_before)

@@ -4,13 +4,14 @@ import hashlib
 import heapq
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lidr_plugin import __version__, files
 from lidr_plugin.completions.progress import Meter
 from lidr_plugin.config.schema import Config
+from lidr_plugin.dataset.marks import REASONS as MARKS
 from lidr_plugin.dataset.rows import row_json
 from lidr_plugin.methods.base import Outcome, Preference, Row
 from lidr_plugin.run_directory import RunDirectory
@@ -39,10 +40,13 @@ class Counts:
     """What a run came to, by language.
 
     Attributes:
+        mixed: names of what is mixed in, which is counted apart too; its ids begin with them.
         lengths: for each text of a row by its name (`chosen`, `rejected` or `output`), the rows of a language in each bin.
     """
 
+    mixed: Sequence[str] = ()
     prompts: int = 0
+    mixed_in: Counter[tuple[str, str]] = field(default_factory=Counter)
     candidates: Counter[str] = field(default_factory=Counter)
     pairs: Counter[str] = field(default_factory=Counter)
     rejected: dict[str, Counter[str]] = field(default_factory=dict)
@@ -56,6 +60,8 @@ class Counts:
             language = row.language
             self.candidates[language] += 1
             self.pairs[language] += 1
+            if self.mixed:
+                self.mixed_in[row.id.partition(":")[0], language] += 1
             if isinstance(row, Preference):
                 self.lengths["chosen"][language][length_bin(len(row.chosen.text))] += 1
                 self.lengths["rejected"][language][length_bin(len(row.rejected.text))] += 1
@@ -99,29 +105,41 @@ class Counts:
                 reason: {code: counter[code] for code in languages if counter[code]}
                 for reason, counter in sorted(self.rejected.items())
             },
+            **({"mix_in": found} if (found := self._mixed_in(languages)) else {}),
         }
+
+    def _mixed_in(self, languages: list[str]) -> dict[str, Any]:
+        return {name: {"pairs": {code: self.mixed_in[name, code] for code in languages}} for name in self.mixed}
 
 
 def write_report(
-    run: RunDirectory, config: Config, counts: Counts, meter: Meter, reasons: Mapping[str, str]
+    run: RunDirectory,
+    config: Config,
+    counts: Counts,
+    meter: Meter,
+    reasons: Mapping[str, str],
+    also: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Writes `report.json` and returns its content: the counts (contract, section 4), then what the page shows beside them.
 
     Args:
         reasons: each in words, in the order in which the page shows them.
+        also: what later stages know of the rows.
     """
     report = {
         **counts.counts(config.codes),
         "completions": {"generated": meter.generated, "reused": meter.reused, "failed": meter.failed},
+        "scores": asdict(meter.scores),
         "tokens": {"prompt": meter.prompt_tokens, "completion": meter.completion_tokens},
         "seconds": round(meter.seconds, 3),
         "tokens_per_second": round(meter.tokens_per_second, 3),
         "model_name_or_path": config.model_name_or_path,
         "lidr": __version__,
-        "reasons": {str(reason): words for reason, words in reasons.items()},
+        "reasons": {str(reason): words for reason, words in {**reasons, **MARKS}.items()},
         "lengths": {"bins": [bin_edge(number) for number in range(_LENGTH_BINS)], "texts": counts.lengths},
         "timeline": {"bin_seconds": meter.bin_seconds, "tokens": meter.timeline},
         "notes": list(unidentifiable(config.codes)) if config.filters.off_target else [],
+        **(also or {}),
         "samples": {code: [row_json(row, None) for row in counts.sample(code)] for code in config.codes},
     }
     files.write_json(run.report_json, report)

@@ -1,28 +1,40 @@
 """A run, made ready: what is checked of it before anything is asked or written. Build, dry run, probe and doctor begin here."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
 from lidr_plugin.completions.client import Model
-from lidr_plugin.completions.engines.base import NamedEngine
+from lidr_plugin.completions.engines.base import NamedEngine, scores_of
 from lidr_plugin.completions.models import policy_of, translator_of
 from lidr_plugin.completions.store_errors import check_place
 from lidr_plugin.config.methods import Stage
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.llamafactory import read_info
+from lidr_plugin.dataset.marks import read_marks
 from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.methods import method_of
-from lidr_plugin.methods.base import POLICY, TRANSLATOR, Ask, Method, Preference
+from lidr_plugin.methods.base import POLICY, TRANSLATOR, Ask, Method, Preference, ScoringMethod
 from lidr_plugin.methods.filters import Filter, filters_of
+from lidr_plugin.prompts.files import Extent
 from lidr_plugin.prompts.prompt_set import PromptSet
+from lidr_plugin.prompts.sources import mixed, prompt_files
 from lidr_plugin.run_directory import RunDirectory
 
 _BYTES_A_COMPLETION = 600
 """In the store and the dataset together, for a short answer: a run without room for that much is not begun."""
 _SPARE = 16 << 20
 """Bytes for everything else that a run writes."""
+
+
+_GIVING = {
+    "logprob": "those of the backends vllm and transformers do",
+    "reward": "a classifier in the backends vllm or transformers does, or a vLLM server with --runner pooling at its base_url",
+    "embed": "an encoder in any backend does: the server at a base_url needs /v1/embeddings",
+    "layer": "that of the backend transformers does",
+}
+"""Who gives which score."""
 
 
 class Prepared:
@@ -34,6 +46,7 @@ class Prepared:
         method: in place of the one that the configuration names.
         filters: in place of those of the configuration.
         engine: who answers in place of the configuration's engine, as the policy.
+        prompts: opens others than those of the configuration.
 
     Raises:
         InputError: whatever is wrong, before anything is written.
@@ -47,16 +60,20 @@ class Prepared:
         method: Method | None = None,
         filters: Sequence[Filter] | None = None,
         engine: NamedEngine | None = None,
+        prompts: Callable[[], PromptSet] | None = None,
     ) -> None:
         self.config = config
         self.run = RunDirectory.of(config.output_dir, config.store)
         read_info(self.run.dataset_info)
+        self.marks = read_marks(self.run.marks)
         self._check_output()
         check_place(self.run.store)
-        self.prompts = prompts_of(config)
+        self.prompts = prompts() if prompts else prompts_of(config)
         try:
             self.roles = _roles(config, method, engine)
             self.method = method or method_of(config, filters_of(config) if filters is None else filters, self.roles)
+            self.roles = {**self.roles, **self.method.roles}
+            self._check_scores()
             self.ask = Ask({role: model.identity for role, model in self.roles.items()})
             if problems := self.method.problems(self.prompts):
                 raise InputError.of(problems, "the prompts")
@@ -85,6 +102,20 @@ class Prepared:
         """Requests if nothing were dropped or stored, second tries aside."""
         return self.method.requests_at_most(len(self.prompts))
 
+    def scores_at_most(self) -> int:
+        """Scores that the method asks for beside, counted likewise."""
+        return self.method.scores_at_most(len(self.prompts)) if isinstance(self.method, ScoringMethod) else 0
+
+    def _check_scores(self) -> None:
+        if isinstance(self.method, ScoringMethod):
+            problems = [
+                f"{role}: its engine gives no {need} scores; {_GIVING[need]}"
+                for role, needs in self.method.scores.items()
+                for need in sorted(needs - scores_of(self.roles[role].engine))
+            ]
+            if problems:
+                raise InputError.of(problems, "the scores")
+
     def _check_output(self) -> None:
         place = self.run.nearest()
         if not os.path.isdir(place):
@@ -101,29 +132,23 @@ class Prepared:
             )
 
 
-def prompts_of(config: Config) -> PromptSet:
+def prompts_of(config: Config, index: Path | None = None) -> PromptSet:
     """The prompts of a run, joined and checked; the caller closes them.
+
+    Args:
+        index: where they are kept, joined, for other processes.
 
     Raises:
         InputError: a file is not there, or something is wrong in it.
     """
     return PromptSet(
-        _prompt_files(config),
+        prompt_files(config),
         config.columns,
         by_row=config.join_on == "row",
-        skip=config.skip_prompts,
-        limit=config.max_prompts,
+        extent=Extent(config.skip_prompts, config.max_prompts),
+        mixed=mixed(config),
+        index=index,
     )
-
-
-def _prompt_files(config: Config) -> dict[str, Path]:
-    paths = {code: config.prompt_path(code) for code in config.codes}
-    absent = [code for code, path in paths.items() if not os.path.isfile(path)]
-    if absent and (not config.translate_prompts or config.dominant_language in absent):
-        problems = [f"prompts: {paths[code]}: no such file ({code})" for code in absent]
-        hint = "translate_prompts: true has the model translate the prompts of languages without a file"
-        raise InputError.of(problems, "the prompt files", hint)
-    return {code: path for code, path in paths.items() if code not in absent}
 
 
 def _roles(config: Config, method: Method | None, engine: NamedEngine | None) -> Mapping[str, Model]:

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from lidr_plugin import files
 
-_TEXTS = ("instruction", "input", "chosen", "rejected", "output", "system")
+_TEXTS = frozenset(("instruction", "input", "chosen", "rejected", "output", "system"))
 """Columns that LLaMA-Factory reads."""
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[ T][\d:.,]{2,20})?(?:Z|[+-][\d:]{2,8})?")
 _CHUNK = 10 << 20
@@ -21,10 +21,14 @@ class DatasetWriter:
 
     A column that holds nothing but dates would be read as points in time, on which LLaMA-Factory fails. Then in some row the
     input joins the instruction, as it does in the prompt, or a text ends with a space.
+
+    Args:
+        part: whether the rows are a part of a dataset: what is a date then only shows when all are put together.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, *, part: bool = False) -> None:
         self._file = file
+        self._columns = frozenset() if part else _TEXTS
         self._sum = 0
         self._held: dict[str, str] | None = None
         self._rows = self._bytes = 0
@@ -36,7 +40,7 @@ class DatasetWriter:
         self._held = row
         self._rows += 1
         # The first look is for speed: nearly no text has a hyphen there.
-        dated = [key for key, x in row.items() if x[4:5] == "-" and key in _TEXTS and _DATE.fullmatch(x)]
+        dated = [key for key, x in row.items() if x[4:5] == "-" and key in self._columns and _DATE.fullmatch(x)]
         if dated or self._dates:
             self._dates = Counter({key: self._dates[key] + 1 for key in dated})
             for key in dated:

@@ -12,10 +12,11 @@ from lidr_plugin.completions.store import Store
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.errors import InputError, RunError
+from lidr_plugin.evaluation.benefit import whole
 from lidr_plugin.evaluation.intervals import grouped
 from lidr_plugin.evaluation.judge import Contest, JudgeModel, Submission, Verdict, Verdicts, warning
 from lidr_plugin.evaluation.results import Probe, plain
-from lidr_plugin.evaluation.signal import Measurement, SampleTexts, dominance_of, whole
+from lidr_plugin.evaluation.signal import Measurement, SampleTexts, dominance_of, spread, way_back
 from lidr_plugin.machine import interrupts
 from lidr_plugin.methods.translation import Translator, parse_translation
 from lidr_plugin.prompts.prompt import Prompt
@@ -54,7 +55,7 @@ def probe(config: Config, *, sample: int) -> Probe:
 
 async def _asked(ready: Prepared, store: Store, sample: int) -> list[SampleTexts]:
     total, meter = len(ready.prompts), Meter()
-    wanted = {number * total // min(sample, total) for number in range(min(sample, total))}
+    wanted = spread(sample, total)
     steps = (_steps(ready, prompt) for place, prompt in enumerate(ready.prompts) if place in wanted)
     # Answers, translations both ways and the way back, for the bar.
     requests = len(wanted) * (1 + 4 * len(ready.config.languages))
@@ -89,9 +90,8 @@ def _steps(ready: Prepared, prompt: Prompt) -> Steps[SampleTexts | None]:
 
 
 def _back(ready: Prepared, texts: SampleTexts, code: str) -> Steps[str | None]:
-    translator, dominant, text = Translator.of(ready.config), ready.config.dominant_language, texts.outward[code].text
-    row = f"{texts.id} [{dominant}->{code}->{dominant}]"
-    answer: Answer = yield translator.request(text, dominant, 0, ready.ask, row)
+    translator, text = Translator.of(ready.config), texts.outward[code].text
+    answer: Answer = yield way_back(translator, ready.config.dominant_language, texts.id, code, text, ready.ask)
     if isinstance(answer, Failure):
         return None
     return parse_translation(answer, text, thinking=translator.sampling.thinking).text
@@ -116,13 +116,19 @@ def _measured(config: Config, texts: list[SampleTexts], opinion: _Opinion) -> Pr
     measurement = Measurement(texts, config.dominant_language, identification)
     responses = {code: measurement.responses(code, opinion.grades.get(code, [])) for code in config.codes}
     doubt = warning([item for items in opinion.verdicts.values() for item in items])
+    judged = {} if doubt else opinion.verdicts
+    verdicts = {code: measurement.verdict(code, judged.get(code, [])) for code in config.languages}
+    # Pairs that do more harm than good are no signal, though the faults of bad translations show in the rejected texts too.
+    worthy = [code for code, found in verdicts.items() if found.verdict != "no"]
+    carried = {code: measurement.carries(code) for code in config.languages}
     return Probe(
         prompts=len(texts),
         responses=responses,
         against_dominant={code: measurement.comparison(code) for code in config.languages},
         judged={code: Verdicts.of(items) for code, items in opinion.verdicts.items()},
         judge_warning=doubt,
-        dominant=dominance_of(responses, believed=doubt is None),
-        signal=measurement.signal(len(config.languages), {} if doubt else opinion.verdicts),
+        dominant=dominance_of(responses, carried, believed=doubt is None),
+        signal=measurement.signal(worthy, judged),
         notes=identification.notes,
+        verdicts=verdicts,
     )

@@ -118,11 +118,41 @@ class Signal(Share):
 
 
 @dataclass(frozen=True, slots=True)
+class LanguageSignal:
+    """Whether pairs in a language are worth training on.
+
+    Attributes:
+        verdict: `yes`, `no` or `cannot tell`.
+        benefit: how much better a kept pair's chosen text is expected to be than its rejected one, from -1 to 1.
+        lacking: of the model's own answers those that are not sound or, where the final answer is known, not right.
+        lossy: of the translations of sound answers those that visibly lost something.
+        kept: of the candidates those that became pairs.
+        round_trip: mean chrF, 0 to 1, of so many answers and their translations there and back.
+        why: for people.
+        advice: for people, what would help.
+    """
+
+    verdict: str
+    benefit: Mean | None
+    lacking: Share
+    lossy: Share
+    kept: Share
+    round_trip: float | None
+    round_trips: int
+    why: str
+    advice: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.verdict not in ("yes", "no", "cannot tell"):
+            raise ValueError(f"verdict: {self.verdict[:40]!r}")
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """What `lidr probe` measured on so many `prompts`, by language.
 
     `judged`: the verdicts on chosen against rejected; `judge_warning`: why they say nothing, if they do; `notes`: for people,
-    what was not measured and why.
+    what was not measured and why; `verdicts`: none in files of version 0.1.
     """
 
     prompts: int
@@ -133,6 +163,7 @@ class Probe:
     dominant: Dominance
     signal: Signal
     notes: tuple[str, ...] = ()
+    verdicts: Mapping[str, LanguageSignal] = field(default_factory=dict)
 
 
 def _default(each: Field[Any]) -> Any:
@@ -163,3 +194,8 @@ def read_results(path: Path) -> Results:
 def read_probe(path: Path) -> Probe:
     """What `lidr probe` wrote, this version or 0.1; raises as `read_record` does."""
     return read_record(TypeAdapter(Probe), path, ANEW.format("probe"))
+
+
+def verdicts_in(report: Mapping[str, Any]) -> Mapping[str, LanguageSignal]:
+    """The verdicts in a build's `report.json`; none in one of version 0.1."""
+    return TypeAdapter(dict[str, LanguageSignal]).validate_python(report.get("verdicts", {}))

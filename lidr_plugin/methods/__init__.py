@@ -10,10 +10,10 @@ from lidr_plugin.methods.filters import Filter
 
 
 def method_of(config: Config, filters: Sequence[Filter], roles: Mapping[str, Model]) -> Method:
-    """The method that `method:` names.
+    """The method that `method:` names, by its family.
 
     Raises:
         InputError: one of its files cannot be read.
     """
-    built: Method = import_module(f"lidr_plugin.methods.{config.method}").build(config, filters, roles)
+    built: Method = import_module(f"lidr_plugin.methods.{config.family}").build(config, filters, roles)
     return built

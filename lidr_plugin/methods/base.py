@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from lidr_plugin.completions.client import Model
-from lidr_plugin.completions.requests import Chat, Message, Sampling
+from lidr_plugin.completions.requests import Chat, Kind, Message, Need, Sampling, Score
 from lidr_plugin.completions.steps import Steps
 from lidr_plugin.prompts.prompt import Prompt, PromptText
 from lidr_plugin.prompts.prompt_set import PromptSet
@@ -32,6 +32,9 @@ class Reason(StrEnum):
     ANSWER = "answer"
     REQUEST_FAILED = "request_failed"
     UNFAITHFUL = "unfaithful"
+    NO_CONTRAST = "no_contrast"
+    NO_MAJORITY = "no_majority"
+    THINNED = "thinned"
 
 
 class Text(NamedTuple):
@@ -56,6 +59,7 @@ class Preference(NamedTuple):
     Attributes:
         source: the text that `chosen` was translated from; `chosen` itself where it is a response.
         answers_translation: whether the prompt asks for a translation and `chosen` is left untranslated.
+        ranker: what gave the scores and the weight (`vote`, `reward`, …); empty where nothing did.
     """
 
     id: str
@@ -68,6 +72,10 @@ class Preference(NamedTuple):
     source: Text
     answers_translation: bool = False
     final_answer: str | None = None
+    chosen_score: float | None = None
+    rejected_score: float | None = None
+    weight: float = 1.0
+    ranker: str = ""
 
     @property
     def target(self) -> Text:
@@ -86,7 +94,11 @@ class Preference(NamedTuple):
 
 
 class Sft(NamedTuple):
-    """A prompt and the one answer to learn; the other fields as in `Preference`."""
+    """A prompt and the one answer to learn; the other fields as in `Preference`.
+
+    Attributes:
+        task: which of several kinds of rows it is, where the dataset has several.
+    """
 
     id: str
     language: str
@@ -96,6 +108,7 @@ class Sft(NamedTuple):
     source: Text
     answers_translation: bool = False
     final_answer: str | None = None
+    task: str = ""
 
     @property
     def target(self) -> Text:
@@ -163,6 +176,20 @@ class Ask:
         """A request to the model with this role; see `Chat` for the fields."""
         return Chat(self.identities[role], tuple(messages), sampling, prefill, sample, row=row)
 
+    def score(
+        self,
+        role: str,
+        kind: Kind,
+        messages: Sequence[Message],
+        text: str,
+        *,
+        layer: int | None = None,
+        row: str = "",
+        cut: bool = False,
+    ) -> Score:
+        """A request for a number about a text, to the model with this role; see `Score` for the fields."""
+        return Score(self.identities[role], kind, tuple(messages), text, layer, row, cut)
+
 
 class Method(Protocol):
     """Turns one prompt into rows. Pure: it yields requests and is sent answers; no I/O, no clock, no chance of its own.
@@ -188,3 +215,18 @@ class Method(Protocol):
 
     def steps(self, prompt: Prompt, ask: Ask) -> Steps[Outcome]:
         """The prompt's way from requests to rows."""
+
+
+@runtime_checkable
+class ScoringMethod(Protocol):
+    """A method that asks for scores too.
+
+    Attributes:
+        scores: by role, what its engine must be able to do; looked at before the first request.
+    """
+
+    @property
+    def scores(self) -> Mapping[str, frozenset[Need]]: ...
+
+    def scores_at_most(self, prompts: int) -> int:
+        """Scores for so many prompts, as `requests_at_most` counts completions."""

@@ -1,8 +1,14 @@
-"""The filters: pure functions from a candidate to nothing or the reason why it becomes no row."""
+"""The filters: pure functions from a candidate to nothing or the reason why it becomes no row.
+
+They are of two kinds. A `TextFilter` looks at the text to learn alone, so a method that ranks texts can ask it of each, before
+there is a pair. All others look at a pair.
+"""
 
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 from lidr_plugin.config.schema import Config
 from lidr_plugin.methods.base import Preference, Reason, Row
@@ -21,6 +27,32 @@ Filter = Callable[[Row], str | None]
 """Nothing, or the reason why a row is dropped: one of `Reason`, or a word of one's own."""
 
 
+@dataclass(frozen=True, slots=True)
+class TextFilter:
+    """A filter that reads no more of a row than its prompt, its target and what that came from."""
+
+    check: Filter
+
+    def __call__(self, row: Row) -> str | None:
+        """Of a row, as every filter."""
+        return self.check(row)
+
+
+class Kinds(NamedTuple):
+    """The filters of a run by what they look at, each in their order."""
+
+    of_texts: Sequence[Filter]
+    of_pairs: Sequence[Filter]
+
+    @classmethod
+    def of(cls, filters: Sequence[Filter]) -> "Kinds":
+        """Sorts them; one whose kind is not known is asked of pairs."""
+        return cls(
+            [check for check in filters if isinstance(check, TextFilter)],
+            [check for check in filters if not isinstance(check, TextFilter)],
+        )
+
+
 REASONS: Mapping[str, str] = {
     Reason.TRANSLATION_FAILED: "no usable translation came back",
     Reason.TRUNCATED: "the chosen text, or its source, was cut at max_tokens",
@@ -33,6 +65,9 @@ REASONS: Mapping[str, str] = {
     Reason.TRANSLATION_PROMPT: "the prompt asks for a translation itself",
     Reason.ANSWER: "the final answer is not as answer_filter wants it",
     Reason.REQUEST_FAILED: "a request failed for good",
+    Reason.NO_CONTRAST: "no answer of the prompt is better than another, or nothing tells the languages of two apart",
+    Reason.NO_MAJORITY: "too few of the answers agree",
+    Reason.THINNED: "left out by its weight",
     Reason.UNFAITHFUL: "chosen is no translation of its source: something is lost, or it is one of the request",
 }
 """Each reason in words."""
@@ -117,38 +152,47 @@ def fidelity(row: Row) -> Reason | None:
     if made != "translation":
         return None
     origin, _, target = languages.partition("->")
+    origin = origin.partition("#")[0]
     lost = row.target.echo or loss(row.source.text, row.target.text, origin, target)
     return Reason.UNFAITHFUL if lost else None
 
 
-def answer(*, contrast: bool) -> Filter:
-    """The chosen answer is wrong; with `contrast` also: the rejected one is right."""
+def answer(row: Row) -> Reason | None:
+    """The text to learn gives a wrong final answer, or none. A method that needs the right one refuses prompts without it."""
+    if row.final_answer is None:
+        return None
+    return None if numbers.is_correct(row.target.text, row.final_answer, row.language) else Reason.ANSWER
 
-    def check(row: Row) -> Reason | None:
-        assert row.final_answer is not None, "the method's problems() found prompts without one"
-        if not numbers.is_correct(row.target.text, row.final_answer, row.language):
-            return Reason.ANSWER
-        if not contrast or not isinstance(row, Preference):
-            return None
-        wrong = not numbers.is_correct(row.rejected.text, row.final_answer, row.language)
-        return None if wrong else Reason.ANSWER
 
-    return check
+def contrast(row: Row) -> Reason | None:
+    """The rejected text gives the right final answer."""
+    if not isinstance(row, Preference) or row.final_answer is None:
+        return None
+    return Reason.ANSWER if numbers.is_correct(row.rejected.text, row.final_answer, row.language) else None
 
 
 def lacking_answers(prompts: PromptSet, answer_filter: str) -> list[str]:
     """Prompts without a final answer that can be read as a number, where the filter needs one."""
     if answer_filter == "none":
         return []
+    return without_answers(prompts, f"answer_filter: {answer_filter}", "set answer_filter=none")
+
+
+def without_answers(prompts: PromptSet, key: str, otherwise: str) -> list[str]:
+    """Prompts without a final answer that can be read as a number, where a key needs one; what else can be done."""
     if without := prompts.without_final_answer():
         return [
-            f"answer_filter: {answer_filter}: prompt {without!r} has no final answer; name the column in "
-            "columns.final_answer, or set answer_filter=none"
+            f"{key}: prompt {without!r} has no final answer; name the column in columns.final_answer, or {otherwise}"
         ]
+    return unread_answers(prompts, otherwise)
+
+
+def unread_answers(prompts: PromptSet, otherwise: str) -> list[str]:
+    """Final answers that are there and are no numbers; what else can be done."""
     unread = (x for x in prompts.final_answers() if not numbers.expected_number(x.answer))
     return [
         f"{x.place}: the final answer of prompt {x.id!r} is no number that can be read: {reprlib.repr(x.answer)}; "
-        "correct it, or set answer_filter=none"
+        f"correct it, or {otherwise}"
         for x in islice(unread, _SHOWN)
     ]
 
@@ -156,22 +200,24 @@ def lacking_answers(prompts: PromptSet, answer_filter: str) -> list[str]:
 def filters_of(config: Config) -> list[Filter]:
     """The filters of a run, in the order in which the first reason counts."""
     chosen = config.filters
-    filters: list[Filter] = [request_failed]
+    filters: list[Filter] = [TextFilter(request_failed)]
     if chosen.truncated:
-        filters.append(truncated)
-    filters.append(usable)
+        filters.append(TextFilter(truncated))
+    filters.append(TextFilter(usable))
     if chosen.identical:
         filters.append(identical)
     if chosen.off_target:
-        filters.append(off_target(LanguageGate([config.dominant_language, *config.languages])))
+        filters.append(TextFilter(off_target(LanguageGate([config.dominant_language, *config.languages]))))
     if chosen.mixed_script:
-        filters.append(mixed_script)
+        filters.append(TextFilter(mixed_script))
     if chosen.repetition:
-        filters.append(repetition)
+        filters.append(TextFilter(repetition))
     if chosen.length_ratio:
         filters.append(length_ratio(*chosen.length_ratio))
     if chosen.fidelity:
-        filters.append(fidelity)
+        filters.append(TextFilter(fidelity))
     if config.answer_filter != "none":
-        filters.append(answer(contrast=config.answer_filter == "contrast"))
+        filters.append(TextFilter(answer))
+    if config.answer_filter == "contrast":
+        filters.append(contrast)
     return filters

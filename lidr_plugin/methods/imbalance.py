@@ -13,6 +13,7 @@ from lidr_plugin.completions.steps import Steps, both, together
 from lidr_plugin.config.schema import Config
 from lidr_plugin.methods.base import Ask, Drop, Outcome, Preference, Reason, Text
 from lidr_plugin.methods.filters import REASONS, Filter, lacking_answers, weigh
+from lidr_plugin.methods.language_pairs import LanguagePairs
 from lidr_plugin.methods.responses import Responder, Response
 from lidr_plugin.methods.translation_prompts import TranslationPrompts
 from lidr_plugin.prompts.prompt import Prompt, PromptText
@@ -29,6 +30,7 @@ class Imbalance:
     languages: Sequence[str]
     responder: Responder
     dominant_pairs: str
+    language_pairs: LanguagePairs
     translation_prompts: TranslationPrompts
     filters: Sequence[Filter]
     answer_filter: str
@@ -99,7 +101,16 @@ class _Pairs:
             for code, chosen, response in zip(method.languages, outward.carried, responses, strict=True)
         ]
         texts = {code: response.text for code, response in zip(method.languages, responses, strict=True)}
-        return fates + (yield from self._inward(outward.top, texts))
+        inward = yield from self._inward(outward.top, texts)
+        return [*fates, *inward, *self._of_language(fates, outward.top)]
+
+    def _of_language(self, fates: Sequence[Fate], top: Response) -> list[Fate]:
+        """Pairs of the same content in two languages; a translation prompt's answer has no language of its own."""
+        if self._asks_translation != "ignore" or not self._method.language_pairs.share:
+            return []
+        ordinary = [fate.row if isinstance(fate, Drop) else fate for fate in fates]
+        made = [self._method.language_pairs.made_of(x, top.prompt) for x in ordinary if isinstance(x, Preference)]
+        return [fate for pairs in made for fate in pairs]
 
     def _dropped(self) -> list[Fate]:
         method, nothing = self._method, Text("")
@@ -187,6 +198,7 @@ def build(config: Config, filters: Sequence[Filter], roles: Mapping[str, Model])
         languages=config.languages,
         responder=Responder.of(config),
         dominant_pairs=config.dominant_pairs,
+        language_pairs=LanguagePairs.of(config, filters),
         translation_prompts=TranslationPrompts.of(config),
         filters=filters,
         answer_filter=config.answer_filter,

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lidr_plugin import languages
 from lidr_plugin.completions.requests import Failure, Message, Sampling
 from lidr_plugin.completions.steps import Answer, Steps
 from lidr_plugin.config.schema import Config
@@ -61,8 +60,8 @@ class Responder:
             translator=Translator.of(config),
         )
 
-    def sent(self, prompt: Prompt, language: str, ask: Ask) -> Steps[PromptText | Text]:
-        """The prompt as it is sent in a language; a failed text if its translation failed."""
+    def text(self, prompt: Prompt, language: str, ask: Ask) -> Steps[PromptText | Text]:
+        """The prompt in a language, translated if its files have none; a failed text if that failed."""
         text = prompt.texts.get(language)
         if text is None:
             original = Text(prompt.texts[self.dominant].joined)
@@ -72,21 +71,31 @@ class Responder:
             if not found.text or found.cut:
                 return Text(found.text, failed=Reason.TRANSLATION_FAILED)
             text = PromptText(found.text)
-        if self.template is None:
+        return text
+
+    def worded(self, text: PromptText, language: str, *, as_is: bool = False) -> PromptText:
+        """The prompt as it is sent for an answer in a language."""
+        if self.template is None or as_is:
             return text
-        wording = self.template.replace(
-            "{language}", self.translator.names.get(language) or languages.name_of(language)
-        )
+        wording = self.template.replace("{language}", self.translator.name_of(language))
         return PromptText(wording.replace("{prompt}", text.joined))
+
+    def sent(self, prompt: Prompt, language: str, ask: Ask) -> Steps[PromptText | Text]:
+        """The prompt as it is sent in a language; a failed text if its translation failed."""
+        text = yield from self.text(prompt, language, ask)
+        return text if isinstance(text, Text) else self.worded(text, language, as_is=prompt.as_is)
 
     def respond(self, prompt: Prompt, language: str, ask: Ask) -> Steps[Response]:
         """y^l: the policy's answer to the prompt in a language."""
         sent = yield from self.sent(prompt, language, ask)
         if isinstance(sent, Text):
             return Response(PromptText(""), sent)
+        return Response(sent, (yield from self.answered(sent, self.sampling, 0, ask, f"{prompt.id} [{language}]")))
+
+    def answered(self, sent: PromptText, sampling: Sampling, sample: int, ask: Ask, row: str) -> Steps[Text]:
+        """One of the policy's answers to a prompt as it was sent."""
         turns = turns_of(sent.joined, self.system)
-        answer: Answer = yield ask.chat(POLICY, turns, self.sampling, row=f"{prompt.id} [{language}]")
+        answer: Answer = yield ask.chat(POLICY, turns, sampling, sample=sample, row=row)
         if isinstance(answer, Failure):
-            return Response(sent, Text("", failed=Reason.REQUEST_FAILED))
-        text = without_thoughts(answer.text, thinking=self.sampling.thinking)
-        return Response(sent, Text(text, cut=answer.cut))
+            return Text("", failed=Reason.REQUEST_FAILED)
+        return Text(without_thoughts(answer.text, thinking=sampling.thinking), cut=answer.cut)

@@ -107,6 +107,7 @@ class Translator:
         skip_cut: whether texts that were cut at `max_tokens` are dropped later; a cut translation then says so.
         names: English names of languages that lidr has none for, by their codes.
         knows_echoes: whether the model is asked for a translation of the request itself, to know one where it comes instead.
+        requests: by model and target, the request and its translation, once it is known: it is not asked for again.
     """
 
     sampling: Sampling
@@ -115,6 +116,7 @@ class Translator:
     skip_cut: bool
     knows_echoes: bool = False
     names: Mapping[str, str] = field(default_factory=dict)
+    requests: dict[tuple[str, str], str] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, config: Config) -> "Translator":
@@ -144,8 +146,13 @@ class Translator:
         for attempt in range(self.retries + 1):
             tried = self._attempt(source.text, target, attempt, ask, row)
             if self.knows_echoes:
-                found, own = yield from both(tried, self._request_translated(target, ask))
-                found = found._replace(echo=is_echo(found.text, source.text, own))
+                own = self.requests.get((ask.identities[TRANSLATOR], target))
+                if own is None:
+                    found, own = yield from both(tried, self._request_translated(target, ask))
+                else:
+                    found = yield from tried
+                if is_echo(found.text, source.text, own):
+                    found = found._replace(echo=True)
             else:
                 found = yield from tried
             if not found.failed and not found.cut and not found.echo:
@@ -156,12 +163,14 @@ class Translator:
 
     def _request_translated(self, target: str, ask: Ask) -> Steps[str]:
         """What the model makes of the request itself, without a text, and the request."""
-        bare = bare_request(self.template, self._name(target))
+        bare = bare_request(self.template, self.name_of(target))
         request = self.request(bare, target, 0, ask, f"the request [{target}]")
         answer: Answer = yield SharedChat(*request)
         if isinstance(answer, Failure):
             return bare
-        return f"{parse_translation(answer, bare, thinking=self.sampling.thinking).text}\n{bare}"
+        found = parse_translation(answer, bare, thinking=self.sampling.thinking)
+        self.requests[request.weights, target] = f"{found.text}\n{bare}"
+        return self.requests[request.weights, target]
 
     def _attempt(self, text: str, target: str, attempt: int, ask: Ask, row: str) -> Steps[Text]:
         """One try, in one part or several that are asked for together."""
@@ -184,8 +193,9 @@ class Translator:
 
     def request(self, text: str, target: str, attempt: int, ask: Ask, row: str) -> Chat:
         """The request for one translation."""
-        turn = translation_request(text, self._name(target), attempt, template=self.template)
+        turn = translation_request(text, self.name_of(target), attempt, template=self.template)
         return ask.chat(TRANSLATOR, [turn], self.sampling, prefill=PREFILL, row=row)
 
-    def _name(self, target: str) -> str:
+    def name_of(self, target: str) -> str:
+        """The English name of a language, as requests say it."""
         return self.names.get(target) or languages.name_of(target)

@@ -133,8 +133,7 @@ def _is_plain(text: str) -> bool:
         or "&lt;" in text
         or "```" in text
         or "[/" in text
-        or _announcement(head)
-        or _LABEL.match(head)
+        or ((":" in head or "：" in head) and (_announcement(head) or _LABEL.match(head)))
     )
 
 

@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-from lidr_plugin.text.scripts import DENSE
+from lidr_plugin.text.scripts import DENSE, in_latin_1
 
 _SPACED, _DENSE = 9, 4
 """Characters of an n-gram: about two words, in Latin script and in those that write a syllable a character."""
@@ -15,12 +15,13 @@ _LOOKS = 64
 def share_within(text: str, other: str) -> float:
     """From 0 to 1: how much of `text` is found in `other`; 0 if either is shorter than a word."""
     plain = _plain(text)
-    dense = not plain.isascii() and 3 * len(_DENSE_CHARACTER.findall(plain[:200])) > len(plain[:200])
+    dense = in_latin_1(plain) is None and 3 * len(_DENSE_CHARACTER.findall(plain[:200])) > len(plain[:200])
     n = _DENSE if dense else _SPACED
     places, there = range(len(plain) - n + 1), _grams(other, n)
-    looks = places[:: max(1, len(places) // _LOOKS)]
-    # By `map`, without a frame for each look: every translation of a run comes through here.
-    return sum(map(there.__contains__, [plain[i : i + n] for i in looks])) / len(looks) if looks and there else 0.0
+    looked = [plain[i : i + n] for i in places[:: max(1, -(-len(places) // _LOOKS))]]
+    if there.isdisjoint(looked):  # as nearly always: every translation of a run comes through here
+        return 0.0
+    return sum(map(there.__contains__, looked)) / len(looked)
 
 
 def _plain(text: str) -> str:

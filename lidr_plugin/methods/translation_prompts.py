@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
 from lidr_plugin.machine.inputs import read_text
-from lidr_plugin.methods.translation_words import CODES, every
+from lidr_plugin.methods.translation_words import CODES, every, trigger
 from lidr_plugin.prompts.prompt import Prompt
 
 _HEAD, _TAIL = 300, 160
@@ -19,12 +19,12 @@ def asks_for_translation(prompt: str) -> bool:
     plain = ends.casefold()
     # A word with other letters is in no text of ASCII alone, and most of the words have some.
     ascii_only = plain.isascii()
-    asked = any(
+    asked = trigger(ascii_only=ascii_only).search(plain) and any(
         words.asking.search(ends)
         for words in every()
         if any(map(plain.__contains__, words.ascii_triggers if ascii_only else words.triggers))
     )
-    return asked or CODES.search(ends) is not None
+    return bool(asked) or CODES.search(ends) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The wordings of translation_words.txt, by which people ask for a translation."""
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -39,6 +40,26 @@ def every() -> tuple[Words, ...]:
     """The wordings in every language."""
     sections = re.split(r"(?m)^\[.{1,40}\]\n", _FILE.read_text(encoding="utf-8"))
     return tuple(_words(section.strip().split("\n")) for section in sections[1:])
+
+
+@cache
+def trigger(*, ascii_only: bool) -> re.Pattern[str]:
+    """Finds any of the triggers, as a tree of their letters: a few hundred words one by one take several times as long.
+
+    Args:
+        ascii_only: for a text of ASCII, in which words with other letters need not be looked for.
+    """
+    triggers = {word for words in every() for word in (words.ascii_triggers if ascii_only else words.triggers)}
+    return re.compile(_tree(triggers))
+
+
+def _tree(words: Iterable[str]) -> str:
+    """A pattern for any of the words; one that begins with another stands for no more than that."""
+    tails: dict[str, set[str]] = {}
+    for word in words:
+        tails.setdefault(word[:1], set()).add(word[1:])
+    branches = (re.escape(letter) + ("" if "" in rest else _tree(rest)) for letter, rest in sorted(tails.items()))
+    return f"(?:{'|'.join(branches)})"
 
 
 def _words(lines: list[str]) -> Words:

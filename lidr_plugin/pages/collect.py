@@ -45,7 +45,7 @@ def collect(top: RunDirectory) -> Page:
     runs = {number: top.round(number) for number in numbers} or {1: top}
     rounds = [_round(number, run) for number, run in runs.items()]
     measured = {number: read_results(run.eval_results) for number, run in runs.items() if is_there(run.eval_results)}
-    if not measured and not any(x.build or x.training for x in rounds):
+    if not measured and not any(x.build or x.training or x.signal for x in rounds):
         raise InputError(
             f"{top.path}: no run of lidr there", "name the output_dir of build-pairs, train, eval or iterate"
         )
@@ -80,12 +80,15 @@ def _round(number: int, run: RunDirectory) -> Round:
     built = "prompts" in (there(run.report_json, dict[str, Any]) or {})
     card = run.checkpoint / "README.md"
     text = read(card).decode(errors="replace") if is_there(card) else ""
+    build = there(run.report_json, Build) if built else None
+    probe = read_probe(run.probe_json) if is_there(run.probe_json) else None
     return Round(
         round=number,
-        build=there(run.report_json, Build) if built else None,
-        signal=read_probe(run.probe_json).signal if is_there(run.probe_json) else None,
+        build=build,
+        signal=probe.signal if probe else None,
         training=_training(run),
         configuration=without_secrets(there(run.config, dict[str, Any]) or {}),
+        verdicts={**(build.verdicts if build else {}), **(probe.verdicts if probe else {})},
         versions=dict(re.findall(r"^- ([A-Z]\w+) (\d[\w.+]*)$", text, re.MULTILINE)),
     )
 

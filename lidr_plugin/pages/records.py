@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lidr_plugin.evaluation.results import HeadToHead, ModelResults, Signal
+from lidr_plugin.evaluation.results import HeadToHead, LanguageSignal, ModelResults, Signal
 
 COUNTS = "prompts candidates pairs rejected completions tokens seconds tokens_per_second model_name_or_path".split()
 """Of a build: the counts (contract, section 4), and whose."""
@@ -63,9 +63,11 @@ class Build:
     tokens_per_second: float
     model_name_or_path: str = ""
     reasons: dict[str, str] = field(default_factory=dict)
+    marks: dict[str, int] = field(default_factory=dict)
     lengths: Lengths | None = None
     timeline: Timeline | None = None
     samples: dict[str, list[Sample]] = field(default_factory=dict)
+    verdicts: dict[str, LanguageSignal] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         lacking = [f"pairs: no {code}" for code in self.candidates if code not in self.pairs]
@@ -107,7 +109,10 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What a round has, and the versions of the packages that trained it; a run without rounds is its only one."""
+    """What a round has, and the versions of the packages that trained it; a run without rounds is its only one.
+
+    `verdicts` are the probe's, which went both ways, and the build's in languages that have no other.
+    """
 
     round: int
     build: Build | None
@@ -115,6 +120,7 @@ class Round:
     training: Training | None
     configuration: Mapping[str, Any]
     versions: Mapping[str, str]
+    verdicts: Mapping[str, LanguageSignal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,26 +3,57 @@
 import csv
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from itertools import islice
 from typing import Any, NamedTuple
 
 import orjson
 
 from lidr_plugin.config.schema import Columns
 from lidr_plugin.errors import InputError
-from lidr_plugin.machine.inputs import opened, read_lines
+from lidr_plugin.machine.sources import Source, format_of, opened_source, source_lines
 
 _SHOWN = 20
 
 
 class Row(NamedTuple):
-    """One prompt in one language, as its file has it; `line` counts from 1 (rows, in Parquet)."""
+    """One prompt in one language, as its file has it; `line` counts from 1 (rows, in Parquet), `file` a language's from 0."""
 
     line: int
     id: str | None
     instruction: str
     input: str
     final_answer: str | None
+    response: str | None = None
+    file: int = 0
+
+
+class Extent(NamedTuple):
+    """Which rows of the dominant language are prompts.
+
+    Attributes:
+        skip: so many rows at the beginning are left out.
+        limit: so many after them are taken; None: all.
+        before: so many rows come before those of the files, in the files of other shards.
+    """
+
+    skip: int = 0
+    limit: int | None = None
+    before: int = 0
+
+    @property
+    def first(self) -> int:
+        """The position of the first prompt that is taken from the files."""
+        return max(0, self.before - self.skip)
+
+    def of(self, rows: Iterator[Row]) -> Iterator[Row]:
+        """Those rows of the files that are prompts."""
+        stop = None if self.limit is None else max(0, self.skip + self.limit - self.before)
+        return islice(rows, max(0, self.skip - self.before), stop)
+
+    @property
+    def is_part(self) -> bool:
+        """Whether the files may hold more than the prompts."""
+        return bool(self.skip) or self.limit is not None
 
 
 class _Broken(Exception):
@@ -33,9 +64,9 @@ class _Broken(Exception):
         self.line = line
 
 
-def _decoded(path: Path) -> Iterator[str]:
+def _decoded(path: Source) -> Iterator[str]:
     """The file's lines as text; refuses any encoding but UTF-8, with the line."""
-    for number, line in enumerate(read_lines(path), 1):
+    for number, line in enumerate(source_lines(path), 1):
         if number == 1 and line.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise _Broken(1, "the file is UTF-16; convert it: iconv -f UTF-16 -t UTF-8")
         try:
@@ -46,7 +77,7 @@ def _decoded(path: Path) -> Iterator[str]:
             ) from None
 
 
-def _jsonl(path: Path) -> Iterator[tuple[int, Any]]:
+def _jsonl(path: Source) -> Iterator[tuple[int, Any]]:
     for number, line in enumerate(_decoded(path), 1):
         if not line.isspace():
             try:
@@ -55,7 +86,7 @@ def _jsonl(path: Path) -> Iterator[tuple[int, Any]]:
                 yield number, _Broken(number, f"not valid JSON: {error.msg}")
 
 
-def _json(path: Path) -> Iterator[tuple[int, Any]]:
+def _json(path: Source) -> Iterator[tuple[int, Any]]:
     """A JSON list of objects. The file is in memory whole: JSONL and Parquet are for what is big."""
     text = "".join(_decoded(path))
     at = len(text) - len(text.lstrip())
@@ -91,7 +122,7 @@ def _items(text: str, at: int) -> Iterator[tuple[int, Any]]:
         at = end
 
 
-def _csv(path: Path) -> Iterator[tuple[int, Any]]:
+def _csv(path: Source) -> Iterator[tuple[int, Any]]:
     csv.field_size_limit(1 << 30)
     reader = csv.reader(_decoded(path), strict=True)
     try:
@@ -110,14 +141,14 @@ def _csv(path: Path) -> Iterator[tuple[int, Any]]:
         raise _Broken(reader.line_num, f"not valid CSV: {error}") from None
 
 
-def _parquet(path: Path) -> Iterator[tuple[int, Any]]:
+def _parquet(path: Source) -> Iterator[tuple[int, Any]]:
     try:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
         raise InputError(f"{path}: Parquet needs pyarrow", "pip install 'lidr[parquet]'") from None
     number = 0
-    with opened(path) as file:
+    with opened_source(path) as file:
         try:
             for batch in pyarrow.parquet.ParquetFile(file).iter_batches(4096):
                 for item in batch.to_pylist():
@@ -129,7 +160,7 @@ def _parquet(path: Path) -> Iterator[tuple[int, Any]]:
             raise _Broken(number + 1, f"not valid Parquet: {said[:200]}") from None
 
 
-_FORMATS: dict[str, Callable[[Path], Iterator[tuple[int, Any]]]] = {
+_FORMATS: dict[str, Callable[[Source], Iterator[tuple[int, Any]]]] = {
     ".jsonl": _jsonl,
     ".json": _json,
     ".csv": _csv,
@@ -176,18 +207,20 @@ def _row(line: int, item: Any, columns: Columns, *, need_id: bool) -> Row:
         instruction=_text(item, columns.instruction, needed=True),
         input=_text(item, columns.input, needed=False),
         final_answer=None if answer is None or answer == "" else str(answer),
+        response=_text(item, columns.response, needed=False).strip() or None if columns.response else None,
     )
 
 
-def read_rows(path: Path, columns: Columns, *, need_id: bool) -> Iterator[Row]:
+def read_rows(path: Source, columns: Columns, *, need_id: bool) -> Iterator[Row]:
     """The rows of a prompt file, in order.
 
     Raises:
         InputError: after the last readable row, with the first 20 problems, each as `file:line: what`.
     """
-    reader = _FORMATS.get(path.suffix.lower())
+    reader = _FORMATS.get(suffix := format_of(path))
     if reader is None:
-        raise InputError(f"{path}: {path.suffix or 'no suffix'}: prompts are .json, .jsonl, .csv or .parquet")
+        kinds = "prompts are .json, .jsonl, .csv or .parquet; all but .parquet may be packed (.gz, .zst)"
+        raise InputError(f"{path}: {suffix or 'no suffix'}: {kinds}")
     problems: list[str] = []
     count = 0
     try:

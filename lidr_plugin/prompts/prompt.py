@@ -20,9 +20,16 @@ class PromptText(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One prompt in every language in which the files have it; `position` counts from 0 in the dominant file."""
+    """One prompt in every language in which the files have it; `position` counts from 0 in the dominant file.
+
+    Attributes:
+        response: a right answer in the dominant language, where the data has one.
+        as_is: whether it is asked without the run's wording of prompts, as those that are mixed in.
+    """
 
     position: int
     id: str
     texts: dict[str, PromptText]
     final_answer: str | None = None
+    response: str | None = None
+    as_is: bool = False

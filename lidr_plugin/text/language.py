@@ -63,6 +63,10 @@ def _alone() -> dict[str, str]:
 
 _ALONE = _alone()
 _HAN, _KANA, _LATIN = map(scripts.mark_of, ("Hani", "Kana", "Latn"))
+_ALL_LATIN = {_LATIN: 1.0}
+# To count by deleting what does not count is by far the quickest, and a text of eight bits a character is that of most languages.
+_NO_LETTERS = bytes(byte for byte in range(256) if not chr(byte).isalpha())
+_NOT_LATIN = bytes(byte for byte in range(256) if scripts.marks(chr(byte)) != _LATIN)
 
 
 class LanguageGate:
@@ -181,14 +185,17 @@ def _windows(lines: Sequence[str], width: int) -> str:
 @lru_cache(maxsize=16)
 def _letters(text: str) -> int:
     """Letters, those of dense scripts three times."""
-    return sum(map(str.isalpha, text)) + (0 if text.isascii() else 2 * len(_DENSE.findall(text)))
+    data = scripts.in_latin_1(text)
+    if data is not None:
+        return len(data.translate(None, _NO_LETTERS))
+    return sum(map(str.isalpha, text)) + 2 * len(_DENSE.findall(text))
 
 
 def _shares(sample: str) -> Mapping[str, float]:
     """The share of each script in the letters of a sample, by its letter in `scripts.marks`."""
-    if sample.isascii():
-        letters = _letters(sample)
-        return {_LATIN: 1.0} if letters >= _ENOUGH_OF_A_SCRIPT else {}
+    data = scripts.in_latin_1(sample)
+    if data is not None:
+        return _ALL_LATIN if len(data.translate(None, _NOT_LATIN)) >= _ENOUGH_OF_A_SCRIPT else {}
     counts = Counter(scripts.marks(sample))
     for mark in (scripts.OTHER, scripts.JOINS, scripts.DIGIT):
         counts.pop(mark, None)
@@ -205,7 +212,7 @@ _DENSE_MARKS = frozenset(map(scripts.mark_of, ("Hani", "Kana", "Hang", "Thai", "
 def _by_script(sample: str, target: _Target, *, settled: float) -> bool | None:
     """Whether a sample is off-target, as far as its scripts tell; `settled` is the share of a script that settles it."""
     shares = _shares(sample)
-    if not shares:
+    if not shares or (shares is _ALL_LATIN and _LATIN in target.own):
         return None
     own = sum(shares.get(mark, 0) for mark in target.own)
     foreign = 1 - own - (shares.get(_LATIN, 0) if _LATIN not in target.own else 0)

@@ -47,7 +47,7 @@ def is_mixed(text: str, code: str, prompt: str = "") -> bool:
 def slips(text: str, code: str, prompt: str = "") -> Iterator[str]:
     """The words for which `is_mixed` says so."""
     own = scripts.written_in(code)
-    if not own or (own == _LATIN and (text.isascii() or not _BEYOND_LATIN.search(text))):
+    if not own or (own == _LATIN and (scripts.in_latin_1(text) is not None or not _BEYOND_LATIN.search(text))):
         return
     allowed = set(scripts.marks(prompt)) if prompt else set()
     for line in prose.lines(text):

@@ -37,7 +37,7 @@ def lines(text: str) -> list[str]:
     if len(text) > _LONGEST:
         part, middle = _LONGEST // 3, len(text) // 2
         text = f"{text[:part]}\n{text[middle - part // 2 : middle + part // 2]}\n{text[-part:]}"
-    if any(sign in text for sign in _OPENS_SPAN):
+    if any(map(text.__contains__, _OPENS_SPAN)):
         text = _SPANS.sub(" ", text)
     if "://" in text or "www." in text:
         text = _ADDRESS.sub(" ", text)
@@ -77,7 +77,7 @@ def _without_code(found: Sequence[str]) -> Iterable[str]:
 def _is_code(line: str) -> bool:
     line = line.strip()[:400]
     # Most lines have none of its signs and words, and that is seen at once; the pattern itself looks at every character.
-    if not _MAY_OPEN_CODE.search(line) and not any(word in line for word in _CODE_WORDS):
+    if not _MAY_OPEN_CODE.search(line) and not any(map(line.__contains__, _CODE_WORDS)):
         return False
     if not _OPENS_CODE.search(line):
         return False

@@ -70,6 +70,14 @@ def marks(text: str) -> str:
     return text.translate(_TABLE)
 
 
+def in_latin_1(text: str) -> bytes | None:
+    """The text in Latin-1, if all of it is: then its letters are Latin, and a look at it need not be one at every character."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return None
+
+
 def mark_of(script: str) -> str:
     """The letter that stands for a script in `marks`; an empty text for one that is not told apart."""
     return _MARK_OF_CODE.get(script, "")

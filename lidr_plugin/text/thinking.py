@@ -18,7 +18,7 @@ def without_thoughts(text: str, *, thinking: bool) -> str:
     quotes or code.
     """
     begin = 0
-    while not thinking and (end := _end_of_thoughts(text, begin)) > begin:
+    while not thinking and "<" in text and (end := _end_of_thoughts(text, begin)) > begin:
         begin = end
     text = text[begin:]
     return "" if is_blank(text) else text.strip()

@@ -42,12 +42,17 @@ class Shape:
     @property
     def parameters(self) -> int:
         """All parameters; biases, which are few, left out."""
-        embeddings = self.vocabulary * self.hidden * (1 if self.tied else 2)
-        return self.block_parameters + embeddings + (2 * self.layers + 1) * self.hidden
+        return self.block_parameters + self.embeddings + (2 * self.layers + 1) * self.hidden
 
-    def adapter(self, rank: int) -> int:
-        """Parameters of a LoRA adapter on every linear layer."""
-        return self.layers * rank * sum(a + b for a, b in self.linears)
+    @property
+    def embeddings(self) -> int:
+        """Parameters of the embedding and of the head."""
+        return self.vocabulary * self.hidden * (1 if self.tied else 2)
+
+    def adapter(self, settings: Mapping[str, Any]) -> int:
+        """Parameters that are trained of a LoRA adapter on every linear layer, and of an embedding beside it."""
+        low_rank = self.layers * int(settings.get("lora_rank", 8)) * sum(a + b for a, b in self.linears)
+        return low_rank + (self.embeddings if settings.get("additional_target") else 0)
 
 
 def shape_of(config: Mapping[str, Any], model: str) -> Shape:
@@ -108,6 +113,11 @@ class Memory(NamedTuple):
         return self.weights + self.optimizer + self.reference + self.activations + max(at_the_loss, self.gradients)
 
 
+def has_reference(settings: Mapping[str, Any]) -> bool:
+    """Whether the loss compares the policy with a reference model; without an adapter that is a second model."""
+    return settings["stage"] == "dpo" and settings.get("pref_loss") not in ("simpo", "orpo")
+
+
 def estimate(shape: Shape, settings: Mapping[str, Any], *, world: int, zero: str = "", weight_bytes: int = 2) -> Memory:
     """Peak memory of a training with LLaMA-Factory's settings, every row of `cutoff_len` tokens.
 
@@ -127,7 +137,7 @@ def estimate(shape: Shape, settings: Mapping[str, Any], *, world: int, zero: str
     # A block while it is recomputed: about 30 bytes for each hidden unit of a token, and 14 for each inner one.
     block = tokens * (30 * shape.hidden + 14 * shape.intermediate)
     # Policy: float32 logits and their log-softmax; beside them the reference's bf16 logits, float32 logits, log-softmax.
-    logits = tokens * shape.vocabulary * (18 if dpo else 14)
+    logits = tokens * shape.vocabulary * (18 if has_reference(settings) else 14)
     return Memory(
         *_states(shape, settings, world=world, zero=zero, weight_bytes=weight_bytes),
         activations=shape.layers * tokens * shape.hidden * stream + 2 * rows * length * length,
@@ -142,12 +152,12 @@ def _states(
     """Weights, gradients, optimizer states (Adam: two numbers a weight, and a float32 copy of bf16 weights), reference."""
     n = shape.parameters
     if settings["finetuning_type"] == "lora":
-        adapter, weights = shape.adapter(settings.get("lora_rank", 8)), weight_bytes * n
+        adapter, weights = shape.adapter(settings), weight_bytes * n
         if settings.get("quantization_bit"):
             # 4 bits a weight, and with double quantisation 0.127 bits of constants (arXiv 2305.14314, section 3).
             weights = int(shape.block_parameters * (4 + 0.127) / 8) + weight_bytes * (n - shape.block_parameters)
         return weights + 4 * adapter, 4 * adapter, 8 * adapter, 0
-    reference = weight_bytes * n if settings["stage"] == "dpo" else 0
+    reference = weight_bytes * n if has_reference(settings) else 0
     if zero == "zero2":
         return 2 * n, 2 * n // world + _BUCKETS, 12 * n // world, reference
     if zero:

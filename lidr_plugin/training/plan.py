@@ -14,7 +14,7 @@ from lidr_plugin.machine import hub
 from lidr_plugin.machine.gpus import Gpu, gpus
 from lidr_plugin.machine.inputs import is_there, read_json
 from lidr_plugin.run_directory import RunDirectory
-from lidr_plugin.training.memory import Memory, Shape, estimate, shape_of
+from lidr_plugin.training.memory import Memory, Shape, estimate, has_reference, shape_of
 from lidr_plugin.training.processes import split
 from lidr_plugin.training.recipe import Settings, compose, layers
 
@@ -32,7 +32,11 @@ _CHARACTERS_A_TOKEN = 3.5
 
 
 class Row(NamedTuple):
-    """One method on the given GPUs; `fits` is None where none is known, `hours` where their speed is not."""
+    """One way of training on the given GPUs; `fits` is None where none is known, `hours` where their speed is not.
+
+    Attributes:
+        unreferenced: peak on each GPU, in bytes, with a loss that needs no reference model (`pref_loss: simpo`).
+    """
 
     method: str
     sharding: str
@@ -43,6 +47,7 @@ class Row(NamedTuple):
     steps: int
     hours: float | None
     disk: int
+    unreferenced: int
 
 
 class Dataset(NamedTuple):
@@ -129,8 +134,12 @@ def _dataset(config: Config) -> Dataset:
 
 
 def _row(config: Config, shape: Shape, cards: list[Gpu], dataset: Dataset, method: str, zero: str) -> Row:
-    composed = compose(dataset.stage, method, config.task)
-    own = config.train.llamafactory if method == config.train.method else {}
+    composed = compose(
+        dataset.stage, method, config.task, config.method if dataset.stage == config.stage else "imbalance"
+    )
+    given = config.train.llamafactory
+    # The loss is the method's, whichever way it is trained.
+    own = given if method == config.train.method else {key: x for key, x in given.items() if key == "pref_loss"}
     settings = {**composed.settings, **{key: value for key, value in own.items() if value is not None}}
     batch = config.train.global_batch_size or composed.global_batch
     world = max(n for n in range(1, min(max(len(cards), 1), batch) + 1) if batch % n == 0)
@@ -147,6 +156,7 @@ def _row(config: Config, shape: Shape, cards: list[Gpu], dataset: Dataset, metho
         steps=int(-(-dataset.rows // batch) * settings["num_train_epochs"]),
         hours=_hours(shape, settings, cards, dataset.tokens, world),
         disk=disk_needed(shape, settings),
+        unreferenced=estimate(shape, {**settings, "pref_loss": "simpo"}, world=world, zero=zero).total,
     )
 
 
@@ -155,7 +165,7 @@ def _hours(shape: Shape, settings: Settings, cards: list[Gpu], tokens: int, worl
     speed = next((rate for name, rate in _FLOPS.items() if cards and name in cards[0].name), None)
     if speed is None or not tokens:
         return None
-    passes = 1 + 1 + 2 + (1 if settings["stage"] == "dpo" else 0)
+    passes = 1 + 1 + 2 + has_reference(settings)
     work = 2 * shape.parameters * tokens * passes * settings["num_train_epochs"]
     return float(work / (speed * 1e12 * _UTILISATION * world) / 3600)
 
@@ -164,6 +174,6 @@ def disk_needed(shape: Shape, settings: Settings) -> int:
     """Bytes of the checkpoints that are kept (one more while it is written), the last weights, and `model/`."""
     n, kept = shape.parameters, int(settings.get("save_total_limit") or 3) + 1
     if settings["finetuning_type"] == "lora":
-        adapter = shape.adapter(settings.get("lora_rank", 8))
+        adapter = shape.adapter(settings)
         return kept * 12 * adapter + 4 * adapter + 2 * n
     return kept * 14 * n + 4 * n + 2 * n

@@ -10,17 +10,18 @@ from typing import Any, NamedTuple, TypeAlias
 
 from lidr_plugin import files
 from lidr_plugin.config.methods import Stage
+from lidr_plugin.config.presets import PRESETS
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
 from lidr_plugin.errors.terminal import inert
 from lidr_plugin.machine.inputs import read_json
 from lidr_plugin.run_directory import RunDirectory
+from lidr_plugin.training.datasets import joined, names_in
 from lidr_plugin.training.processes import Launch, launch_of, split
 
 Settings: TypeAlias = dict[str, Any]
 """The content of a `train.yaml`, under LLaMA-Factory's names."""
 _SHIPPED = Path(str(resources.files("lidr_recipes")))
-_LOSS = "DPO with beta 0.1 plus the chosen text's length-normalised NLL with weight 1 (pref_ftx)"
 
 
 class Composed(NamedTuple):
@@ -45,13 +46,16 @@ def propose_template(model: str) -> str | None:
     return next((template for part, template in layers()["templates"].items() if part in name), None)
 
 
-def compose(stage: Stage, method: str, task: str) -> Composed:
-    """The layers over each other: base, task, method (`full`, `lora` or `qlora`), and for SFT rows the paper's baseline."""
+def compose(stage: Stage, how: str, task: str, method: str = "imbalance") -> Composed:
+    """The layers over each other: base, task, how (`full`, `lora`, `qlora`), for SFT rows the baseline's, then the method's."""
     parts = layers()
-    settings = {**parts["base"], **parts["tasks"][task], **parts["methods"][method]}
+    settings = {**parts["base"], **parts["tasks"][task], **parts["methods"][how]}
     if stage == "sft":
         settings = {key: value for key, value in {**settings, **parts["sft"]}.items() if not key.startswith("pref_")}
-    settings["learning_rate"] = settings.pop("LEARNING_RATE")[method]
+    settings |= parts["presets"][method]
+    adapter = settings.pop("ADAPTER", {})
+    settings |= adapter if how != "full" else {}
+    settings["learning_rate"] = settings.pop("LEARNING_RATE")[how]
     return Composed(settings, settings.pop("GLOBAL_BATCH"))
 
 
@@ -61,7 +65,8 @@ def train_settings(config: Config, run: RunDirectory, launch: Launch, *, stage: 
     Raises:
         InputError: the global batch cannot be split over the processes of the launch, or a file is not there.
     """
-    composed, given = compose(stage, config.train.method, config.task), config.train.llamafactory
+    composed = compose(stage, config.train.method, config.task, _layer(config, stage))
+    given = config.train.llamafactory
     folder = Path(os.path.expanduser(config.model_name_or_path))
     settings: Settings = {
         "model_name_or_path": str(folder.absolute()) if os.path.isdir(folder) else config.model_name_or_path,
@@ -81,6 +86,7 @@ def train_settings(config: Config, run: RunDirectory, launch: Launch, *, stage: 
         settings["use_cpu"] = True
         settings.pop("deepspeed", None)
     settings |= given
+    settings["dataset"] = joined(settings["dataset"])
     batch = split(
         config.train.global_batch_size or composed.global_batch,
         launch.world,
@@ -116,12 +122,13 @@ def _deepspeed(name: str, *, quantised: bool) -> str:
 
 def render(settings: Settings, config: Config, launch: Launch, *, rows: int, path: Path) -> str:
     """The text of `train.yaml`, with a head that says what it is and how to run it."""
-    kind, loss = ("pairs", f"; {_LOSS}") if settings["stage"] == "dpo" else ("rows", "")
+    kind = "pairs" if settings["stage"] == "dpo" else "rows"
     variables = "".join(f"{_word(name)}={_word(value)} " for name, value in launch.environment(settings).items())
-    place = _word(str(path.absolute()))
+    place, count = _word(str(path.absolute())), len(names_in(settings)) - 1
+    others = f" and those of {count} more dataset{'s' * (count > 1)}" if count else ""
     head = f"""\
-# Made by lidr: {config.train.method} training on {rows:,} {kind}, with the settings of Language Imbalance Driven Rewarding
-# (arXiv 2410.08964){loss}.
+# Made by lidr: {config.train.method} training on {rows:,} {kind}{others}, with the settings of
+# {_source(config)}{_loss(settings)}.
 #
 #   {variables}llamafactory-cli train {place}
 #
@@ -130,6 +137,28 @@ def render(settings: Settings, config: Config, launch: Launch, *, rows: int, pat
 # `lidr train` makes it anew for the machine that it runs on.
 """
     return head + files.yaml_of(settings)
+
+
+def _layer(config: Config, stage: Stage) -> str:
+    """The preset whose layer holds for the rows; a method of one's own may make others than the configuration's."""
+    return config.method if stage == config.stage else "imbalance"
+
+
+def _source(config: Config) -> str:
+    paper = PRESETS[config.method].paper
+    return paper if layers()["presets"][config.method] else PRESETS["imbalance"].paper
+
+
+def _loss(settings: Settings) -> str:
+    """The loss of a training on pairs, in words."""
+    if settings["stage"] != "dpo":
+        return ""
+    beta = f"beta {settings['pref_beta']:g}"
+    if settings["pref_loss"] == "simpo":
+        return f"; SimPO with {beta} and gamma {settings['simpo_gamma']:g}: no reference model"
+    weight = settings["pref_ftx"]
+    nll = f" plus the chosen text's length-normalised NLL with weight {weight:g} (pref_ftx)" if weight else ""
+    return f"; {'DPO' if settings['pref_loss'] == 'sigmoid' else settings['pref_loss']} with {beta}{nll}"
 
 
 def _word(text: str) -> str:

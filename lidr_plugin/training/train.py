@@ -21,6 +21,7 @@ from lidr_plugin.machine.hub import is_path
 from lidr_plugin.machine.inputs import made_by, opened, read_record
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.checks import Parity, check_template, merge, unproved
+from lidr_plugin.training.datasets import check_others, digests_of_others, joined, names_in, own_name
 from lidr_plugin.training.llamafactory_cli import interpreter, run_training, sweep_checkpoints
 from lidr_plugin.training.memory import shape_of
 from lidr_plugin.training.plan import architecture, disk_needed
@@ -57,8 +58,13 @@ class _Training:
     launch: Launch
     settings: Settings
 
+    @property
+    def own(self) -> str:
+        """The name of the run's own rows."""
+        return own_name(self.settings, self.config.dataset_name)
+
     def recipe(self, path: Path) -> str:
-        rows = sum(1 for _ in rows_of(self.run, self.settings["dataset"]))
+        rows = sum(1 for _ in rows_of(self.run, self.own))
         return render(self.settings, self.config, self.launch, rows=rows, path=path)
 
 
@@ -125,6 +131,7 @@ def _prepared(config: Config, say: Say) -> _Training:
     with opened(data, "`lidr build-pairs` makes the dataset first") as file:
         if not file.read(1):
             raise InputError(f"{data}: no rows", f"{run.rejected} has every candidate with its reason")
+    check_others(settings, own_name(settings, config.dataset_name))
     if launch.torchrun(settings) and " " in str(python.parent):
         raise InputError(
             f"{python.parent}: torchrun does not work from a path with spaces: LLaMA-Factory splits torchrun's command there",
@@ -166,7 +173,7 @@ def quantised(config: Mapping[str, Any]) -> str:
 def _check(training: _Training, say: Say) -> Parity:
     """The check in the train environment, and what the user should know of it."""
     wanted = training.config.train
-    parity = check_template(training.settings, training.python, training.launch.env)
+    parity = check_template({**training.settings, "dataset": training.own}, training.python, training.launch.env)
     if parity.problem and not wanted.allow_template_mismatch:
         raise parity.problem
     say(f"template: {'mismatch accepted' if parity.mismatch else parity.agreement}")
@@ -177,19 +184,21 @@ def _check(training: _Training, say: Say) -> Parity:
 
 def _fitting(training: _Training, parity: Parity) -> _Training:
     """The training on the rows that it is to have: all, or those that fit into `cutoff_len`."""
-    name, lengths = training.settings["dataset"], parity.lengths
+    name, lengths = training.own, parity.lengths
     if not (lengths and lengths.over and training.config.train.drop_over_cutoff):
         return training
     if len(lengths.over) == lengths.rows:
         raise InputError(f"{training.run.dataset(name)}: no row fits into cutoff_len", "set a larger train.cutoff_len")
     fitting = without(training.config, training.run, name, lengths.over)
-    return replace(training, settings={**training.settings, "dataset": fitting})
+    names = [fitting if each == name else each for each in names_in(training.settings)]
+    config = training.config.model_copy(update={"dataset_name": fitting})
+    return replace(training, config=config, settings={**training.settings, "dataset": joined(names)})
 
 
 def _identity(training: _Training) -> dict[str, Any]:
     """All that decides what is learnt, as JSON keeps it: a training that is taken up again must have the same."""
     settings, model = training.settings, Path(training.settings["model_name_or_path"])
-    with opened(training.run.dataset(settings["dataset"])) as file:
+    with opened(training.run.dataset(training.own)) as file:
         dataset = hashlib.file_digest(file, "sha256").hexdigest()
     wanted = training.config.train
     deciding = {
@@ -199,6 +208,7 @@ def _identity(training: _Training) -> dict[str, Any]:
         # Of weights no more than their size: it tells most models apart, and to read them takes minutes.
         "model_bytes": sum(path.stat().st_size for path in model.glob("*.safetensors")) if os.path.isdir(model) else 0,
         "dataset_sha256": dataset,
+        **({"other_datasets": others} if (others := digests_of_others(settings, training.own)) else {}),
         "global_batch_size": training.launch.rows_a_step(settings),
     }
     found: dict[str, Any] = json.loads(json.dumps(deciding))
@@ -254,7 +264,7 @@ def _merged(training: _Training, say: Say) -> MergeProof:
     run, dtype = training.run, training.config.train.merge_dtype
     adapter = training.settings["finetuning_type"] == "lora"
     say(f"merging into {run.model}" if adapter else "verifying the result")
-    proof = merge(training.settings, run, training.python, dtype=dtype)
+    proof = merge({**training.settings, "dataset": training.own}, run, training.python, dtype=dtype)
     if proof.broken:
         shutil.rmtree(unproved(run), ignore_errors=True)
         raise RunError(f"the trained model did not pass: {proof.broken}", f"{run.train_log} has the course")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lidr_plugin import rounds
+from lidr_plugin.rounds import iterate as rounds
 from tests.support import world as small
 from tests.support.server import FakeServer, running
 

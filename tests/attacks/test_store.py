@@ -26,10 +26,11 @@ from pathlib import Path
 import orjson
 import pytest
 
-from lidr_plugin.completions import store as store_module
+from lidr_plugin.completions import store_file
 from lidr_plugin.completions.exchange import entry_json, export, read_entries, verify
 from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling, key_of, request_json
 from lidr_plugin.completions.rows import Entry
+from lidr_plugin.completions.salvage import Lost
 from lidr_plugin.completions.store import Store
 from lidr_plugin.errors import InputError, StoreError
 from tests.conftest import Lidr, files_of, prompts, write_config, write_prompts
@@ -223,7 +224,7 @@ def test_the_rows_that_are_lost_are_numbered(path: Path, tmp_path: Path) -> None
         content[at] ^= 1
     path.write_bytes(content)
     exported = export(path, tmp_path / "saved.jsonl")
-    assert exported.lost == [12, 30]
+    assert exported.lost == [Lost("completion", 12), Lost("completion", 30)]
     assert exported.written == COUNT - 2
 
 
@@ -485,7 +486,7 @@ def test_eight_processes_open_a_store_at_once(kind: str, tmp_path: Path) -> None
 def old_store(path: Path, version: int, count: int) -> None:
     """A store as version 0.1 left it; the first format has no `first_token`."""
     with closing(sqlite3.connect(path)) as db:
-        for script in store_module._MIGRATIONS[:version]:
+        for script in store_file._MIGRATIONS[:version]:
             db.execute(script)
         db.execute(f"PRAGMA user_version = {version}")
         for item in map(entry, range(count)):
@@ -500,17 +501,17 @@ def old_store(path: Path, version: int, count: int) -> None:
 def test_a_migration_that_is_killed_goes_on(version: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "s.sqlite"
     old_store(path, version, COUNT)
-    monkeypatch.setattr(store_module, "_SEALED_AT_ONCE", 10)
-    transaction, begun = Store._transaction, []
+    monkeypatch.setattr(store_file, "_SEALED_AT_ONCE", 10)
+    transaction, begun = store_file.transaction, []
 
-    def killed(store: Store) -> object:
+    def killed(db: sqlite3.Connection) -> object:
         begun.append(1)
         if len(begun) == 4:
             raise KeyboardInterrupt
-        return transaction(store)
+        return transaction(db)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Store, "_transaction", killed)
+        patched.setattr(store_file, "transaction", killed)
         with pytest.raises(KeyboardInterrupt):
             Store(path)
     with Store(path, read_only=True) as store:
@@ -591,7 +592,7 @@ def test_a_lock_that_is_removed_lets_nobody_in(tmp_path: Path, lidr: Lidr) -> No
 def test_a_store_that_another_program_holds_is_said_to_be_locked(
     access: str, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "_PATIENCE", 0.05)
+    monkeypatch.setattr(store_file, "_PATIENCE", 0.05)
 
     def work() -> None:
         with Store(path) as store:

@@ -16,8 +16,11 @@ def read(recipe: str, model: str) -> dict[str, Any]:
         settings = yaml.safe_load(file)
     settings |= {"model_name_or_path": model, "bf16": False, "use_cpu": True, "preprocessing_num_workers": 1}
     model_args, data_args, training_args, finetuning_args, _ = get_train_args(settings)
-    (attributes,) = get_dataset_list(data_args.dataset, data_args.dataset_dir)
-    rows = _load_single_dataset(attributes, model_args, data_args, training_args)
+    rows = [
+        row
+        for attributes in get_dataset_list(data_args.dataset, data_args.dataset_dir)
+        for row in _load_single_dataset(attributes, model_args, data_args, training_args)
+    ]
     return {
         "rows": [{key: row[key] for key in ("_prompt", "_response", "_system")} for row in rows],
         "pref": [finetuning_args.pref_loss, finetuning_args.pref_beta, finetuning_args.pref_ftx],

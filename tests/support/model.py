@@ -68,3 +68,22 @@ def _translation(target: str, seed: int, text: str) -> tuple[str, str]:
     if fault == 5:
         return body + "\n</translated>\nNote: I kept the tone.", "stop"
     return body + "\n</translated>", "stop"
+
+
+_MADE_UP = {
+    "en": "Nobody has ever seen (7) what it was that they did then, for it was too dark a night.",
+    "es": "El barco no sabe (7) nada de eso, porque nadie se lo ha dicho nunca en toda su larga vida.",
+}
+
+
+def poor_in_spanish(user: str) -> str:
+    """For a user turn the answer of a model that answers soundly, translates faithfully, and makes up what it is to translate into
+    Spanish or out of it."""
+    if target := re.search(r"into (\w+)\.", user):
+        code = _NAMES[target[1]]
+        seed = int(re.findall(r"\((\d+)\)", user)[0]) if "(" in user.partition("<sentence>")[2] else 0
+        text = _MADE_UP[code] if code == "es" or "barco" in user else prose(code, seed, 14)
+        return f"{text}\n</translated>"
+    code = language_of_prompt(user)
+    number = int(re.findall(r"number (\d+)", user)[0])
+    return prose(code, number if code == "en" else 1000 + number, 14)

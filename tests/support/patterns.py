@@ -23,7 +23,11 @@ SCANNING = ("search", "sub", "subn", "findall", "finditer", "split")
 FROM_DATA: dict[str, Callable[[], "list[str | re.Pattern[str]]"]] = {
     "lidr_plugin/training/llamafactory_cli.py: cause.pattern": lambda: [cause.pattern for cause in causes()],
     "lidr_plugin/evaluation/verdicts.py: _WORDS[kind]": lambda: [*verdicts._WORDS.values()],
+    "lidr_plugin/methods/translation_words.py: _tree(triggers)": lambda: [
+        translation_words.trigger(ascii_only=some) for some in (True, False)
+    ],
     "lidr_plugin/methods/translation_words.py: wordings": lambda: [words.asking for words in translation_words.every()],
+    "lidr_plugin/pages/view/render.py: '|'.join(words)": lambda: [r"a\ word|another|a"],
 }
 """Patterns that are no text of the source: by where they are used, what they are."""
 

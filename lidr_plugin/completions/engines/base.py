@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
-from lidr_plugin.completions.requests import Chat, Completion
+from lidr_plugin.completions.requests import Chat, Completion, Need, Score, Scored
 from lidr_plugin.errors import EngineError
 
 if TYPE_CHECKING:
@@ -24,6 +24,26 @@ class Engine(Protocol):
 
     async def __aexit__(self, *_: object) -> None:
         """Ends what `__aenter__` began."""
+
+
+@runtime_checkable
+class Scoring(Protocol):
+    """An engine that gives scores too.
+
+    Attributes:
+        scores: what it can do; known before it is opened.
+    """
+
+    @property
+    def scores(self) -> frozenset[Need]: ...
+
+    async def score(self, request: Score) -> Scored:
+        """One score, as the model gives it. Raises `RequestError` when it failed for good."""
+
+
+def scores_of(engine: Engine) -> frozenset[Need]:
+    """The scores that an engine gives."""
+    return engine.scores if isinstance(engine, Scoring) else frozenset()
 
 
 @runtime_checkable

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 from lidr_plugin.config.schema import Columns
 from lidr_plugin.errors import InputError
 from lidr_plugin.methods.base import Text
+from lidr_plugin.prompts.files import Extent
 from lidr_plugin.prompts.prompt_set import PromptSet
 
 Marks: TypeAlias = Mapping[str, bool | int | float]
@@ -62,7 +63,8 @@ def read_questions(files: Mapping[str, Path], columns: Columns, limit: int | Non
     """
     if absent := [f"{path}: no such file" for path in files.values() if not os.path.isfile(path)]:
         raise InputError.of(absent, "the files of lidr eval")
-    with PromptSet(files, columns, by_row=by_row, limit=limit) as prompts:
+    sources = {code: [path] for code, path in files.items()}
+    with PromptSet(sources, columns, by_row=by_row, extent=Extent(limit=limit)) as prompts:
         return [
             Question(x.id, code, text.joined, x.final_answer or "") for x in prompts for code, text in x.texts.items()
         ]

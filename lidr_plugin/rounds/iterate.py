@@ -1,4 +1,4 @@
-"""Rounds of build, train and evaluate, each stage a process of its own: the whole of `lidr iterate`, as one call."""
+"""Rounds of probe, build, train and evaluate, each stage a process of its own: the whole of `lidr iterate`, as one call."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter
 
 from lidr_plugin import files
-from lidr_plugin.config.file import resolved
+from lidr_plugin.config.file import changes, resolved
+from lidr_plugin.config.mix_in import MixIn, beside
 from lidr_plugin.config.schema import Config
 from lidr_plugin.config.section import results_of
 from lidr_plugin.dataset.prepare import prompts_of
 from lidr_plugin.errors import InputError, Interrupted, RunError
 from lidr_plugin.evaluation import gate
 from lidr_plugin.evaluation.intervals import percent
-from lidr_plugin.evaluation.results import read_probe, read_results
+from lidr_plugin.evaluation.results import LanguageSignal, read_probe, read_results
 from lidr_plugin.machine import interrupts
 from lidr_plugin.machine.children import running
 from lidr_plugin.machine.inputs import is_there, read_record
@@ -23,7 +24,7 @@ from lidr_plugin.pages import renew_page
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.text.identifier import name_and_version
 
-STAGES = ("build", "probe", "train", "eval")
+STAGES = ("probe", "build", "train", "eval")
 _COMMANDS = {"build": "build-pairs", "probe": "probe", "train": "train", "eval": "eval"}
 _PATIENCE = 30.0
 """Seconds for a stage of a killed loop to end."""
@@ -87,6 +88,7 @@ def iterate(config: Config, *, until: str, only: int | None, say: Callable[[str]
                 renew_page(top)
             if stage.name == "probe":
                 _saturation(top, stage.round, say)
+                _languages(config, top, stage.round, say)
             if stage.name == "eval":
                 _gate(top, stage.round)
     return state
@@ -110,6 +112,12 @@ def _check_rounds(config: Config) -> None:
             "rounds: each round needs new prompts (paper, section 3)",
             "set max_prompts to the prompts of one round, or write {round} into the path of prompts",
         )
+    for entry in config.mix_in:
+        if config.rounds > 1 and "{round}" not in entry.prompts and config.max_prompts is None:
+            raise InputError(
+                f"mix_in: {entry.name}: each round needs new prompts, and nothing says how many it takes of these",
+                "set max_prompts to the prompts of one round, or write {round} into their path",
+            )
 
 
 def _check_prompts(stages: Iterator[Stage], done: Mapping[str, Any], say: Callable[[str], None]) -> None:
@@ -119,7 +127,7 @@ def _check_prompts(stages: Iterator[Stage], done: Mapping[str, Any], say: Callab
             continue
         try:
             with prompts_of(stage.config) as prompts:
-                found, wanted = len(prompts), stage.config.max_prompts
+                found, wanted = prompts.own, stage.config.max_prompts
         except InputError as error:
             raise InputError(f"round {stage.round}: {error.message}", error.hint) from None
         if wanted and found < wanted:
@@ -137,8 +145,15 @@ def _stages(config: Config, top: RunDirectory, *, until: str, only: int | None) 
             "model_name_or_path": _model(config, top, number - 1),
             "prompts": config.prompts.replace("{round}", str(number)),
             "skip_prompts": config.skip_prompts if "{round}" in config.prompts else skip,
+            "mix_in": [_mixed_in(config, entry, number) for entry in config.mix_in],
+            "force_languages": [],  # has done its part once the languages of a build are known
         }
         for name in names:
+            if name == "build":
+                left_out = {code for code, _ in _refused(config, top, number)}
+                languages = [code for code in config.languages if code not in left_out]
+                yield Stage(number, name, config.model_copy(update={**changes, "languages": languages}))
+                continue
             if name == "eval":
                 if not (_is_measured(config) or config.eval.lm_eval):
                     continue
@@ -146,6 +161,14 @@ def _stages(config: Config, top: RunDirectory, *, until: str, only: int | None) 
                 models = {f"M{x}": _model(config, top, x) for x in (number - 1, number)}
                 changes["eval"] = config.eval.model_copy(update={"models": models})
             yield Stage(number, name, config.model_copy(update=changes))
+
+
+def _mixed_in(config: Config, entry: MixIn, number: int) -> MixIn:
+    """An entry as a round has it: with files of its own, or with the prompts after those of the rounds before."""
+    prompts, before = entry.prompts.replace("{round}", str(number)), entry.skip_prompts
+    if prompts == entry.prompts and config.max_prompts:
+        before += (number - 1) * beside(entry, config.mix_in, config.max_prompts)
+    return entry.model_copy(update={"prompts": prompts, "skip_prompts": before})
 
 
 def _is_measured(config: Config) -> bool:
@@ -183,12 +206,7 @@ def _identifier_before(top: RunDirectory, stage: Stage) -> str:
 
 
 def _compare(stage: Stage, before: Mapping[str, Any], now: Mapping[str, Any], top: RunDirectory) -> None:
-    """A key that an older lidr did not know counts as having had its default."""
-    needed = {"model_name_or_path": "x", "languages": ["la"], "prompts": "{language}"}
-    default = results_of(Config.model_validate(needed))
-    was = {key: before.get(key, default.get(key)) for key in now}
-    changed = [f"{key}: was {was[key]!r}, is {value!r}" for key, value in sorted(now.items()) if was[key] != value]
-    if changed:
+    if changed := changes(before, now):
         where = f"round {stage.round}, whose {stage.name} is finished"
         hint = f"set them back, take another output_dir, or remove {top.round(stage.round).path} and its lines in "
         raise InputError.of(changed, where, f"{hint}{top.iterate_json}")
@@ -229,6 +247,29 @@ def _saturation(top: RunDirectory, number: int, say: Callable[[str], None]) -> N
     if not signal.worth_it:
         more = "" if signal.kind == "judge" else "; eval.judge would see what cannot be seen so"
         say(f"round {number}: the signal is used up: another round is not worth it (Ctrl-C stops here){more}")
+
+
+def _refused(config: Config, top: RunDirectory, number: int) -> list[tuple[str, LanguageSignal]]:
+    """The languages that a round leaves out, and why: the probe's verdict on them is "no", and nobody forces them."""
+    path = top.round(number).probe_json
+    if not config.learns_translations or not is_there(path):
+        return []
+    found = read_probe(path).verdicts.items()
+    return [(code, x) for code, x in found if x.verdict == "no" and code not in config.force_languages]
+
+
+def _languages(config: Config, top: RunDirectory, number: int, say: Callable[[str], None]) -> None:
+    """Says which languages a round leaves out, and what would help; raises `RunError` if none is left."""
+    refused = _refused(config, top, number)
+    for code, found in refused:
+        say(f"round {number}: {code} is left out: {found.why}; what would help: {'; '.join(found.advice)}")
+    if refused:
+        say(f"round {number}: force_languages: [{', '.join(code for code, _ in refused)}] trains on them all the same")
+    if refused and len(refused) == len(config.languages):
+        raise RunError(
+            f"round {number}: in no language are pairs worth training on; {top.round(number).probe_json} has the numbers",
+            "see what would help above; force_languages goes on all the same",
+        )
 
 
 def _gate(top: RunDirectory, number: int) -> None:

@@ -1,0 +1,1 @@
+"""`lidr view`: a local web page over all texts of a run, to search, compare and mark."""

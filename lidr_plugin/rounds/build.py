@@ -1,0 +1,98 @@
+"""A whole build: rows, recipe, report and page; of a run, of one shard of it, or of all its shards put together."""
+
+from collections.abc import Sequence
+
+from lidr_plugin import files
+from lidr_plugin.completions.engines.base import NamedEngine
+from lidr_plugin.completions.progress import Meter
+from lidr_plugin.completions.store import Store
+from lidr_plugin.config.methods import Stage
+from lidr_plugin.config.schema import Config
+from lidr_plugin.dataset import merge as shards
+from lidr_plugin.dataset.build import Built, build, settle_configuration
+from lidr_plugin.dataset.counts import write_report
+from lidr_plugin.dataset.dryrun import DryRun
+from lidr_plugin.dataset.dryrun import dry_run as rehearse
+from lidr_plugin.dataset.ownership import check_own
+from lidr_plugin.dataset.parquet import check_parquet, write_parquet
+from lidr_plugin.dataset.shards import AGAIN, finished, opened_for, write_made
+from lidr_plugin.dataset.views import stage_on_disk
+from lidr_plugin.evaluation.benefit import Candidate
+from lidr_plugin.evaluation.build_signal import CANDIDATES, BuildSignal, verdicts_of
+from lidr_plugin.evaluation.results import plain
+from lidr_plugin.machine.inputs import read_record
+from lidr_plugin.methods.base import Method
+from lidr_plugin.methods.filters import Filter
+from lidr_plugin.pages import renew_page
+from lidr_plugin.run_directory import RunDirectory
+from lidr_plugin.training.recipe import recipe_for
+
+
+def build_pairs(
+    config: Config,
+    shard: str | None,
+    *,
+    method: Method | None = None,
+    filters: Sequence[Filter] | None = None,
+    engine: NamedEngine | None = None,
+) -> Built:
+    """See `lidr_plugin.build_pairs`. A shard that is finished does nothing."""
+    with opened_for(config, shard, method=method, filters=filters, engine=engine) as (ready, made):
+        run, config = ready.run, ready.config
+        check_own(run, config.dataset_name)
+        if made and (before := finished(run, made)):
+            return before
+        recipe_for(config, run, ready.stage)  # a recipe that cannot be made is told before anything is asked
+        with run.at_work("every finished completion is kept; the same command goes on from there"):
+            files.sweep(run.path)
+            files.sweep(run.data)
+            meter, signal = Meter(), BuildSignal(ready, made.total if made else None)
+            with Store(run.store) as store:
+                counts = build(ready, store, meter, signal.watch, part=bool(made))
+                candidates = signal.candidates(store)
+            merged = shards.Merged(counts, meter, ready.method.reasons, ready.marks.honoured)
+            built = _complete(run, config, ready.stage, merged, candidates)
+            if made:
+                files.write_json(run.candidates_json, CANDIDATES.dump_python(candidates, mode="json"))
+                write_made(run, made)
+            return built
+
+
+def merge(config: Config, *, parquet: bool, command: str) -> Built:
+    """See `lidr_plugin.merge`."""
+    if parquet:
+        check_parquet()
+    run = RunDirectory.of(config.output_dir, config.store)
+    found = shards.finished_shards(config, command)
+    stage = stage_on_disk(config, found[0].run)
+    check_own(run, config.dataset_name)
+    recipe_for(config, run, stage)
+    with run.at_work("the shards are kept; the same command begins anew"):
+        files.sweep(run.path)
+        files.sweep(run.data)
+        merged = shards.merge(config, run, found)
+        if parquet:
+            write_parquet(run, config.dataset_name, sum(merged.counts.pairs.values()))
+        candidates = [x for shard in found for x in read_record(CANDIDATES, shard.run.candidates_json, AGAIN)]
+        return _complete(run, config, stage, merged, candidates)
+
+
+def dry_run(config: Config, shard: str | None, *, method: Method | None = None) -> DryRun:
+    """See `lidr_plugin.dry_run`."""
+    with opened_for(config, shard, keep=False, method=method) as (ready, _):
+        check_own(ready.run, ready.config.dataset_name)
+        recipe_for(ready.config, ready.run, ready.stage)
+        return rehearse(ready)
+
+
+def _complete(
+    run: RunDirectory, config: Config, stage: Stage, made: shards.Merged, candidates: Sequence[Candidate]
+) -> Built:
+    """Writes what a run has beside its dataset."""
+    rows = sum(made.counts.pairs.values())
+    files.write_text(run.train_yaml, recipe_for(config, run, stage, rows=rows))
+    also = {"verdicts": plain(verdicts_of(config, candidates)), "marks": dict(made.marks)}
+    report = write_report(run, config, made.counts, made.meter, made.reasons, also)
+    settle_configuration(run, config)
+    renew_page(run)
+    return Built(run, report)
