@@ -73,9 +73,9 @@ def show_built(built: Any) -> None:
     )
     if marks := report.get("marks"):
         say(f"marked by a person: {marks.get('bad', 0):,} left out as bad, {marks.get('swap', 0):,} swapped")
-    if any(scores := report["scores"].values()):
-        made, reused, failed = scores
-        console.print(f"{made:,} scores made, {reused:,} reused, {failed:,} failed", highlight=False)
+    if any((scores := report["scores"]).values()):
+        line = f"{scores['generated']:,} scores made, {scores['reused']:,} reused, {scores['failed']:,} failed"
+        console.print(line, highlight=False)
     run = built.run
     for name, path in (("dataset", run.data), ("report", run.report_html), ("recipe", run.train_yaml)):
         say(f"{name:8} {path}")
