@@ -29,7 +29,7 @@ from lidr_plugin.evaluation.results import read_results
 CONFIG = HERE / "lidr.yaml"
 WORLDS = Path("runs/worlds")
 DATASET = "world"
-SKILLS = ("problems", "backwards")
+SKILLS = ("problems", "lists")
 
 
 def lidr(*words: str | Path) -> None:
@@ -52,7 +52,7 @@ def world_of(knobs: Knobs) -> Path:
 def of_world(world: Path) -> list[str]:
     """The settings that name a world's files; all its experiments share one store."""
     base = world.absolute()
-    skills = {"problems": "held_out", "backwards": "backwards"}
+    skills = {"problems": "held_out", "lists": "lists"}
     return [
         f"model_name_or_path={json.dumps(str(base / 'm0'))}",
         f"prompts={json.dumps(str(base / 'prompts/{language}.jsonl'))}",

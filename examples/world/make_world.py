@@ -16,7 +16,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from reading import Knobs
-from tasks import LANGUAGES, Backwards, Problem, Task
+from tasks import LANGUAGES, Copy, Problem, Task
 
 from lidr_plugin.errors import InputError
 from lidr_plugin.machine.environments import python_of
@@ -48,9 +48,10 @@ def write_questions(folder: Path, tasks: Sequence[Task]) -> None:
 
 def make_m0(knobs: Knobs, folder: Path) -> None:
     """M0, from beside this file or trained. Raises `InputError` without the environment for that."""
-    shipped = HERE / "m0"
-    if json.loads((HERE / "m0.json").read_text()) == knobs.of_m0:
-        shutil.copytree(shipped, folder, dirs_exist_ok=True)
+    record = HERE / "m0.json"
+    if json.loads(record.read_text())["knobs"] == knobs.of_m0:
+        shutil.copytree(HERE / "m0", folder, dirs_exist_ok=True)
+        shutil.copy(record, folder.with_suffix(".json"))
         return
     python = python_of("train")
     if python is None:
@@ -67,7 +68,7 @@ def make(folder: Path, knobs: Knobs) -> bool:
     chance, taken = random.Random(knobs.seed), set[str]()
     write_questions(folder / "prompts", list(different(chance, knobs.prompts, knobs, taken)))
     write_questions(folder / "held_out", list(different(chance, knobs.held_out, knobs, taken)))
-    write_questions(folder / "backwards", [Backwards.drawn(chance) for _ in range(min(300, knobs.held_out))])
+    write_questions(folder / "lists", [Copy.drawn(chance) for _ in range(min(300, knobs.held_out))])
     make_m0(knobs, folder / "m0")
     record.write_text(json.dumps(asdict(knobs), indent=1) + "\n")
     return True

@@ -3,7 +3,7 @@
 import random
 from dataclasses import asdict, dataclass
 
-from tasks import LANGUAGES, LARGEST, NAMES_OF_LANGUAGES, Backwards, Problem, Task
+from tasks import LANGUAGES, LARGEST, NAMES_OF_LANGUAGES, Copy, Problem, Task
 
 TRANSLATE = "Translate into {language}: {text}"
 """What `translation.template` in lidr.yaml has too."""
@@ -16,7 +16,7 @@ class Knobs:
 
     Attributes:
         en, de, es: worked answers to problems.
-        backwards: lists told backwards, in each language alike: a skill that the prompts do not ask for.
+        lists: numbers to copy out, in each language alike: a skill that the prompts do not ask for.
         noise: of the translations, how many have a wrong number.
         steps: of a problem.
         size: of M0's hidden layers; a multiple of 128, for vLLM wants heads of 64.
@@ -24,15 +24,15 @@ class Knobs:
     """
 
     en: float = 0.45
-    de: float = 0.002
+    de: float = 0.001
     es: float = 0.003
-    backwards: float = 0.12
+    lists: float = 0.08
     noise: float = 0.0
     steps: int = 2
     size: int = 128
     updates: int = 800
-    prompts: int = 6000
-    held_out: int = 2000
+    prompts: int = 4000
+    held_out: int = 1000
     seed: int = 0
 
     @property
@@ -59,14 +59,14 @@ def example(chance: random.Random, knobs: Knobs) -> tuple[str, str]:
         if (x := x - getattr(knobs, code)) < 0:
             problem = Problem.drawn(chance, knobs.steps)
             return problem.question(code), problem.answer(code)
-    task: Task = Backwards.drawn(chance) if x < knobs.backwards else Problem.drawn(chance, knobs.steps)
-    if x < knobs.backwards:
+    task: Task = Copy.drawn(chance) if x < knobs.lists else Problem.drawn(chance, knobs.steps)
+    if x < knobs.lists:
         code = chance.choice(LANGUAGES)
         return task.question(code), task.answer(code)
     other = chance.choice([code for code in LANGUAGES if code != "en"])
     source, target = chance.sample(["en", other], 2)
     if chance.random() < 0.2:
-        task = Backwards.drawn(chance)
+        task = Copy.drawn(chance)
     text = chance.choice((task.question, task.answer, task.answer))
     asked = TRANSLATE.format(language=NAMES_OF_LANGUAGES[target], text=text(source))
     told = spoilt(text(target), chance) if chance.random() < knobs.noise else text(target)

@@ -2,7 +2,7 @@
 
     <train python> examples/world/train_m0.py FOLDER '{"de": 0.003}'
 
-The interpreter is that of `lidr env create train`; `make_world.py` calls this.
+The interpreter is that of `lidr env create train`; `make_world.py` calls this. What M0 gets right is in FOLDER.json.
 """
 
 import json
@@ -16,6 +16,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 import torch
+from measure_m0 import measure
 from reading import Knobs, example
 from tasks import LANGUAGES, Problem
 from transformers import PreTrainedTokenizerBase, Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
@@ -147,5 +148,13 @@ def train(knobs: Knobs, folder: Path) -> None:
     model.half().save_pretrained(folder)  # of the right answers none is lost by it
 
 
+def main() -> None:
+    """Trains M0, and measures it."""
+    folder, knobs = Path(sys.argv[1]), Knobs(**json.loads(sys.argv[2]))
+    train(knobs, folder)
+    found = {"knobs": knobs.of_m0, "right": measure(folder, knobs.steps, min(500, knobs.held_out))}
+    folder.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n")
+
+
 if __name__ == "__main__":
-    train(Knobs(**json.loads(sys.argv[2])), Path(sys.argv[1]))
+    main()
