@@ -57,7 +57,9 @@ class Rank(Section):
     """Whether `any` answer with a word in it may be rejected, or only a `sound` one, which could be chosen as well."""
     dominant: bool = True
     """Whether there are pairs in the dominant language too."""
-    scorer: Annotated[OtherModel | None, BeforeValidator(_policy)] = None
+    scorer: Annotated[
+        OtherModel | None, BeforeValidator(_policy, json_schema_input_type=OtherModel | Literal["policy"] | None)
+    ] = None
     """The model that gives the scores. Null or `policy`: the model itself, where it can."""
     length_control: Literal["none", "auto"] | Number = "none"
     """by reward or implicit: what each character costs. `auto`: the price, up to 0.999, at which chosen and rejected texts of a
