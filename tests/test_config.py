@@ -75,6 +75,7 @@ filters:
 output_dir: runs/x
 store: other.sqlite
 dataset_name: x
+dataset_format: messages
 train:
   method: qlora
   global_batch_size: 8

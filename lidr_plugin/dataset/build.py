@@ -15,6 +15,7 @@ from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset import ownership
 from lidr_plugin.dataset.counts import Counts
 from lidr_plugin.dataset.llamafactory import card, merge_entry
+from lidr_plugin.dataset.messages import write_messages
 from lidr_plugin.dataset.parity import compared
 from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.dataset.rows import drop_json, row_json
@@ -56,7 +57,7 @@ def build(
     counts, system = Counts([entry.name for entry in config.mix_in]), config.generation.system
     with (
         files.replacing(run_dir.rejected) as dropped,
-        files.replacing(run_dir.dataset(config.dataset_name)) as dataset,
+        files.replacing(run_dir.dataset(config.alpaca_name)) as dataset,
         Display("rows", meter, len(ready.prompts), ready.requests_at_most() + ready.scores_at_most()) as display,
     ):
         writer = DatasetWriter(dataset, part=part)
@@ -72,15 +73,17 @@ def build(
         client = Client(store, compared(ready), meter)
         work = _run(ready, client, meter, emit, lambda: display.update(counts.prompts))
         counts.ranking.length_control = interrupts.run(work)
-        ownership.note(run_dir, config.dataset_name, writer.close())
+        ownership.note(run_dir, config.alpaca_name, writer.close())
         retire_configuration(run_dir, config)
     describe(run_dir, config, ready.method.rows, counts)
     return counts
 
 
 def describe(run: RunDirectory, config: Config, rows: type[Row], counts: Counts) -> None:
-    """Writes the dataset's entry and its card."""
-    merge_entry(run.dataset_info, config.dataset_name, rows, system=bool(config.generation.system))
+    """Writes the dataset's entry and card, and its rows as conversations where they are asked for."""
+    merge_entry(run.dataset_info, config.alpaca_name, rows, system=bool(config.generation.system))
+    if config.dataset_format == "messages":
+        write_messages(run, config)
     kept = {code: counts.pairs[code] for code in config.codes}
     files.write_text(run.data / "README.md", card(config, rows, kept))
 
