@@ -36,8 +36,8 @@ BUDGETS = {
         wanted=4300,
         most=12940,
     ),
-    "training": Budget("training", wanted=1500, most=1860),
-    "evaluation": Budget("evaluation", wanted=1200, most=2410),
+    "training": Budget("training", wanted=1500, most=2110),
+    "evaluation": Budget("evaluation", wanted=1200, most=2490),
     "rounds, pages, machine, doctor": Budget("rounds pages machine doctor", wanted=1200, most=3960),
     "cli": Budget("../cli", wanted=700, most=1460),
 }
