@@ -72,8 +72,11 @@ def _check_folder(folder: Path) -> None:
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What of the settings is not as it was; a key that an older lidr did not know counts as having had its default."""
-    needed = {"model_name_or_path": "x", "languages": ["la"], "prompts": "{language}"}
-    default = results_of(Config.model_validate({**needed, "method": now.get("method", "imbalance")}))
+    needed: dict[str, Any] = {"model_name_or_path": "x", "languages": ["la"], "prompts": "{language}"}
+    method = now.get("method", "imbalance")
+    if method == "mix":  # the one family that has no default of its own
+        needed["mix"] = {"answer": 1.0}
+    default = results_of(Config.model_validate({**needed, "method": method}))
     was = {key: before.get(key, default.get(key)) for key in now}
     return [f"{key}: was {was[key]!r}, is {value!r}" for key, value in sorted(now.items()) if was[key] != value]
 

@@ -4,12 +4,13 @@ They are read as they come, never whole. What is at an address is asked for by f
 """
 
 import gzip
+import importlib.util
 import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from glob import glob, has_magic
-from io import BufferedReader
+from io import BufferedReader, RawIOBase
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, TypeAlias, cast
 
@@ -21,6 +22,8 @@ Source: TypeAlias = Path | str
 _PACKED = (".gz", ".zst")
 _EXTRAS = {"s3": "lidr[s3]", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "az": "adlfs"}
 """What is to be installed for an address."""
+_PIECE = 2048
+"""Bytes that are unpacked at once: of the most tightly packed ones 64 MB."""
 _DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
@@ -102,11 +105,40 @@ def _damages() -> tuple[type[Exception], ...]:
 
 
 def _zstandard(raw: IO[bytes], source: Source) -> IO[bytes]:
-    try:
+    if importlib.util.find_spec("zstandard") is None:
+        raise InputError(f"{source}: .zst needs zstandard", "pip install 'lidr[zstd]'")
+    return BufferedReader(_Zstandard(raw))
+
+
+class _Zstandard(RawIOBase):
+    """Unpacks one frame after the other; zstandard's own reader takes a file that is cut for one that is at its end."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._raw = raw
+        self._frame: Any = None
+        self._packed = self._out = b""
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """The next bytes; none at the end. Raises `EOFError` where the file ends in the middle of a frame."""
         import zstandard
-    except ImportError:
-        raise InputError(f"{source}: .zst needs zstandard", "pip install 'lidr[zstd]'") from None
-    return BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
+
+        while not self._out:
+            packed = self._packed or self._raw.read(_PIECE)
+            if not packed:
+                if self._frame is not None and not self._frame.eof:
+                    raise EOFError("it is cut: a frame has no end")
+                return 0
+            if self._frame is None or self._frame.eof:
+                self._frame = zstandard.ZstdDecompressor().decompressobj()
+            self._out = self._frame.decompress(packed)
+            self._packed = self._frame.unused_data if self._frame.eof else b""
+        taken = min(len(buffer), len(self._out))
+        buffer[:taken], self._out = self._out[:taken], self._out[taken:]
+        return taken
 
 
 @contextmanager
