@@ -185,9 +185,10 @@ class PromptSet:
             self._places.check_counts(counts)
         else:
             self._check_missing()
-        own = self._extent.first + counts[0]
-        self._mix(counts[0])
-        self._db.execute("INSERT INTO made VALUES (?, ?)", [self._digest.hexdigest(), own])
+        own = counts[0] if counts else 0  # a set of questions in none of the languages has no files
+        if self._mixed:
+            self._mix(own)
+        self._db.execute("INSERT INTO made VALUES (?, ?)", [self._digest.hexdigest(), self._extent.first + own])
         self._db.execute("COMMIT")
 
     def _mix(self, own: int) -> None:
