@@ -8,7 +8,7 @@ import typer
 from lidr_plugin.errors.terminal import one_line
 
 from .signals import signal_lines, signal_table
-from .terminal import cell, say
+from .terminal import AsJson, cell, say, say_json
 
 if TYPE_CHECKING:
     from lidr_plugin.completions.requests import Request
@@ -27,6 +27,7 @@ def build_pairs(
         str | None,
         typer.Option("--shard", metavar="K/N", help="Only slice K (from 0) of N, in shards/K-of-N; then `lidr merge`."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Make preference pairs in LLaMA-Factory's format.
 
@@ -37,9 +38,11 @@ def build_pairs(
 
     settings = lidr_plugin.load(config, *(overrides or []))
     if dry_run:
-        _show_dry_run(lidr_plugin.dry_run(settings, shard=shard))
-    else:
-        show_built(lidr_plugin.build_pairs(settings, shard=shard))
+        dry = lidr_plugin.dry_run(settings, shard=shard)
+        _tell_dry_run(dry) if as_json else _show_dry_run(dry)
+        return
+    built = lidr_plugin.build_pairs(settings, shard=shard)
+    say_json(built.report) if as_json else show_built(built)
 
 
 def show_built(built: Any) -> None:
@@ -73,9 +76,9 @@ def show_built(built: Any) -> None:
     )
     if marks := report.get("marks"):
         say(f"marked by a person: {marks.get('bad', 0):,} left out as bad, {marks.get('swap', 0):,} swapped")
-    if any(scores := report["scores"].values()):
-        made, reused, failed = scores
-        console.print(f"{made:,} scores made, {reused:,} reused, {failed:,} failed", highlight=False)
+    if any((scores := report["scores"]).values()):
+        line = f"{scores['generated']:,} scores made, {scores['reused']:,} reused, {scores['failed']:,} failed"
+        console.print(line, highlight=False)
     run = built.run
     for name, path in (("dataset", run.data), ("report", run.report_html), ("recipe", run.train_yaml)):
         say(f"{name:8} {path}")
@@ -96,6 +99,22 @@ def _show_dry_run(dry: "DryRun") -> None:
     say("\nnothing was sent and nothing was written")
     if dry.server_problem:
         raise dry.server_problem
+
+
+def _tell_dry_run(dry: "DryRun") -> None:
+    examples = [{**x._asdict(), **_sampling(x)} for x in dry.examples]
+    problem = dry.server_problem and {"message": dry.server_problem.message, "hint": dry.server_problem.hint}
+    say_json({**dry._asdict(), "run": dry.run.path, "examples": examples, "server_problem": problem})
+    if dry.server_problem:
+        raise dry.server_problem
+
+
+def _sampling(request: "Request") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from lidr_plugin.completions.requests import Chat
+
+    return {"sampling": asdict(request.sampling)} if isinstance(request, Chat) else {}
 
 
 def _show_request(request: "Request") -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .terminal import cell, say
+from .terminal import AsJson, cell, say, say_json
 
 if TYPE_CHECKING:
     from lidr_plugin.training.plan import Plan
@@ -18,18 +18,25 @@ def plan(
         str | None,
         typer.Option("--gpus", help="So many GPUs with so many GB each, as 8x80. Default: those found here."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Estimate memory, steps, time and disk of every training.
 
     Each training method on the given GPUs, from the model's config alone.
     """
-    from rich.console import Console
-    from rich.table import Table
-
     from lidr_plugin.config.file import load
     from lidr_plugin.training import plan as library
 
     found = library.plan(load(config, overrides or []), None if gpus is None else library.parse_gpus(gpus))
+    if as_json:
+        return say_json(found)
+    _show(found)
+
+
+def _show(found: "Plan") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
     cards = found.gpus
     where = "no GPU found (--gpus 1x24)"
     if cards:

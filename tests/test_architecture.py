@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "lidr_plugin"
 RULE = (
     "errors files languages run_directory | machine text | config | prompts | completions | methods | dataset | "
-    "training evaluation | rounds pages doctor | __init__ | cli"
+    "training evaluation | rounds pages doctor starter | __init__ | cli"
 )
 """A name imports what stands before the bar that ends its group; in functions and for type checking too."""
 
@@ -35,12 +35,12 @@ BUDGETS = {
         "methods/translation_fidelity methods/translation_prompts methods/translation_quantities methods/translation_words "
         "methods/__init__ dataset",
         wanted=4300,
-        most=12940,
+        most=14250,
     ),
-    "training": Budget("training", wanted=1500, most=2110),
-    "evaluation": Budget("evaluation", wanted=1200, most=2490),
-    "rounds, pages, machine, doctor": Budget("rounds pages machine doctor", wanted=1200, most=3980),
-    "cli": Budget("../cli", wanted=700, most=1460),
+    "training": Budget("training", wanted=1500, most=2150),
+    "evaluation": Budget("evaluation", wanted=1200, most=2560),
+    "rounds, pages, machine, doctor": Budget("rounds pages machine doctor", wanted=1200, most=4300),
+    "cli": Budget("../cli", wanted=700, most=1800),
 }
 
 

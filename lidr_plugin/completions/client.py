@@ -162,6 +162,8 @@ class Client:
                 elif isinstance(answer, Scored) and isinstance(missing.request, Score):
                     await self._keep(ScoreEntry(missing.canonical, missing.request.kind, answer))
                     self._meter.scores.generated += 1
+                    self._meter.scores.apart += answer.apart
+                    answer = Scored(answer.values)
             except LidrError as error:
                 self._ended = error
                 raise
@@ -226,7 +228,7 @@ async def _scored(engine: Engine, request: Score) -> Scored:
         raise EngineError(f"{one_line(request.row)}: its engine gives no {request.need} scores", "ask another model")
     answer = await engine.score(request)
     try:
-        return scored(request.kind, answer.values)
+        return scored(request.kind, answer.values)._replace(apart=answer.apart)
     except (ValueError, TypeError, OverflowError) as error:
         hint = "nothing of it is stored; does the model suit the kind of score?"
         raise RequestError(f"{one_line(request.row)}: no {request.kind} score: {error}", hint) from None

@@ -28,11 +28,16 @@ def say(line: str) -> None:
 
 @dataclass
 class Tally:
-    """How many answers came from engines and from the store, and how many requests failed for good."""
+    """How many scores came from engines and from the store, and how many failed for good.
+
+    Attributes:
+        apart: of those from engines, texts that were made tokens apart from their chat.
+    """
 
     generated: int = 0
     reused: int = 0
     failed: int = 0
+    apart: int = 0
 
 
 @dataclass

@@ -57,7 +57,9 @@ class EngineSettings(Section):
     weights: str | None = None
     """Identity of the weights, part of the key of every stored completion. Null: the fingerprint of a directory, the revision of
     a Hub id, or for `openai` the name of the served model."""
-    base_url: Annotated[list[Url], BeforeValidator(_as_list)] = Field(default=[], json_schema_extra=HOW)
+    base_url: Annotated[list[Url], BeforeValidator(_as_list, json_schema_input_type=str | list[str])] = Field(
+        default=[], json_schema_extra=HOW
+    )
     """openai: the address (`http://127.0.0.1:8000/v1`), or a list of addresses to spread the requests over."""
     model: str | None = None
     """openai: name of the served model. Null: `model_name_or_path`."""
@@ -68,9 +70,11 @@ class EngineSettings(Section):
     # Those of them that change answers are part of the identity that completions are stored under.
     args: dict[str, Any] = Field(default={}, json_schema_extra=HOW)
     """vllm: arguments of its server; `{tensor_parallel_size: 8}` is `--tensor-parallel-size 8`."""
-    env: Annotated[dict[str, str], BeforeValidator(_as_texts), AfterValidator(_check_env)] = Field(
-        default={}, json_schema_extra=HOW
-    )
+    env: Annotated[
+        dict[str, str],
+        BeforeValidator(_as_texts, json_schema_input_type=dict[str, str | float | bool]),
+        AfterValidator(_check_env),
+    ] = Field(default={}, json_schema_extra=HOW)
     """vllm: environment variables of its server, such as `{VLLM_CPU_KVCACHE_SPACE: 4}` (GiB for the cache on a CPU, which lidr
     otherwise sizes by what the run needs and the memory that is free)."""
     startup_timeout: Number = Field(default=1800.0, gt=0, le=1e7, json_schema_extra=HOW)

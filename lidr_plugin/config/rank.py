@@ -51,12 +51,15 @@ class Rank(Section):
     """by vote: the share of all answers that the winner needs, abstentions included. Null: 0.5."""
     weights: Literal["ignore", "copies", "thin"] | None = None
     """by vote: what becomes of a pair's weight, the share of the votes by which its texts differ. `copies`: it is written once for
-    each of these votes; `thin`: it is kept with this probability; `ignore`: the column alone says it. Null: `copies`."""
+    each of these votes, and the recipe's epochs are divided by the mean number of copies; `thin`: it is kept with this
+    probability; `ignore`: the column alone says it. Null: `copies`."""
     reject_from: Literal["any", "sound"] = "any"
     """Whether `any` answer with a word in it may be rejected, or only a `sound` one, which could be chosen as well."""
     dominant: bool = True
     """Whether there are pairs in the dominant language too."""
-    scorer: Annotated[OtherModel | None, BeforeValidator(_policy)] = None
+    scorer: Annotated[
+        OtherModel | None, BeforeValidator(_policy, json_schema_input_type=OtherModel | Literal["policy"] | None)
+    ] = None
     """The model that gives the scores. Null or `policy`: the model itself, where it can."""
     length_control: Literal["none", "auto"] | Number = "none"
     """by reward or implicit: what each character costs. `auto`: the price, up to 0.999, at which chosen and rejected texts of a

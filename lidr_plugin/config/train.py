@@ -108,6 +108,8 @@ class Train(BaseModel):
             problems.append(f"env: {odd!r} is no name of an environment variable")
         if self.llamafactory.get("quantization_bit") and self.method == "full":
             problems.append("quantization_bit: full training needs unquantised weights; set method: qlora")
+        if self.llamafactory.get("stage") == "kto" and self.drop_over_cutoff:
+            problems.append("drop_over_cutoff: not with stage: kto, whose rows must stay in their order")
         if problems:
             raise ValueError("\n".join(problems))
         return self

@@ -20,7 +20,7 @@ from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.dataset.rows import drop_json, row_json
 from lidr_plugin.dataset.writer import DatasetWriter
 from lidr_plugin.machine import interrupts
-from lidr_plugin.methods.base import Outcome, Row
+from lidr_plugin.methods.base import Outcome, Row, SurveyingMethod
 from lidr_plugin.run_directory import RunDirectory
 
 
@@ -69,7 +69,9 @@ def build(
             counts.add(outcome)
             watch(outcome)
 
-        interrupts.run(_run(ready, Client(store, compared(ready), meter), emit, lambda: display.update(counts.prompts)))
+        client = Client(store, compared(ready), meter)
+        work = _run(ready, client, meter, emit, lambda: display.update(counts.prompts))
+        counts.ranking.length_control = interrupts.run(work)
         ownership.note(run_dir, config.dataset_name, writer.close())
         retire_configuration(run_dir, config)
     describe(run_dir, config, ready.method.rows, counts)
@@ -95,11 +97,23 @@ def settle_configuration(run: RunDirectory, config: Config) -> None:
     run.config_before.unlink(missing_ok=True)
 
 
-async def _run(ready: Prepared, client: Client, emit: Callable[[Outcome], None], show: Callable[[], None]) -> None:
-    steps = (ready.method.steps(prompt, ready.ask) for prompt in ready.prompts)
+async def _run(
+    ready: Prepared, client: Client, meter: Meter, emit: Callable[[Outcome], None], show: Callable[[], None]
+) -> dict[str, float]:
+    """Runs the method, after a survey if it needs one, and returns what that found."""
+    method, found = ready.method, dict[str, float]()
     concurrency = sum(model.concurrency for model in ready.models.values())
     try:
         async with kept_up(show):
+            if isinstance(method, SurveyingMethod) and (survey := method.survey()):
+                first = (survey.steps(prompt, ready.ask) for prompt in ready.prompts)
+                await run(first, client, survey.add, concurrency)
+                method, found = survey.method(), survey.found
+            before = meter.reused, meter.scores.reused
+            steps = (method.steps(prompt, ready.ask) for prompt in ready.prompts)
             await run(steps, client, emit, concurrency)
+            if found:  # what the survey asked for was counted then
+                meter.reused, meter.scores.reused = before
     finally:
         await client.close()
+    return found

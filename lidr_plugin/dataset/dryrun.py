@@ -58,9 +58,10 @@ def dry_run(ready: Prepared) -> DryRun:
 async def _check_servers(models: dict[str, Model]) -> None:
     """Asks servers that run already what they serve; starts none."""
     from lidr_plugin.completions.engines.openai import OpenAI
+    from lidr_plugin.completions.engines.pooling import Pooling
 
     for model in models.values():
-        if isinstance(model.engine, OpenAI):
+        if isinstance(model.engine, OpenAI | Pooling):
             await model.engine.check()
 
 

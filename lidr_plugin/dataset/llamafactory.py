@@ -45,6 +45,12 @@ def merge_entry(path: Path, name: str, rows: type[Row], *, system: bool) -> None
     files.write_json(path, {**info, name: entry(f"{name}.jsonl", rows, system=system)})
 
 
+def merge_tagged(path: Path, name: str, *, system: bool) -> None:
+    """As `merge_entry`, for single texts of which the column `kto_tag` says whether they are wanted."""
+    made = entry(f"{name}.jsonl", Sft, system=system)
+    files.write_json(path, {**read_info(path), name: {**made, "columns": {**made["columns"], "kto_tag": "kto_tag"}}})
+
+
 def card(config: Config, rows: type[Row], counts: Mapping[str, int]) -> str:
     """The dataset's README: what it is, how it came about, how it is used."""
     about = _PAIRS if rows is Preference else _SFT

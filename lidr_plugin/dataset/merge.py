@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -175,7 +175,7 @@ def _meter(shards: list[Finished]) -> Meter:
         generated=total["generated"],
         reused=total["reused"],
         failed=total["failed"],
-        scores=Tally(total["generated scores"], total["reused scores"], total["failed scores"]),
+        scores=Tally(**{field.name: total[f"{field.name} scores"] for field in fields(Tally)}),
         prompt_tokens=total["prompt tokens"],
         completion_tokens=total["completion tokens"],
         started=time.monotonic() - total["seconds"],

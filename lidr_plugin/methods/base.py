@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.requests import Chat, Kind, Message, Need, Sampling, Score
@@ -230,3 +230,31 @@ class ScoringMethod(Protocol):
 
     def scores_at_most(self, prompts: int) -> int:
         """Scores for so many prompts, as `requests_at_most` counts completions."""
+
+
+class Survey(Protocol):
+    """A first pass over all prompts, for what a method must know of them together; the second finds everything in the store.
+
+    Attributes:
+        found: what it came to, by language, for the report.
+    """
+
+    def steps(self, prompt: Prompt, ask: Ask) -> Steps[Any]:
+        """One prompt's way to what is to be known of it."""
+
+    def add(self, seen: Any) -> None:
+        """Takes what `steps` gave, in the order of the prompts."""
+
+    @property
+    def found(self) -> dict[str, float]: ...
+
+    def method(self) -> Method:
+        """The method that makes the rows."""
+
+
+@runtime_checkable
+class SurveyingMethod(Protocol):
+    """A method that may need a survey."""
+
+    def survey(self) -> Survey | None:
+        """The first pass; None where there is nothing to find."""

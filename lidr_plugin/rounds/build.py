@@ -10,18 +10,20 @@ from lidr_plugin.config.methods import Stage
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset import merge as shards
 from lidr_plugin.dataset.build import Built, build, settle_configuration
-from lidr_plugin.dataset.counts import write_report
+from lidr_plugin.dataset.counts import Counts, write_report
 from lidr_plugin.dataset.dryrun import DryRun
 from lidr_plugin.dataset.dryrun import dry_run as rehearse
+from lidr_plugin.dataset.kto import write_kto
 from lidr_plugin.dataset.ownership import check_own
 from lidr_plugin.dataset.parquet import check_parquet, write_parquet
 from lidr_plugin.dataset.shards import AGAIN, finished, opened_for, write_made
 from lidr_plugin.dataset.views import stage_on_disk
+from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.benefit import Candidate
 from lidr_plugin.evaluation.build_signal import CANDIDATES, BuildSignal, verdicts_of
 from lidr_plugin.evaluation.results import plain
 from lidr_plugin.machine.inputs import read_record
-from lidr_plugin.methods.base import Method
+from lidr_plugin.methods.base import Method, SurveyingMethod
 from lidr_plugin.methods.filters import Filter
 from lidr_plugin.pages import renew_page
 from lidr_plugin.run_directory import RunDirectory
@@ -43,6 +45,8 @@ def build_pairs(
         if made and (before := finished(run, made)):
             return before
         recipe_for(config, run, ready.stage)  # a recipe that cannot be made is told before anything is asked
+        if made:
+            _check_part(ready.method)
         with run.at_work("every finished completion is kept; the same command goes on from there"):
             files.sweep(run.path)
             files.sweep(run.data)
@@ -50,6 +54,8 @@ def build_pairs(
             with Store(run.store) as store:
                 counts = build(ready, store, meter, signal.watch, part=bool(made))
                 candidates = signal.candidates(store)
+            if not made:
+                _write_views(run, config, counts)
             merged = shards.Merged(counts, meter, ready.method.reasons, ready.marks.honoured)
             built = _complete(run, config, ready.stage, merged, candidates)
             if made:
@@ -71,6 +77,7 @@ def merge(config: Config, *, parquet: bool, command: str) -> Built:
         files.sweep(run.path)
         files.sweep(run.data)
         merged = shards.merge(config, run, found)
+        _write_views(run, config, merged.counts)
         if parquet:
             write_parquet(run, config.dataset_name, sum(merged.counts.pairs.values()))
         candidates = [x for shard in found for x in read_record(CANDIDATES, shard.run.candidates_json, AGAIN)]
@@ -83,6 +90,26 @@ def dry_run(config: Config, shard: str | None, *, method: Method | None = None) 
         check_own(ready.run, ready.config.dataset_name)
         recipe_for(ready.config, ready.run, ready.stage)
         return rehearse(ready)
+
+
+def _check_part(method: Method) -> None:
+    """Whether a method can make the rows of some prompts alone.
+
+    Raises:
+        InputError: it must know all prompts before.
+    """
+    if isinstance(method, SurveyingMethod) and method.survey():
+        raise InputError(
+            "rank.length_control: auto looks at all prompts before the first row, and a shard has some of them",
+            "give the price of a character that an unsharded run found (`length_control` in its report.json), or build without "
+            "--shard",
+        )
+
+
+def _write_views(run: RunDirectory, config: Config, counts: Counts) -> None:
+    """Writes the dataset of single texts too, where that is trained on."""
+    if config.train.llamafactory.get("stage") == "kto" and counts.pairs.total():
+        write_kto(config, run)
 
 
 def _complete(

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from lidr_plugin.config.methods import Stage
 from lidr_plugin.config.schema import Config
-from lidr_plugin.dataset.views import rows_of, stage_on_disk
+from lidr_plugin.dataset.views import copies_of, rows_of, stage_on_disk
 from lidr_plugin.errors import InputError
 from lidr_plugin.machine import hub
 from lidr_plugin.machine.gpus import Gpu, gpus
@@ -130,7 +130,8 @@ def _dataset(config: Config) -> Dataset:
             answers = [row[key] for key in ("chosen", "rejected", "output") if key in row]
             characters += sum(len(row["instruction"]) + len(answer) for answer in answers)
             rows += 1
-    return Dataset(stage, rows, int(characters / _CHARACTERS_A_TOKEN))
+    copies = copies_of(run, config.dataset_name)
+    return Dataset(stage, round(rows / copies), int(characters / copies / _CHARACTERS_A_TOKEN))
 
 
 def _row(config: Config, shape: Shape, cards: list[Gpu], dataset: Dataset, method: str, zero: str) -> Row:

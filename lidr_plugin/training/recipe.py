@@ -12,6 +12,8 @@ from lidr_plugin import files
 from lidr_plugin.config.methods import Stage
 from lidr_plugin.config.presets import PRESETS
 from lidr_plugin.config.schema import Config
+from lidr_plugin.dataset.kto import kto_name
+from lidr_plugin.dataset.views import copies_of
 from lidr_plugin.errors import InputError
 from lidr_plugin.errors.terminal import inert
 from lidr_plugin.machine.inputs import read_json
@@ -63,7 +65,8 @@ def train_settings(config: Config, run: RunDirectory, launch: Launch, *, stage: 
     """The content of `train.yaml`, with absolute paths, so that it works from any folder. Keys under `train:` win.
 
     Raises:
-        InputError: the global batch cannot be split over the processes of the launch, or a file is not there.
+        InputError: the global batch cannot be split over the processes of the launch, a file is not there, or KTO is to be
+            trained on what are no pairs.
     """
     composed = compose(stage, config.train.method, config.task, _layer(config, stage))
     given = config.train.llamafactory
@@ -86,6 +89,11 @@ def train_settings(config: Config, run: RunDirectory, launch: Launch, *, stage: 
         settings["use_cpu"] = True
         settings.pop("deepspeed", None)
     settings |= given
+    if settings["stage"] == "kto":
+        settings |= _for_kto(config, stage, settings)
+    if (copies := copies_of(run, config.dataset_name)) != 1:
+        # So that there are as many steps as with one row for each pair.
+        settings["num_train_epochs"] = round(settings["num_train_epochs"] / copies, 4)
     settings["dataset"] = joined(settings["dataset"])
     batch = split(
         config.train.global_batch_size or composed.global_batch,
@@ -98,6 +106,14 @@ def train_settings(config: Config, run: RunDirectory, launch: Launch, *, stage: 
     if isinstance(settings.get("deepspeed"), str):
         settings["deepspeed"] = _deepspeed(settings["deepspeed"], quantised=bool(settings.get("quantization_bit")))
     return {key: value for key, value in settings.items() if value is not None}
+
+
+def _for_kto(config: Config, stage: Stage, settings: Settings) -> Settings:
+    """What changes where single texts are trained on: their dataset, unless another is named, and no loss of pairs."""
+    if stage != "dpo":
+        raise InputError("train.stage: kto needs pairs", f"method: {config.method} makes none; leave train.stage out")
+    named = settings["dataset"] != config.dataset_name
+    return {"dataset": settings["dataset"] if named else kto_name(config.dataset_name), "pref_loss": None}
 
 
 def _deepspeed(name: str, *, quantised: bool) -> str:

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from lidr_plugin import files
 from lidr_plugin.config.schema import Config
+from lidr_plugin.dataset.kto import write_kto
 from lidr_plugin.dataset.views import rows_of, stage_on_disk, without
 from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.errors.redaction import is_secret_name
@@ -98,6 +99,8 @@ def train(config: Config, *, restart: bool, say: Say) -> Trained:
             for path in (run.checkpoint, run.model):
                 shutil.rmtree(path, ignore_errors=True)
             run.train_json.unlink(missing_ok=True)
+        if training.settings["stage"] == "kto":
+            write_kto(config, run)
         state = _begun(training, read_state(run), say)
         if state.status == "done" and os.path.exists(run.model):
             return Trained(run, state, repeated=True)

@@ -6,8 +6,8 @@ from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
 from lidr_plugin.methods.rankers.base import Ranker, Tools
 
-RANKERS = ("answer", "vote")
-"""Those that there are; scores, judges and grades are asked for by none of them yet."""
+RANKERS = ("answer", "vote", "reward", "implicit", "translation", "consistency")
+"""Those that there are; judges and grades are asked for by none of them yet."""
 
 
 def ranker_of(config: Config, tools: Tools) -> Ranker:
