@@ -20,7 +20,7 @@ from lidr_plugin.training.processes import Launch
 PROBES = 4
 PROBE_TOKENS = 64
 """Rows, and tokens of each, on which models are compared: enough to tell them apart, and quick on a CPU."""
-SCRIPT = Path(inside.__file__).with_name("watched.py")
+_SCRIPT = Path(inside.__file__).with_name("watched.py")
 _LONGEST = 2000
 """Characters of a row that go to the script, of which it takes the first tokens: an environment's variable has an end."""
 
@@ -38,6 +38,11 @@ def text_of(row: RowJson) -> str:
     return f"{row['instruction']}\n{row['chosen'] if 'chosen' in row else row['output']}"
 
 
+def script_of(config: Config) -> Path | None:
+    """What is started in place of `llamafactory-cli`; None: that itself."""
+    return _SCRIPT if config.train.stop_at_shift else None
+
+
 def check(config: Config, launch: Launch, settings: Mapping[str, Any]) -> None:
     """Raises `InputError` where a training cannot be watched."""
     if not config.train.stop_at_shift:
@@ -46,9 +51,9 @@ def check(config: Config, launch: Launch, settings: Mapping[str, Any]) -> None:
         raise InputError(
             "train.stop_at_shift: not with Ray, whose workers lidr does not start", "leave one of them out"
         )
-    if launch.torchrun(settings) and " " in str(SCRIPT):
+    if launch.torchrun(settings) and " " in str(_SCRIPT):
         raise InputError(
-            f"train.stop_at_shift: {SCRIPT}: torchrun does not work from a path with spaces",
+            f"train.stop_at_shift: {_SCRIPT}: torchrun does not work from a path with spaces",
             "install lidr in a path without spaces",
         )
 

@@ -65,11 +65,6 @@ class _Training:
         """The name of the run's own rows."""
         return own_name(self.settings, self.config.dataset_name)
 
-    @property
-    def script(self) -> Path | None:
-        """What is started in place of `llamafactory-cli`; None: that itself."""
-        return shift.SCRIPT if self.config.train.stop_at_shift else None
-
     def env(self) -> Mapping[str, str]:
         """What it adds to the environment."""
         watched = shift.environment_of(self.config, self.run, self.launch, self.settings, self.own)
@@ -133,7 +128,7 @@ def _follow(training: _Training) -> Trained:
     run, launch = training.run, training.launch
     recipe, log = run.of_node(launch.rank)
     files.write_text(recipe, training.recipe(recipe))
-    run_training(run, recipe, log, python=training.python, env=training.env(), script=training.script)
+    run_training(run, recipe, log, python=training.python, env=training.env(), script=shift.script_of(training.config))
     return Trained(run, None, repeated=False)
 
 
@@ -269,7 +264,8 @@ def _run_llamafactory(training: _Training, say: Say) -> TrainResult:
         f"{'policy and reference' if settings['stage'] == 'dpo' else 'model'}: {settings['model_name_or_path']}"
     )
     env = training.env()
-    loss = run_training(run, run.train_yaml, run.train_log, python=training.python, env=env, script=training.script)
+    script = shift.script_of(training.config)
+    loss = run_training(run, run.train_yaml, run.train_log, python=training.python, env=env, script=script)
     with made_by("LLaMA-Factory"):
         measured = read_record(
             TypeAdapter(TrainResult), run.checkpoint / "all_results.json", f"{run.train_log} may say more"
