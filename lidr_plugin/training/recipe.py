@@ -75,7 +75,7 @@ def train_settings(config: Config, run: RunDirectory, launch: Launch, *, stage: 
         "model_name_or_path": str(folder.absolute()) if os.path.isdir(folder) else config.model_name_or_path,
         "trust_remote_code": config.trust_remote_code,
         "dataset_dir": str(run.data.absolute()),
-        "dataset": config.dataset_name,
+        "dataset": config.alpaca_name,
         "template": config.template or propose_template(config.model_name_or_path) or "default",
         "enable_thinking": config.generation.thinking,
         "output_dir": str(run.checkpoint.absolute()),
@@ -91,7 +91,7 @@ def train_settings(config: Config, run: RunDirectory, launch: Launch, *, stage: 
     settings |= given
     if settings["stage"] == "kto":
         settings |= _for_kto(config, stage, settings)
-    if (copies := copies_of(run, config.dataset_name)) != 1:
+    if (copies := copies_of(run, config.alpaca_name)) != 1:
         # So that there are as many steps as with one row for each pair.
         settings["num_train_epochs"] = round(settings["num_train_epochs"] / copies, 4)
     settings["dataset"] = joined(settings["dataset"])
@@ -112,8 +112,8 @@ def _for_kto(config: Config, stage: Stage, settings: Settings) -> Settings:
     """What changes where single texts are trained on: their dataset, unless another is named, and no loss of pairs."""
     if stage != "dpo":
         raise InputError("train.stage: kto needs pairs", f"method: {config.method} makes none; leave train.stage out")
-    named = settings["dataset"] != config.dataset_name
-    return {"dataset": settings["dataset"] if named else kto_name(config.dataset_name), "pref_loss": None}
+    named = settings["dataset"] != config.alpaca_name
+    return {"dataset": settings["dataset"] if named else kto_name(config.alpaca_name), "pref_loss": None}
 
 
 def _deepspeed(name: str, *, quantised: bool) -> str:

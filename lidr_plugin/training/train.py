@@ -63,7 +63,7 @@ class _Training:
     @property
     def own(self) -> str:
         """The name of the run's own rows."""
-        return own_name(self.settings, self.config.dataset_name)
+        return own_name(self.settings, self.config.alpaca_name)
 
     def env(self) -> Mapping[str, str]:
         """What it adds to the environment."""
@@ -137,12 +137,12 @@ def _prepared(config: Config, say: Say) -> _Training:
     run = RunDirectory.of(config.output_dir, config.store)
     python, launch = interpreter(config), launch_of(config)
     settings = train_settings(config, run, launch, stage=stage_on_disk(config, run))
-    data = run.dataset(config.dataset_name)
+    data = run.dataset(config.alpaca_name)
     with opened(data, "`lidr build-pairs` makes the dataset first") as file:
         if not file.read(1):
             raise InputError(f"{data}: no rows", f"{run.rejected} has every candidate with its reason")
     shift.check(config, launch, settings)
-    check_others(settings, own_name(settings, config.dataset_name))
+    check_others(settings, own_name(settings, config.alpaca_name))
     if launch.torchrun(settings) and " " in str(python.parent):
         raise InputError(
             f"{python.parent}: torchrun does not work from a path with spaces: LLaMA-Factory splits torchrun's command there",
@@ -202,7 +202,7 @@ def _fitting(training: _Training, parity: Parity) -> _Training:
         raise InputError(f"{training.run.dataset(name)}: no row fits into cutoff_len", "set a larger train.cutoff_len")
     fitting = without(training.config, training.run, name, lengths.over)
     names = [fitting if each == name else each for each in names_in(training.settings)]
-    config = training.config.model_copy(update={"dataset_name": fitting})
+    config = training.config.model_copy(update={"dataset_name": fitting, "dataset_format": "alpaca"})
     return replace(training, config=config, settings={**training.settings, "dataset": joined(names)})
 
 
