@@ -37,9 +37,9 @@ BUDGETS = {
         wanted=4300,
         most=14590,
     ),
-    "training": Budget("training", wanted=1500, most=1880),
-    "evaluation": Budget("evaluation", wanted=1200, most=2410),
-    "rounds, pages, machine, doctor": Budget("rounds pages machine doctor", wanted=1200, most=4165),
+    "training": Budget("training", wanted=1500, most=2150),
+    "evaluation": Budget("evaluation", wanted=1200, most=2560),
+    "rounds, pages, machine, doctor": Budget("rounds pages machine doctor", wanted=1200, most=4300),
     "cli": Budget("../cli", wanted=700, most=1800),
 }
 

@@ -79,6 +79,7 @@ dataset_format: messages
 train:
   method: qlora
   global_batch_size: 8
+  stop_at_shift: 3e-1
   drop_over_cutoff: true
   allow_template_mismatch: true
   merge_dtype: float32

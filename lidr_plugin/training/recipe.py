@@ -150,6 +150,12 @@ def render(settings: Settings, config: Config, launch: Launch, *, rows: int, pat
     variables = "".join(f"{_word(name)}={_word(value)} " for name, value in launch.environment(settings).items())
     place, count = _word(str(path.absolute())), len(names_in(settings)) - 1
     others = f" and those of {count} more dataset{'s' * (count > 1)}" if count else ""
+    target = config.train.stop_at_shift
+    watched = (
+        f"# `lidr train` ends it early, at train.stop_at_shift: {target:g}; llamafactory-cli alone does not.\n"
+        if target
+        else ""
+    )
     head = f"""\
 # Made by lidr: {config.train.method} training on {rows:,} {kind}{others}, with the settings of
 # {_source(config)}{_loss(settings)}.
@@ -158,7 +164,7 @@ def render(settings: Settings, config: Config, launch: Launch, *, rows: int, pat
 #
 # {launch.rows_a_step(settings)} {kind} a step: per_device_train_batch_size x gradient_accumulation_steps x processes \
 ({launch.world}{"" if launch.gpus else "; no GPU was found, so use_cpu is on"}).
-# `lidr train` makes it anew for the machine that it runs on.
+{watched}# `lidr train` makes it anew for the machine that it runs on.
 """
     return head + files.yaml_of(settings)
 
