@@ -34,25 +34,33 @@ class DryRun(NamedTuple):
 
 def dry_run(ready: Prepared) -> DryRun:
     """Asks nothing and writes nothing."""
-    stored = "0 completions"
-    if ready.run.store.exists() and ready.run.store.stat().st_size:  # a killed run may leave an empty file
-        with Store(ready.run.store, read_only=True) as store:
-            stored = store.contents
-    problem = None
-    try:
-        interrupts.run(_check_servers(ready.models))
-    except EngineError as error:
-        problem = error
     kinds = {_kind_of(request): request for request in reversed(list(_asked(ready)))}
     return DryRun(
         run=ready.run,
         prompts=len(ready.prompts),
         requests=ready.requests_at_most(),
         scores=ready.scores_at_most(),
-        stored=stored,
+        stored=stored_in(ready.run),
         examples=list(reversed(kinds.values())),
-        server_problem=problem,
+        server_problem=problem_of(ready.models),
     )
+
+
+def stored_in(run: RunDirectory) -> str:
+    """What a run's store holds, in words."""
+    if run.store.exists() and run.store.stat().st_size:  # a killed run may leave an empty file
+        with Store(run.store, read_only=True) as store:
+            return store.contents
+    return "0 completions"
+
+
+def problem_of(models: dict[str, Model]) -> EngineError | None:
+    """What is wrong with a server that should run."""
+    try:
+        interrupts.run(_check_servers(models))
+    except EngineError as error:
+        return error
+    return None
 
 
 async def _check_servers(models: dict[str, Model]) -> None:
