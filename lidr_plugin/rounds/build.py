@@ -21,6 +21,7 @@ from lidr_plugin.dataset.views import stage_on_disk
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.benefit import Candidate
 from lidr_plugin.evaluation.build_signal import CANDIDATES, BuildSignal, verdicts_of
+from lidr_plugin.evaluation.places import PlaceWatch
 from lidr_plugin.evaluation.results import plain
 from lidr_plugin.machine.inputs import read_record
 from lidr_plugin.methods.base import Method, SurveyingMethod
@@ -51,8 +52,9 @@ def build_pairs(
             files.sweep(run.path)
             files.sweep(run.data)
             meter, signal = Meter(), BuildSignal(ready, made.total if made else None)
+            watches = signal.watch, PlaceWatch(len(ready.prompts)).watch
             with Store(run.store) as store:
-                counts = build(ready, store, meter, signal.watch, part=bool(made))
+                counts = build(ready, store, meter, watches, part=bool(made))
                 candidates = signal.candidates(store)
             if not made:
                 _write_views(run, config, counts)

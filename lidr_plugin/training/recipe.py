@@ -90,7 +90,7 @@ def train_settings(config: Config, run: RunDirectory, launch: Launch, *, stage: 
         settings.pop("deepspeed", None)
     settings |= given
     if settings["stage"] == "kto":
-        settings |= _for_kto(config, stage, settings)
+        settings |= _for_kto(config, stage)
     if (copies := copies_of(run, config.alpaca_name)) != 1:
         # So that there are as many steps as with one row for each pair.
         settings["num_train_epochs"] = round(settings["num_train_epochs"] / copies, 4)
@@ -108,12 +108,20 @@ def train_settings(config: Config, run: RunDirectory, launch: Launch, *, stage: 
     return {key: value for key, value in settings.items() if value is not None}
 
 
-def _for_kto(config: Config, stage: Stage, settings: Settings) -> Settings:
-    """What changes where single texts are trained on: their dataset, unless another is named, and no loss of pairs."""
+def _for_kto(config: Config, stage: Stage) -> Settings:
+    """What changes where single texts are trained on: no loss of pairs, and nothing that changes their order."""
     if stage != "dpo":
         raise InputError("train.stage: kto needs pairs", f"method: {config.method} makes none; leave train.stage out")
-    named = settings["dataset"] != config.alpaca_name
-    return {"dataset": settings["dataset"] if named else kto_name(config.alpaca_name), "pref_loss": None}
+    gone = (
+        "pref_loss",
+        "val_size",
+        "eval_strategy",
+        "eval_steps",
+        "load_best_model_at_end",
+        "preprocessing_num_workers",
+    )
+    kept = {"dataset": kto_name(config.alpaca_name)}
+    return {**{key: None for key in gone if key not in config.train.llamafactory}, **kept}
 
 
 def _deepspeed(name: str, *, quantised: bool) -> str:
@@ -142,6 +150,12 @@ def render(settings: Settings, config: Config, launch: Launch, *, rows: int, pat
     variables = "".join(f"{_word(name)}={_word(value)} " for name, value in launch.environment(settings).items())
     place, count = _word(str(path.absolute())), len(names_in(settings)) - 1
     others = f" and those of {count} more dataset{'s' * (count > 1)}" if count else ""
+    target = config.train.stop_at_shift
+    watched = (
+        f"# `lidr train` ends it early, at train.stop_at_shift: {target:g}; llamafactory-cli alone does not.\n"
+        if target
+        else ""
+    )
     head = f"""\
 # Made by lidr: {config.train.method} training on {rows:,} {kind}{others}, with the settings of
 # {_source(config)}{_loss(settings)}.
@@ -150,7 +164,7 @@ def render(settings: Settings, config: Config, launch: Launch, *, rows: int, pat
 #
 # {launch.rows_a_step(settings)} {kind} a step: per_device_train_batch_size x gradient_accumulation_steps x processes \
 ({launch.world}{"" if launch.gpus else "; no GPU was found, so use_cpu is on"}).
-# `lidr train` makes it anew for the machine that it runs on.
+{watched}# `lidr train` makes it anew for the machine that it runs on.
 """
     return head + files.yaml_of(settings)
 
