@@ -101,7 +101,8 @@ eval:
   limit: 5
   max_tokens: 6
 make_prompts:
-  {seeds: topics, file: topics.txt, count: 5, shots: 2, temperature: 1, top_p: 0.9, max_tokens: 7, similarity: 1, template: "{seed}?"}
+  {seeds: topics, file: topics.txt, count: 5, shots: 2, temperature: 1, top_p: 0.9, max_tokens: 7,
+   similarity: 1, template: "{seed}?"}
 """
 
 
