@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lidr_plugin.methods.base import Ask, Drop, Method, Outcome, Preference, Reason, Sft, Text
     from lidr_plugin.methods.filters import Filter, filters_of
     from lidr_plugin.prompts.prompt import Prompt, PromptText
+    from lidr_plugin.rounds.make_prompts import MadePrompts
     from lidr_plugin.training.plan import Plan
     from lidr_plugin.training.train import Trained
 
@@ -84,6 +85,7 @@ __all__ = [
     "filters_of",
     "iterate",
     "load",
+    "make_prompts",
     "merge",
     "plan",
     "preview",
@@ -148,6 +150,21 @@ def build_pairs(
     from lidr_plugin.rounds.build import build_pairs as build
 
     return build(config, shard, method=method, filters=filters, engine=engine)
+
+
+def make_prompts(config: Config, *, engine: NamedEngine | None = None) -> MadePrompts:
+    """Has the model write the prompt files that the configuration names, as its section `make_prompts` says.
+
+    Args:
+        engine: who answers in place of the configuration's engine.
+
+    Raises:
+        InputError: something is wrong with the input, or a prompt file is there that lidr did not write; nothing was written.
+        RunError: the run failed, or no prompt was kept; what was answered is kept.
+    """
+    from lidr_plugin.rounds.make_prompts import make_prompts as make
+
+    return make(config, engine=engine)
 
 
 def merge(config: Config, *, parquet: bool = False, command: str = "lidr build-pairs CONFIG") -> Built:

@@ -100,6 +100,9 @@ eval:
   lm_eval: {tasks: [arc], model: vllm, model_args: {dtype: bfloat16}, args: {limit: 5}, include_path: own, python: /bin/python}
   limit: 5
   max_tokens: 6
+make_prompts:
+  {seeds: topics, file: topics.txt, count: 5, shots: 2, temperature: 1, top_p: 0.9, max_tokens: 7,
+   similarity: 1, template: "{seed}?"}
 """
 
 
@@ -274,7 +277,8 @@ def test_the_results_of_a_configuration_leave_out_what_is_marked_and_nothing_els
     assert found["languages"] == ["no-NO", "pt-BR", "sw"]
     marked = {key.name for key in keys(Config) if key.field.json_schema_extra == HOW}
     assert not [name for name in found if any(name == key or name.startswith(f"{key}.") for key in marked)]
-    leaves = {key.name for key in keys(Config) if key.section is None} - marked
+    inside = tuple(f"{name}." for name in marked)
+    leaves = {key.name for key in keys(Config) if key.section is None and not key.name.startswith(inside)} - marked
     filled = {"eval.models": "eval.models.1", "eval.outputs": "eval.outputs.other", "eval.skills": "eval.skills.sums"}
     filled["language_names"] = "language_names.xyz"
     filled |= {f"mix_in.{name}": "mix_in" for name in ("prompts", "share", "name", "skip_prompts")}

@@ -1,6 +1,7 @@
 """What a run would send, asking nothing."""
 
 from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from lidr_plugin.completions.client import Model
@@ -21,8 +22,8 @@ class DryRun(NamedTuple):
         requests, scores: at most, second tries aside.
         stored: what is in the store already, in words.
         examples: of the first prompt, one request of each kind, with a made-up answer wherever one needs another's answer.
-        estimate: what the whole run takes.
         server_problem: a server that is not there; the rest is worth seeing all the same.
+        estimate: what the whole run takes.
     """
 
     run: RunDirectory
@@ -31,8 +32,8 @@ class DryRun(NamedTuple):
     scores: int
     stored: str
     examples: list[Request]
-    estimate: Estimate
     server_problem: EngineError | None
+    estimate: Estimate | None = None
 
 
 def dry_run(ready: Prepared, speed: Speed | None = None) -> DryRun:
@@ -41,26 +42,41 @@ def dry_run(ready: Prepared, speed: Speed | None = None) -> DryRun:
     Args:
         speed: of the engine, as far as it is known.
     """
-    stored, found = "0 completions", None
-    if ready.run.store.exists() and ready.run.store.stat().st_size:  # a killed run may leave an empty file
-        with Store(ready.run.store, read_only=True) as store:
-            stored, found = store.contents, estimate(ready, store, speed)
-    problem = None
-    try:
-        interrupts.run(_check_servers(ready.models))
-    except EngineError as error:
-        problem = error
     kinds = {_kind_of(request): request for request in reversed(list(_asked(ready)))}
     return DryRun(
         run=ready.run,
         prompts=len(ready.prompts),
         requests=ready.requests_at_most(),
         scores=ready.scores_at_most(),
-        stored=stored,
+        stored=stored_in(ready.run),
         examples=list(reversed(kinds.values())),
-        estimate=found or estimate(ready, None, speed),
-        server_problem=problem,
+        estimate=estimated(ready, speed),
+        server_problem=problem_of(ready.models),
     )
+
+
+def stored_in(run: RunDirectory) -> str:
+    """What a run's store holds, in words."""
+    with _store_of(run) as store:
+        return store.contents if store else "0 completions"
+
+
+@contextmanager
+def _store_of(run: RunDirectory) -> Iterator[Store | None]:
+    if run.store.exists() and run.store.stat().st_size:  # a killed run may leave an empty file
+        with Store(run.store, read_only=True) as store:
+            yield store
+    else:
+        yield None
+
+
+def problem_of(models: dict[str, Model]) -> EngineError | None:
+    """What is wrong with a server that should run."""
+    try:
+        interrupts.run(_check_servers(models))
+    except EngineError as error:
+        return error
+    return None
 
 
 async def _check_servers(models: dict[str, Model]) -> None:
@@ -71,6 +87,12 @@ async def _check_servers(models: dict[str, Model]) -> None:
     for model in models.values():
         if isinstance(model.engine, OpenAI | Pooling):
             await model.engine.check()
+
+
+def estimated(ready: Prepared, speed: Speed | None) -> Estimate:
+    """What the whole run takes, by what its store has."""
+    with _store_of(ready.run) as store:
+        return estimate(ready, store, speed)
 
 
 def _kind_of(request: Request) -> Hashable:

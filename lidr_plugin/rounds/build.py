@@ -1,7 +1,6 @@
 """A whole build: rows, recipe, report and page; of a run, of one shard of it, or of all its shards put together."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 
 from lidr_plugin import files
 from lidr_plugin.completions.engines.base import NamedEngine
@@ -12,9 +11,9 @@ from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset import merge as shards
 from lidr_plugin.dataset.build import Built, build, settle_configuration
 from lidr_plugin.dataset.counts import Counts, write_report
-from lidr_plugin.dataset.dryrun import DryRun
+from lidr_plugin.dataset.dryrun import DryRun, estimated
 from lidr_plugin.dataset.dryrun import dry_run as rehearse
-from lidr_plugin.dataset.estimate import Estimate, estimate
+from lidr_plugin.dataset.estimate import Estimate
 from lidr_plugin.dataset.kto import write_kto
 from lidr_plugin.dataset.ownership import check_own
 from lidr_plugin.dataset.parquet import check_parquet, write_parquet
@@ -105,10 +104,8 @@ def estimate_of(config: Config, cards: Sequence[Gpu]) -> Estimate:
     Raises:
         LidrError: its input is not whole yet.
     """
-    with Prepared(config) as ready, ExitStack() as opened:
-        there = ready.run.store.exists() and ready.run.store.stat().st_size
-        store = opened.enter_context(Store(ready.run.store, read_only=True)) if there else None
-        return estimate(ready, store, speed_of(config, cards))
+    with Prepared(config) as ready:
+        return estimated(ready, speed_of(config, cards))
 
 
 def _check_part(method: Method) -> None:
