@@ -104,11 +104,7 @@ def __getattr__(name: str) -> Any:
 
 
 def load(path: str | Path, *overrides: str) -> Config:
-    """The configuration of a file, with overrides such as `engine.concurrency=64`.
-
-    Raises:
-        InputError: with every problem of the file and the overrides, each with its place.
-    """
+    """The configuration of a file, with overrides such as `engine.concurrency=64`; raises `InputError` with every problem."""
     from lidr_plugin.config.file import load as read
 
     return read(Path(path), overrides)
@@ -195,12 +191,7 @@ def dry_run(config: Config, *, shard: str | None = None, method: Method | None =
 
 
 def preview(config: Config, *, prompts: int = 3, method: Method | None = None) -> list[Outcome]:
-    """Takes the first prompts to their rows, and writes nothing but finished completions into the store.
-
-    Raises:
-        InputError: as `build_pairs`.
-        RunError: a request failed for good; what was answered is kept.
-    """
+    """Takes the first prompts to their rows, and writes completions alone; raises as `build_pairs`."""
     from lidr_plugin.rounds.preview import preview as look
 
     return look(config, prompts, method=method)
