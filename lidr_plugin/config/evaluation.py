@@ -1,7 +1,7 @@
 """The section `eval`."""
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -59,6 +59,10 @@ class Eval(Section):
     prompts: PathText | None = None
     """Path of held-out prompts, with `{language}` in it, relative to the configuration file. They give language fidelity, the
     AlpacaEval export and, with a judge, head-to-head comparisons. Null: none of these."""
+    baselines: list[Literal["self_translate", "xlt", "clp", "vote"]] = Field(default=[])
+    """Other ways to ask the first model, measured beside it: is training worth it at all? `self_translate` into the dominant
+    language and, for `prompts`, back; `xlt` and `clp`, which retell and solve a question there; `vote`, over its solutions in
+    all languages. All but the first suit `mgsm` and `skills` alone."""
     outputs: dict[str, PathText] = Field(default={})
     """Other systems' answers to `prompts`, by label: paths, with `{language}` in them, of JSON lists of `instruction` and
     `output` as AlpacaEval writes them. They are measured and judged alongside the models."""
@@ -82,6 +86,13 @@ class Eval(Section):
         if problems:
             raise ValueError("\n".join(problems))
         return named
+
+    @field_validator("baselines")
+    @classmethod
+    def _each_once(cls, names: list[str]) -> list[str]:
+        if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+            raise ValueError(f"{', '.join(twice)}: listed more than once")
+        return names
 
     @field_validator("mgsm", "prompts")
     @classmethod
