@@ -84,10 +84,8 @@ def tables() -> str:
     for proof in proofs():
         knobs = proof["knobs"]
         shares = " / ".join(f"{100 * knobs[code]:g}" for code in ("en", "de", "es"))
-        head = f"**Seed {knobs['seed']}**, {shares} % of what M0 read are answers in en / de / es"
-        parts.append(
-            f"{head} ({round(proof['seconds'] / 60)} minutes):\n\n{''.join(models(proof))}\n{''.join(changes(proof))}"
-        )
+        head = f"**Seed {knobs['seed']}**: {shares} % of what M0 read are answers in en / de / es."
+        parts.append(f"{head}\n\n{''.join(models(proof))}\n{''.join(changes(proof))}")
     return "\n".join(parts)
 
 
