@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from lidr_plugin import files
@@ -36,7 +36,7 @@ def build(
     ready: Prepared,
     store: Store,
     meter: Meter,
-    watch: Callable[[Outcome], None] = lambda outcome: None,
+    watches: Sequence[Callable[[Outcome], None]] = (),
     *,
     part: bool = False,
 ) -> Counts:
@@ -45,7 +45,7 @@ def build(
     From the first file that it changes, the run has no `config.json` until `settle_configuration`.
 
     Args:
-        watch: is told what each prompt came to.
+        watches: are told what each prompt came to, in order; what they raise ends the run before a file is in its place.
         part: whether the rows are a shard's.
 
     Raises:
@@ -68,7 +68,8 @@ def build(
                 writer.add(row_json(row, system))
             dropped.writelines(files.dump_line(drop_json(drop)) for drop in outcome.drops)
             counts.add(outcome)
-            watch(outcome)
+            for watch in watches:
+                watch(outcome)
 
         client = Client(store, compared(ready), meter)
         work = _run(ready, client, meter, emit, lambda: display.update(counts.prompts))
