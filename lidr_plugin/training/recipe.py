@@ -1,5 +1,6 @@
 """Recipes: LLaMA-Factory's keys with the paper's settings, put together from `recipes/layers.yaml`; the shipped ones too."""
 
+import difflib
 import os
 import shlex
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from lidr_plugin.dataset.kto import kto_name
 from lidr_plugin.dataset.views import copies_of
 from lidr_plugin.errors import InputError
 from lidr_plugin.errors.terminal import inert
+from lidr_plugin.machine.environments import llamafactory_names
 from lidr_plugin.machine.inputs import read_json
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.datasets import joined, names_in
@@ -203,12 +205,25 @@ def _escaped(character: str) -> str:
     return "".join(f"\\x{byte:02x}" for byte in character.encode(errors="surrogateescape"))
 
 
+def _check_template_name(config: Config) -> None:
+    """A name that is nearly one of LLaMA-Factory's is a slip; any other may be of a newer version, or one's own."""
+    name, names = config.template or "", llamafactory_names("templates")
+    if not name or name in names or config.train.allow_template_mismatch:
+        return
+    if near := difflib.get_close_matches(name.lower(), names, 1, 0.8):
+        hint = f"template: {propose_template(config.model_name_or_path) or near[0]}"
+        raise InputError(
+            f"template: {name}: LLaMA-Factory has none of this name", f"{hint}\nlidr doctor compares the tokens"
+        )
+
+
 def recipe_for(config: Config, run: RunDirectory, stage: Stage, *, rows: int = 0) -> str:
     """The text of `train.yaml` for this machine, or for one process if its GPUs do not divide the batch: another may train.
 
     Raises:
         InputError: there is no such recipe, whatever the machine.
     """
+    _check_template_name(config)
     launch = launch_of(config)
     try:
         settings = train_settings(config, run, launch, stage=stage)
