@@ -3,7 +3,7 @@
 import re
 from typing import Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from lidr_plugin.config.engine import OtherModel
 from lidr_plugin.config.section import HOW, Number, PathText, Section
@@ -13,17 +13,30 @@ _LABEL = 60
 """Characters of a label: four bytes each, and two of them beside each other, still make a file's name."""
 
 
-class Judge(OtherModel):
-    """The model that compares answers, with thinking turned off. Prices are in any currency."""
+_LONGEST = {"plain": 8, "mr3": 16_384, "m-prometheus": 2048}
+"""New tokens of a verdict, by the preset."""
 
+
+class Judge(OtherModel):
+    """The model that compares answers. Prices are in any currency."""
+
+    preset: Literal["plain", "mr3", "m-prometheus"] = "plain"
+    """How it is asked and read: `plain`, for any chat model, with thinking turned off; `mr3` (`rubricreward/mR3-Qwen3-14B-…`) and
+    `m-prometheus` (`Unbabel/M-Prometheus-7B`) as these judges were trained, with their reasons before the verdict."""
     max_tokens: int = Field(default=8, ge=1, le=10_000_000)
-    """Maximum number of new tokens in a verdict, which is one letter."""
+    """Maximum number of new tokens in a verdict: one letter or, where `preset` sets another default, 16384 (`mr3`) or 2048."""
     prompt_price: Number = Field(default=0.0, ge=0, le=1e9)
     """Price of a million prompt tokens."""
     completion_price: Number = Field(default=0.0, ge=0, le=1e9)
     """Price of a million completion tokens."""
     max_cost: Number | None = Field(default=None, gt=0, le=1e15)
     """Maximum cost of all verdicts of this evaluation, including those already in the store. Null: no maximum."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_the_preset(cls, data: Any) -> Any:
+        longest = _LONGEST.get(data.get("preset", "plain")) if isinstance(data, dict) else None
+        return {"max_tokens": longest, **data} if longest else data
 
 
 class LmEval(Section):
