@@ -192,10 +192,7 @@ def preview(config: Config, *, prompts: int = 3, method: Method | None = None) -
 
 
 def probe(config: Config, *, sample: int = 64, mexa: bool = False) -> Probe:
-    """Measures the imbalance on a sample of the prompts, before anything is trained.
-
-    Args:
-        mexa: how alike the model represents the prompts in two languages, too; needs the backend transformers.
+    """Measures the imbalance on a sample of the prompts, before anything is trained; with `mexa` hidden layers too.
 
     Raises:
         InputError: something is wrong with the input, or every prompt of the sample asks for a translation.
