@@ -68,16 +68,18 @@ rank:
   {by: consistency, samples: 3, include_greedy: true, temperature: 1, top_p: 0.5, repetition_penalty: 1.2, max_tokens: 7,
    pool: language, select: every, pairs: 2, threshold: null, weights: ignore, reject_from: sound, dominant: false,
    scorer: {model: e, base_url: "http://127.0.0.1:1/v1"}, length_control: none, references: all, scoring_prompt: own,
-   layer: middle}
+   layer: middle, grades: 1}
 filters:
   {truncated: false, identical: false, off_target: false, mixed_script: false, repetition: false, length_ratio: [0, 7],
     fidelity: false}
 output_dir: runs/x
 store: other.sqlite
 dataset_name: x
+dataset_format: messages
 train:
   method: qlora
   global_batch_size: 8
+  stop_at_shift: 3e-1
   drop_over_cutoff: true
   allow_template_mismatch: true
   merge_dtype: float32

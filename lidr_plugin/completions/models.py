@@ -7,6 +7,7 @@ from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.engines.base import build_engine
 from lidr_plugin.completions.engines.purpose import Purpose
 from lidr_plugin.completions.engines.weights import weights_of
+from lidr_plugin.completions.requests import TOP_LOGPROBS
 from lidr_plugin.config.engine import EngineSettings, OtherModel
 from lidr_plugin.config.schema import Config
 from lidr_plugin.run_directory import RunDirectory
@@ -21,7 +22,8 @@ def policy_of(config: Config) -> Model:
         InputError: it is not there.
     """
     longest = max(config.generation.max_tokens, config.translation.max_tokens, config.rank.max_tokens or 0)
-    purpose = Purpose("model_name_or_path", longest)
+    verdicts = config.family == "rank" and config.rank.judges_itself
+    purpose = Purpose("model_name_or_path", longest, top_logprobs=TOP_LOGPROBS if verdicts else 0)
     return model_of(config, config.engine, config.model_name_or_path, config.model_revision, purpose)
 
 

@@ -237,7 +237,13 @@ class Steps(_Bar):
     def update(self, line: Mapping[str, Any]) -> None:
         """A line of LLaMA-Factory's `trainer_log.jsonl`."""
         step, steps = (x if isinstance(x := line.get(f"{of}_steps"), int) else 0 for of in ("current", "total"))
-        names = {"loss": "loss", "eval_loss": "held-out loss", "accuracy": "reward accuracy", "lr": "lr"}
+        names = {
+            "loss": "loss",
+            "eval_loss": "held-out loss",
+            "accuracy": "reward accuracy",
+            "lr": "lr",
+            "shift": "moved",
+        }
         numbers = [f"{name} {x:.4g}" for key, name in names.items() if isinstance(x := line.get(key), int | float)]
         numbers.append(f"{line.get('elapsed_time', '')} gone, {line.get('remaining_time', '')} left")
         text = f"step {step}/{steps}, " + ", ".join(numbers)

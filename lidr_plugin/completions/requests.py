@@ -46,6 +46,10 @@ class Chat(NamedTuple):
     row: str = ""
 
 
+TOP_LOGPROBS = 20
+"""Likeliest first tokens that a verdict is asked with: as many as OpenAI gives, so that A and B are seldom missing."""
+
+
 class SharedChat(Chat):
     """A request that every prompt makes alike: its answer is remembered for the run, and counted once."""
 

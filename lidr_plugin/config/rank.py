@@ -60,7 +60,9 @@ class Rank(Section):
     scorer: Annotated[
         OtherModel | None, BeforeValidator(_policy, json_schema_input_type=OtherModel | Literal["policy"] | None)
     ] = None
-    """The model that gives the scores. Null or `policy`: the model itself, where it can."""
+    """The model that gives the scores, or judges. Null or `policy`: the model itself, where it can."""
+    grades: int = Field(default=1, ge=1, le=1000)
+    """by grade: how many are asked for each answer; more than one are drawn at a temperature of 0.7, and their mean counts."""
     length_control: Literal["none", "auto"] | Number = "none"
     """by reward or implicit: what each character costs. `auto`: the price, up to 0.999, at which chosen and rejected texts of a
     language are of about the same length."""
@@ -76,6 +78,11 @@ class Rank(Section):
     def votes_needed(self) -> float:
         """The threshold that holds."""
         return 0.5 if self.threshold is None else self.threshold
+
+    @property
+    def judges_itself(self) -> bool:
+        """Whether the model is asked for verdicts on its own answers."""
+        return self.by == "judge" and self.scorer is None
 
     @property
     def weighted(self) -> Literal["ignore", "copies", "thin"]:
@@ -105,6 +112,8 @@ class Rank(Section):
             yield f"select: contrast needs right and wrong answers, which by: {by} does not tell apart; set by: answer"
         if self.length_control != "none" and by not in ("implicit", "reward"):
             yield f"length_control: needs by: implicit or by: reward, whose scores like length; by is {by}"
+        if by != "grade" and self.grades > 1:
+            yield f"grades: needs by: grade; by is {by}"
         if by == "judge" and self.samples + self.include_greedy != 2:
             yield "samples: a judge compares two answers; set samples: 2"
         if self.scorer is None and by in _NEEDS_SCORER:

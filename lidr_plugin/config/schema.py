@@ -153,6 +153,9 @@ class Config(Section):
     """File of all completions. Null: `completions.sqlite` in `output_dir`."""
     dataset_name: str = Field(default="lidr", max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Name of the dataset in `data/dataset_info.json`."""
+    dataset_format: Literal["alpaca", "messages"] = "alpaca"
+    """`messages`: the rows are lists of messages (`chosen` and `rejected`, or `messages`), as TRL, axolotl and LLaMA-Factory's v1
+    read them. `lidr train` reads the same rows in `DATASET_NAME_alpaca.jsonl` beside them."""
     train: Train = Train()
     """How the dataset is trained on."""
     eval: Eval = Eval()
@@ -239,6 +242,11 @@ class Config(Section):
     def family(self) -> str:
         """The family of the method, which makes its rows."""
         return family_of(self.method)
+
+    @property
+    def alpaca_name(self) -> str:
+        """Name of the dataset in alpaca form, which is trained on."""
+        return self.dataset_name if self.dataset_format == "alpaca" else f"{self.dataset_name}_alpaca"
 
     @property
     def shares(self) -> dict[str, float]:

@@ -74,7 +74,9 @@ def _kind_of(request: Request) -> Hashable:
 
 def _placeholder(request: Request) -> Completion | Scored:
     if isinstance(request, Chat):
-        return Completion("(the model's answer)", "stop", 0, 0, prefilled=bool(request.prefill))
+        # Several answers to one prompt differ, or nobody would put them in order.
+        number = f" {request.sample + 1}" if request.sample else ""
+        return Completion(f"(the model's answer{number})", "stop", 0, 0, prefilled=bool(request.prefill))
     return Scored((-1.0, 1.0) if request.kind == "logprob" else (1.0,))
 
 

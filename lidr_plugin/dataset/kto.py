@@ -36,8 +36,8 @@ def write_kto(config: Config, run: RunDirectory) -> str:
     Raises:
         InputError: most of the texts have one prompt, so that they cannot be apart; or a line is no pair.
     """
-    source, name = run.dataset(config.dataset_name), kto_name(config.dataset_name)
-    order = apart(list(_places(run, config.dataset_name)))
+    source, name = run.dataset(config.alpaca_name), kto_name(config.alpaca_name)
+    order = apart(list(_places(run, config.alpaca_name)))
     if order is None:
         raise InputError(
             f"{source}: more than half of the texts have one prompt, and KTO compares each with the one before, which must have "

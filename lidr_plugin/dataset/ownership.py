@@ -16,7 +16,7 @@ _BEGINNING = 1 << 20
 _WRITTEN = TypeAdapter(dict[str, list[str]])
 
 
-def check_own(run: RunDirectory, dataset: str) -> None:
+def check_own(run: RunDirectory, *datasets: str) -> None:
     """Looks at all that a build replaces.
 
     Raises:
@@ -29,7 +29,7 @@ def check_own(run: RunDirectory, dataset: str) -> None:
         run.train_yaml: b"# Made by lidr",
         run.data / "README.md": b"lidr",
         run.rejected: b'"reason"',
-        run.dataset(dataset): b'_source"',
+        **{run.dataset(name): b'_source"' for name in datasets},
     }
     foreign = [path for path, mark in marks.items() if is_there(path) and not _begins_with(path, mark)]
     if is_there(run.report_md) and not is_there(run.report_html):
@@ -39,11 +39,11 @@ def check_own(run: RunDirectory, dataset: str) -> None:
         raise InputError.of(
             problems, f"output_dir: {run.path}", "move it away, or set another output_dir or dataset_name"
         )
-    path = run.dataset(dataset)
-    written = _written(run).get(path.name)
-    if written and is_there(path) and _digest(path) not in written:
-        hint = "keep it under another name, or set another dataset_name; once it is away, it is made anew"
-        raise InputError(f"{path}: edited since lidr wrote it, and would be replaced", hint)
+    for path in map(run.dataset, datasets):
+        written = _written(run).get(path.name)
+        if written and is_there(path) and _digest(path) not in written:
+            hint = "keep it under another name, or set another dataset_name; once it is away, it is made anew"
+            raise InputError(f"{path}: edited since lidr wrote it, and would be replaced", hint)
 
 
 def note(run: RunDirectory, dataset: str, digest: str) -> None:

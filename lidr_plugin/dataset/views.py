@@ -52,14 +52,14 @@ def stage_on_disk(config: Config, run: RunDirectory) -> Stage:
     Raises:
         InputError: the configuration names a method that makes other rows.
     """
-    entry = read_info(run.dataset_info).get(config.dataset_name)
+    entry = read_info(run.dataset_info).get(config.alpaca_name)
     if entry is None:
         return config.stage
     stage: Stage = "dpo" if rows_kind(entry) is Preference else "sft"
     if "method" in config.model_fields_set and stage != config.stage:
         there = "pairs" if stage == "dpo" else "SFT rows"
         raise InputError(
-            f"{run.dataset(config.dataset_name)}: holds {there}, which method: {config.method} does not make",
+            f"{run.dataset(config.alpaca_name)}: holds {there}, which method: {config.method} does not make",
             "`lidr build-pairs` with this configuration makes the others; what is in the store is not asked again",
         )
     return stage

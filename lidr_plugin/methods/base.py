@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.requests import Chat, Kind, Message, Need, Sampling, Score
 from lidr_plugin.completions.steps import Steps
+from lidr_plugin.methods.judging import Verdict
 from lidr_plugin.prompts.prompt import Prompt, PromptText
 from lidr_plugin.prompts.prompt_set import PromptSet
 
@@ -35,6 +36,7 @@ class Reason(StrEnum):
     NO_CONTRAST = "no_contrast"
     NO_MAJORITY = "no_majority"
     THINNED = "thinned"
+    UNREAD = "unread"
 
 
 class Text(NamedTuple):
@@ -137,11 +139,16 @@ class Drop(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """All that one prompt came to: its rows and its dropped candidates, each in their final order."""
+    """All that one prompt came to: its rows and its dropped candidates, each in their final order.
+
+    Attributes:
+        verdicts: what a judge said of its answers, if one was asked, rows or none.
+    """
 
     position: int
     rows: tuple[Row, ...]
     drops: tuple[Drop, ...]
+    verdicts: tuple[Verdict, ...] = ()
 
     @classmethod
     def of(cls, position: int, fates: Sequence[Row | Drop]) -> "Outcome":

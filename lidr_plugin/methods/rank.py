@@ -29,6 +29,7 @@ from lidr_plugin.text.numbers import is_correct
 _REASONS: Mapping[str, str] = {
     Reason.NO_MAJORITY: "too few of the answers agree",
     Reason.THINNED: "left out by its weight",
+    Reason.UNREAD: "the judge's reply cannot be read",
 }
 
 
@@ -100,7 +101,8 @@ class Rank:
         fates = [
             fate for ranking in rankings for fate in self._fates(prompt, priced(ranking, self.prices), asks_translation)
         ]
-        return Outcome.of(prompt.position, fates)
+        verdicts = tuple([ranking.verdict for ranking in rankings if ranking.verdict])
+        return Outcome.of(prompt.position, fates)._replace(verdicts=verdicts)
 
     def rankings(self, prompt: Prompt, ask: Ask, *, asks_translation: bool) -> Steps[list[Ranking]]:
         """The answers to a prompt in the languages that have pairs, with the scores as the ranker gives them."""

@@ -21,6 +21,7 @@ from lidr_plugin.dataset.views import stage_on_disk
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.benefit import Candidate
 from lidr_plugin.evaluation.build_signal import CANDIDATES, BuildSignal, verdicts_of
+from lidr_plugin.evaluation.places import PlaceWatch
 from lidr_plugin.evaluation.results import plain
 from lidr_plugin.machine.inputs import read_record
 from lidr_plugin.methods.base import Method, SurveyingMethod
@@ -41,7 +42,7 @@ def build_pairs(
     """See `lidr_plugin.build_pairs`. A shard that is finished does nothing."""
     with opened_for(config, shard, method=method, filters=filters, engine=engine) as (ready, made):
         run, config = ready.run, ready.config
-        check_own(run, config.dataset_name)
+        check_own(run, config.alpaca_name, config.dataset_name)
         if made and (before := finished(run, made)):
             return before
         recipe_for(config, run, ready.stage)  # a recipe that cannot be made is told before anything is asked
@@ -51,8 +52,9 @@ def build_pairs(
             files.sweep(run.path)
             files.sweep(run.data)
             meter, signal = Meter(), BuildSignal(ready, made.total if made else None)
+            watches = signal.watch, PlaceWatch(len(ready.prompts)).watch
             with Store(run.store) as store:
-                counts = build(ready, store, meter, signal.watch, part=bool(made))
+                counts = build(ready, store, meter, watches, part=bool(made))
                 candidates = signal.candidates(store)
             if not made:
                 _write_views(run, config, counts)
@@ -71,7 +73,7 @@ def merge(config: Config, *, parquet: bool, command: str) -> Built:
     run = RunDirectory.of(config.output_dir, config.store)
     found = shards.finished_shards(config, command)
     stage = stage_on_disk(config, found[0].run)
-    check_own(run, config.dataset_name)
+    check_own(run, config.alpaca_name, config.dataset_name)
     recipe_for(config, run, stage)
     with run.at_work("the shards are kept; the same command begins anew"):
         files.sweep(run.path)
@@ -79,7 +81,7 @@ def merge(config: Config, *, parquet: bool, command: str) -> Built:
         merged = shards.merge(config, run, found)
         _write_views(run, config, merged.counts)
         if parquet:
-            write_parquet(run, config.dataset_name, sum(merged.counts.pairs.values()))
+            write_parquet(run, config, sum(merged.counts.pairs.values()))
         candidates = [x for shard in found for x in read_record(CANDIDATES, shard.run.candidates_json, AGAIN)]
         return _complete(run, config, stage, merged, candidates)
 
@@ -87,7 +89,7 @@ def merge(config: Config, *, parquet: bool, command: str) -> Built:
 def dry_run(config: Config, shard: str | None, *, method: Method | None = None) -> DryRun:
     """See `lidr_plugin.dry_run`."""
     with opened_for(config, shard, keep=False, method=method) as (ready, _):
-        check_own(ready.run, ready.config.dataset_name)
+        check_own(ready.run, ready.config.alpaca_name, ready.config.dataset_name)
         recipe_for(ready.config, ready.run, ready.stage)
         return rehearse(ready)
 

@@ -125,12 +125,12 @@ def plan(config: Config, given: list[Gpu] | None) -> Plan:
 def _dataset(config: Config) -> Dataset:
     run = RunDirectory.of(config.output_dir, config.store)
     stage, rows, characters = stage_on_disk(config, run), 0, 0
-    if is_there(run.dataset(config.dataset_name)):
-        for row in rows_of(run, config.dataset_name):
+    if is_there(run.dataset(config.alpaca_name)):
+        for row in rows_of(run, config.alpaca_name):
             answers = [row[key] for key in ("chosen", "rejected", "output") if key in row]
             characters += sum(len(row["instruction"]) + len(answer) for answer in answers)
             rows += 1
-    copies = copies_of(run, config.dataset_name)
+    copies = copies_of(run, config.alpaca_name)
     return Dataset(stage, round(rows / copies), int(characters / copies / _CHARACTERS_A_TOKEN))
 
 

@@ -75,7 +75,7 @@ def train_settings(config: Config, run: RunDirectory, launch: Launch, *, stage: 
         "model_name_or_path": str(folder.absolute()) if os.path.isdir(folder) else config.model_name_or_path,
         "trust_remote_code": config.trust_remote_code,
         "dataset_dir": str(run.data.absolute()),
-        "dataset": config.dataset_name,
+        "dataset": config.alpaca_name,
         "template": config.template or propose_template(config.model_name_or_path) or "default",
         "enable_thinking": config.generation.thinking,
         "output_dir": str(run.checkpoint.absolute()),
@@ -91,7 +91,7 @@ def train_settings(config: Config, run: RunDirectory, launch: Launch, *, stage: 
     settings |= given
     if settings["stage"] == "kto":
         settings |= _for_kto(config, stage, settings)
-    if (copies := copies_of(run, config.dataset_name)) != 1:
+    if (copies := copies_of(run, config.alpaca_name)) != 1:
         # So that there are as many steps as with one row for each pair.
         settings["num_train_epochs"] = round(settings["num_train_epochs"] / copies, 4)
     settings["dataset"] = joined(settings["dataset"])
@@ -112,8 +112,8 @@ def _for_kto(config: Config, stage: Stage, settings: Settings) -> Settings:
     """What changes where single texts are trained on: their dataset, unless another is named, and no loss of pairs."""
     if stage != "dpo":
         raise InputError("train.stage: kto needs pairs", f"method: {config.method} makes none; leave train.stage out")
-    named = settings["dataset"] != config.dataset_name
-    return {"dataset": settings["dataset"] if named else kto_name(config.dataset_name), "pref_loss": None}
+    named = settings["dataset"] != config.alpaca_name
+    return {"dataset": settings["dataset"] if named else kto_name(config.alpaca_name), "pref_loss": None}
 
 
 def _deepspeed(name: str, *, quantised: bool) -> str:
@@ -142,6 +142,12 @@ def render(settings: Settings, config: Config, launch: Launch, *, rows: int, pat
     variables = "".join(f"{_word(name)}={_word(value)} " for name, value in launch.environment(settings).items())
     place, count = _word(str(path.absolute())), len(names_in(settings)) - 1
     others = f" and those of {count} more dataset{'s' * (count > 1)}" if count else ""
+    target = config.train.stop_at_shift
+    watched = (
+        f"# `lidr train` ends it early, at train.stop_at_shift: {target:g}; llamafactory-cli alone does not.\n"
+        if target
+        else ""
+    )
     head = f"""\
 # Made by lidr: {config.train.method} training on {rows:,} {kind}{others}, with the settings of
 # {_source(config)}{_loss(settings)}.
@@ -150,7 +156,7 @@ def render(settings: Settings, config: Config, launch: Launch, *, rows: int, pat
 #
 # {launch.rows_a_step(settings)} {kind} a step: per_device_train_batch_size x gradient_accumulation_steps x processes \
 ({launch.world}{"" if launch.gpus else "; no GPU was found, so use_cpu is on"}).
-# `lidr train` makes it anew for the machine that it runs on.
+{watched}# `lidr train` makes it anew for the machine that it runs on.
 """
     return head + files.yaml_of(settings)
 

@@ -26,6 +26,7 @@ class Samples:
         answers: by language the samples of the prompts, which end with their number; the greedy answer is under `greedy`.
         translations: by a text and the English name of a language.
         values: what a text scores; None: the request fails.
+        judge: what it replies to who asks for a verdict or a grade; None: the request fails.
         asked: all requests, in order.
     """
 
@@ -39,8 +40,10 @@ class Samples:
         greedy: Mapping[str, str] | None = None,
         translations: Mapping[tuple[str, str], str] | None = None,
         values: Callable[[Score], Sequence[float] | None] = lambda request: None,
+        judge: Callable[[str], str | None] = lambda asked: None,
     ) -> None:
         self.values = values
+        self.judge = judge
         self.scored: list[Score] = []
         self.answers = answers
         self.greedy = greedy or {}
@@ -65,6 +68,10 @@ class Samples:
     def answer(self, request: lidr.Chat) -> lidr.Completion:
         """The answer to a request, without noting it."""
         user = request.messages[-1].content
+        if user.startswith("Below are a request"):
+            if (reply := self.judge(user)) is None:
+                raise lidr.RequestError(f"{request.row}: refused")
+            return lidr.Completion(reply, "stop", 1, 1)
         if request.prefill:
             found = re.search(r"into (\w+)\..*<sentence>\n(.*)\n</sentence>", user, re.DOTALL)
             assert found
@@ -121,6 +128,13 @@ def outcomes(
         return [_driven(method.steps(prompt, ready.ask), engine, scorer or engine, order) for prompt in ready.prompts]
 
 
+def _answered(request: lidr.Chat, engine: Samples) -> lidr.Completion | Failure:
+    try:
+        return engine.answer(request)
+    except lidr.RequestError as refused:
+        return Failure(str(refused))
+
+
 def _driven(steps: Any, engine: Samples, scorer: Samples, order: Any) -> Any:
     course: Course[Any] = Course(steps)
     open_requests = list(course.wanted)
@@ -133,7 +147,7 @@ def _driven(steps: Any, engine: Samples, scorer: Samples, order: Any) -> Any:
             found = (scorer if request.weights == "scorer-1" else engine).values(request)
             course.answer(branch, Failure("refused") if found is None else Scored(tuple(found)))
         else:
-            course.answer(branch, engine.answer(request))
+            course.answer(branch, _answered(request, scorer if request.weights == "scorer-1" else engine))
         open_requests += course.wanted
         course.wanted = []
     return course.result

@@ -139,8 +139,9 @@ class Transformers:
                 # The longest first: a batch is as slow as its longest text, so equals go together.
                 self._waiting.sort(key=lambda item: (item[0].sampling.max_tokens, len(item[1])), reverse=True)
                 sampling = self._waiting[0][0].sampling
-                batch = [item for item in self._waiting if item[0].sampling == sampling][: self._batch_size]
-                self._waiting = [item for item in self._waiting if item not in batch]
+                alike = [item for item in self._waiting if item[0].sampling == sampling]
+                batch, rest = alike[: self._batch_size], alike[self._batch_size :]
+                self._waiting = [*rest, *(item for item in self._waiting if item[0].sampling != sampling)]
                 try:
                     answers = await loop.run_in_executor(self._thread, self._generate, batch)
                 except (RuntimeError, ValueError) as error:

@@ -76,11 +76,11 @@ def scorer_of(config: Config, needs: frozenset[Need]) -> dict[str, Model]:
     """
     if config.rank.scorer is None:
         return {}
-    return {SCORER: other_model(config, config.rank.scorer, Purpose("rank.scorer", 1, "scorer.log"))}
+    return {SCORER: other_model(config, config.rank.scorer, Purpose("rank.scorer", 1, "scorer.log", scores=needs))}
 
 
-Measure = Callable[[Candidate], Steps[float | None]]
-"""Asks for an answer's score; None where it failed."""
+Measure = Callable[[Candidate], Steps[float | Reason]]
+"""Asks for an answer's score; gives the reason where there is none."""
 
 
 def scored(pool: Pool, measure: Measure) -> Steps[Ranking]:
@@ -92,11 +92,12 @@ def scored(pool: Pool, measure: Measure) -> Steps[Ranking]:
     ranked = [
         Ranked(candidate, round(score, 4), candidate.reason is None)
         for candidate, score in zip(candidates, found, strict=True)
-        if score is not None
+        if not isinstance(score, Reason)
     ]
-    return Ranking(pool, ranked, reason=None if len(ranked) > 1 else Reason.REQUEST_FAILED)
+    missing = next((x for x in found if isinstance(x, Reason)), None)
+    return Ranking(pool, ranked, reason=None if len(ranked) > 1 else missing)
 
 
-def value(answer: ScoreAnswer) -> float | None:
+def value(answer: ScoreAnswer) -> float | Reason:
     """The one number of a reward."""
-    return None if isinstance(answer, Failure) else answer.values[0]
+    return Reason.REQUEST_FAILED if isinstance(answer, Failure) else answer.values[0]

@@ -11,7 +11,7 @@ from lidr_plugin.completions.requests import Failure, Message, Need
 from lidr_plugin.completions.steps import ScoreAnswer, Steps, both, together
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
-from lidr_plugin.methods.base import POLICY, Ask
+from lidr_plugin.methods.base import POLICY, Ask, Reason
 from lidr_plugin.methods.candidates import Candidate, Pool, Ranking
 from lidr_plugin.methods.rankers.base import SCORER, Asked, Tools, scored, scorer_of
 from lidr_plugin.methods.responses import turns_of
@@ -63,12 +63,12 @@ class ByImplicit:
     def _ranking(self, prompt: Prompt, pool: Pool, ask: Ask) -> Steps[Ranking]:
         turns = self._turns(prompt, pool)
 
-        def reward(candidate: Candidate) -> Steps[float | None]:
+        def reward(candidate: Candidate) -> Steps[float | Reason]:
             policy, reference = yield from both(
                 _logprob(POLICY, candidate, turns, prompt, ask), _logprob(SCORER, candidate, turns, prompt, ask)
             )
             if isinstance(policy, Failure) or isinstance(reference, Failure):
-                return None
+                return Reason.REQUEST_FAILED
             if policy.values[1] != reference.values[1]:
                 raise InputError(
                     f"rank.scorer: another tokenizer or template than the model's: of {prompt.id} [{candidate.name}] the model "

@@ -7,7 +7,7 @@ from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.requests import Need
 from lidr_plugin.completions.steps import ScoreAnswer, Steps, together
 from lidr_plugin.config.schema import Config
-from lidr_plugin.methods.base import Ask
+from lidr_plugin.methods.base import Ask, Reason
 from lidr_plugin.methods.candidates import Candidate, Pool, Ranking
 from lidr_plugin.methods.rankers.base import SCORER, Asked, Tools, scored, scorer_of, value
 from lidr_plugin.methods.responses import turns_of
@@ -62,7 +62,7 @@ class ByReward:
     def _ranking(self, prompt: Prompt, pool: Pool, ask: Ask) -> Steps[Ranking]:
         turns = turns_of(pool.prompt.joined, self.system)
 
-        def reward(candidate: Candidate) -> Steps[float | None]:
+        def reward(candidate: Candidate) -> Steps[float | Reason]:
             row = f"{prompt.id} [{candidate.name}]"
             answer: ScoreAnswer = yield ask.score(SCORER, "reward", turns, candidate.text.text, row=row)
             return value(answer)

@@ -10,7 +10,7 @@ from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.requests import Failure, Message, Need
 from lidr_plugin.completions.steps import ScoreAnswer, Steps, together
 from lidr_plugin.config.schema import Config
-from lidr_plugin.methods.base import TRANSLATOR, Ask
+from lidr_plugin.methods.base import TRANSLATOR, Ask, Reason
 from lidr_plugin.methods.candidates import Candidate, Pool, Ranking
 from lidr_plugin.methods.rankers.base import SCORER, Asked, Tools, scored, scorer_of
 from lidr_plugin.methods.references import MOST, medoid, references_of
@@ -73,11 +73,11 @@ class ByTranslation:
         return [found[medoid(len(found), lambda one, other: chrf(found[one], found[other]))]]
 
     def _ranking(self, prompt: Prompt, pool: Pool, references: Sequence[str], ask: Ask) -> Steps[Ranking]:
-        def likelihood(candidate: Candidate) -> Steps[float | None]:
+        def likelihood(candidate: Candidate) -> Steps[float | Reason]:
             answers = yield from together(*(self._asked(candidate, text, prompt, ask) for text in references))
             told = [x.values for x in answers if not isinstance(x, Failure)]
             if len(told) < len(references):
-                return None
+                return Reason.REQUEST_FAILED
             return sum(total / tokens for total, tokens in told) / len(told)
 
         return (yield from scored(pool, likelihood))
