@@ -18,7 +18,7 @@ from lidr_plugin.errors import RequestError
 from tests.conftest import Lidr, rows_of, write_config, write_prompts
 from tests.support.lent import Lent, lent
 from tests.support.texts import SAMPLES
-from tests.support.trained import in_train, loaded, losses, train
+from tests.support.trained import LOUD, in_train, loaded, losses, train
 
 pytestmark = [pytest.mark.vllm, pytest.mark.train]
 
@@ -155,12 +155,6 @@ def test_every_kind_of_method_makes_rows_that_llamafactory_reads(
 
 def test_pairs_by_implicit_reward_are_trained_on(runs: dict[str, Path], lidr: Lidr) -> None:
     # In 32 bits: a CPU without instructions for bf16 takes minutes over a step that it has to emulate.
-    step: dict[str, Any] = {
-        "max_steps": 1,
-        "logging_steps": 1,
-        "global_batch_size": 1,
-        "cutoff_len": 128,
-        "bf16": False,
-    }
+    step = {**LOUD, "learning_rate": 1.0e-4, "max_steps": 1, "global_batch_size": 1, "cutoff_len": 128, "bf16": False}
     train(lidr, runs["implicit"] / "lidr.yaml", **step, env={"OMP_NUM_THREADS": "2"})
     assert len(losses(runs["implicit"] / "run")) == 1
