@@ -14,6 +14,7 @@ from lidr_plugin.completions.requests import Chat
 from lidr_plugin.completions.store import Store
 from lidr_plugin.completions.store_errors import check_place
 from lidr_plugin.config.schema import Config
+from lidr_plugin.dataset.parity import checked, sample_among
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.benchmarks import benchmarks_of
 from lidr_plugin.evaluation.benchmarks.base import Benchmark, MarkedAnswer, Question
@@ -31,6 +32,9 @@ from lidr_plugin.methods.translation import sampling_of
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.text.language import Identification
 from lidr_plugin.text.thinking import without_thoughts
+
+_COMPARED = 6
+"""Questions, of all benchmarks and languages, whose tokens are compared with those of training."""
 
 
 class _Exam(NamedTuple):
@@ -111,7 +115,9 @@ class _Evaluation:
             for exam in self._exams
             for x in exam.questions
         ]
-        found = interrupts.run(ask(store, model, requests, label)) if requests else []
+        sample = sample_among(requests[:: max(1, len(requests) // _COMPARED)][:_COMPARED], self._config)
+        own = self._config.model_copy(update={"model_name_or_path": self._names[label]})
+        found = interrupts.run(ask(store, checked(model, own, sample), requests, label)) if requests else []
         return [
             Text(without_thoughts(answer.text, thinking=drawn.thinking), cut=answer.cut)
             for answer in found

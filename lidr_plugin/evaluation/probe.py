@@ -10,6 +10,7 @@ from lidr_plugin.completions.runner import run
 from lidr_plugin.completions.steps import Answer, Steps, together
 from lidr_plugin.completions.store import Store
 from lidr_plugin.config.schema import Config
+from lidr_plugin.dataset.parity import compared
 from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.evaluation.benefit import whole
@@ -60,7 +61,7 @@ async def _asked(ready: Prepared, store: Store, sample: int) -> list[SampleTexts
     steps = (_steps(ready, prompt) for place, prompt in enumerate(ready.prompts) if place in wanted)
     # Answers, translations both ways and the way back, for the bar.
     requests = len(wanted) * (1 + 4 * len(ready.config.languages))
-    client, found = Client(store, ready.models, meter), list[SampleTexts | None]()
+    client, found = Client(store, compared(ready), meter), list[SampleTexts | None]()
     try:
         with Display("sample", meter, len(wanted), requests) as display:
             async with kept_up(lambda: display.update(len(found))):
