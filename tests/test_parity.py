@@ -77,7 +77,8 @@ def test_other_tokens_end_the_run_before_anything_is_asked_and_are_shown(command
 
 def test_an_evaluated_model_is_compared_too(case: Case) -> None:
     case.server.tokens = encoder.by_pair
-    evaluation = {"models": {"M1": str(case.folder / "model")}, "prompts": "{language}.jsonl"}
+    case.server.served = str(case.folder / "model")
+    evaluation = {"models": {"M1": str(case.folder / "model")}, "prompts": "prompts/{language}.jsonl"}
     done = case.run("eval", eval=evaluation)
     assert done.returncode == 1
     assert "token 0" in done.stderr
