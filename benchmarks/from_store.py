@@ -12,6 +12,7 @@ import json
 import os
 import random
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -103,10 +104,11 @@ def main() -> None:
         config = prepare(folder, args.prompts, args.off_target)
         command = [sys.executable, "-c", CHILD, "build-pairs", str(config)]
         core = {min(os.sched_getaffinity(0))}
-        begun = time.perf_counter()
+        begun, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
         pin = lambda: os.sched_setaffinity(0, core)  # noqa: E731
         done = subprocess.run(command, check=True, preexec_fn=pin, stdout=subprocess.PIPE, text=True)
-        seconds = time.perf_counter() - begun
+        seconds, used = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+        busy = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
         report = json.loads((folder / "run/report.json").read_text())
         assert report["completions"]["generated"] == 0
         pairs, limit = sum(report["pairs"].values()), 4_000 if args.off_target else 20_000
@@ -116,6 +118,7 @@ def main() -> None:
             f"{pairs:,} pairs in {seconds:.1f} s, language filter {filtered}, one core, start-up and prompt check included"
         )
         print(f"speed:  {pairs / seconds:,.0f} pairs/s = {pairs / seconds / limit:.2f} of the limit of {limit:,}")
+        print(f"        {pairs / busy:,.0f} a second that the core worked for it")
         print(f"memory: {peak:.0f} MB peak = {peak / 400:.2f} of the limit of 400 MB")
     finally:
         shutil.rmtree(folder)

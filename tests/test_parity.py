@@ -62,9 +62,10 @@ def test_equal_tokens_are_remembered_and_cost_nothing_the_next_time(case: Case) 
     assert case.starts == 2, "another tokenizer is another question"
 
 
-def test_other_tokens_end_the_run_before_anything_is_asked_and_are_shown(case: Case) -> None:
+@pytest.mark.parametrize("command", ["build-pairs", "probe"])
+def test_other_tokens_end_the_run_before_anything_is_asked_and_are_shown(command: str, case: Case) -> None:
     case.server.tokens = encoder.by_pair
-    done = case.run("build-pairs")
+    done = case.run(command)
     assert done.returncode == 1
     assert "(a prompt: '[en] Tell me about boat number 0.', token 0)" in done.stderr
     assert "engine             [e n] ·T el l·\n" in done.stderr
@@ -72,6 +73,16 @@ def test_other_tokens_end_the_run_before_anything_is_asked_and_are_shown(case: C
     assert "train.allow_template_mismatch=true goes on nevertheless" in done.stderr
     assert not case.server.asked
     assert not (case.folder / "run/data/demo.jsonl").exists()
+
+
+def test_an_evaluated_model_is_compared_too(case: Case) -> None:
+    case.server.tokens = encoder.by_pair
+    case.server.served = str(case.folder / "model")
+    evaluation = {"models": {"M1": str(case.folder / "model")}, "prompts": "prompts/{language}.jsonl"}
+    done = case.run("eval", eval=evaluation)
+    assert done.returncode == 1
+    assert "token 0" in done.stderr
+    assert not case.server.asked
 
 
 def test_a_server_that_has_changed_since_is_noticed(case: Case) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.engines.base import Engine
 from lidr_plugin.completions.parity import Compared, Tokenizing, difference
-from lidr_plugin.completions.requests import Message
+from lidr_plugin.completions.requests import Chat, Message
 from lidr_plugin.completions.steps import Course
 from lidr_plugin.completions.tokens import Encoder, Ids, Sample
 from lidr_plugin.config.schema import Config
@@ -32,12 +32,17 @@ def compared(ready: Prepared) -> dict[str, Model]:
     trained with, as far as that can be told here.
     """
     models, policy = ready.models, ready.roles[POLICY]
-    trained = trained_by(ready.config)
-    if trained is not None and isinstance(policy.engine, Tokenizing):
-        allowed = ready.config.train.allow_template_mismatch
-        engine = Compared(policy.engine, sample_of(ready), trained, allowed=allowed)
-        models[policy.identity] = policy._replace(engine=engine)
+    models[policy.identity] = checked(policy, ready.config, sample_of(ready))
     return models
+
+
+def checked(model: Model, config: Config, sample: Sample) -> Model:
+    """The model, which answers only if its engine reads the sample as the train environment does, as far as that can be told."""
+    trained = trained_by(config)
+    if trained is None or not isinstance(model.engine, Tokenizing):
+        return model
+    allowed = config.train.allow_template_mismatch
+    return model._replace(engine=Compared(model.engine, sample, trained, allowed=allowed))
 
 
 class Parity(NamedTuple):
@@ -89,12 +94,18 @@ def trained_by(config: Config) -> Encoder | None:
 
 def sample_of(ready: Prepared) -> Sample:
     """The first requests of the first prompts, as the policy gets them."""
-    return Sample(tuple(dict.fromkeys(_first_requests(ready))), ready.config.generation.thinking)
+    return sample_among((request.messages for request in _first_requests(ready)), ready.config)
 
 
-def _first_requests(ready: Prepared) -> Iterator[tuple[Message, ...]]:
+def sample_among(requests: Iterable[Chat], config: Config) -> Sample:
+    """These requests, without the ends of long texts."""
+    chats = (tuple(Message(role, content[:_CHARACTERS]) for role, content in request.messages) for request in requests)
+    return Sample(tuple(dict.fromkeys(chats)), config.generation.thinking)
+
+
+def _first_requests(ready: Prepared) -> Iterator[Chat]:
     identity = ready.roles[POLICY].identity
     for prompt in islice(ready.prompts, _PROMPTS):
         for _, request in Course(ready.method.steps(prompt, ready.ask)).wanted:
-            if request.weights == identity:
-                yield tuple(Message(role, content[:_CHARACTERS]) for role, content in request.messages)
+            if isinstance(request, Chat) and request.weights == identity:
+                yield request

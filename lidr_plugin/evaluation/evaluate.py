@@ -14,6 +14,7 @@ from lidr_plugin.completions.steps import Steps
 from lidr_plugin.completions.store import Store
 from lidr_plugin.completions.store_errors import check_place
 from lidr_plugin.config.schema import Config
+from lidr_plugin.dataset.parity import checked, sample_among
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.baselines import baselines_of
 from lidr_plugin.evaluation.baselines.base import Baseline, Reached, Setting
@@ -30,6 +31,9 @@ from lidr_plugin.machine import interrupts
 from lidr_plugin.methods.base import POLICY, TRANSLATOR, Ask, Text
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.text.language import Identification
+
+_COMPARED = 6
+"""Questions, of all benchmarks and languages, whose tokens are compared with those of training."""
 
 
 class _Exam(NamedTuple):
@@ -133,7 +137,13 @@ class _Evaluation:
         others = [y.steps(x, asker) for y, exams in baselines.values() for exam in exams for x in exam.questions]
         if not plain:
             return []
-        return interrupts.run(all_of(store, model, [*plain, *others], label))
+        return interrupts.run(all_of(store, self._checked(model, label), [*plain, *others], label))
+
+    def _checked(self, model: Model, label: str) -> Model:
+        """The model, if it reads some questions of all benchmarks and languages as training does."""
+        questions = [question.text for exam in self._exams for question in exam.questions]
+        sample = sample_among(map(self._setting.turns, questions[:: -(-len(questions) // _COMPARED)]), self._config)
+        return checked(model, self._config.model_copy(update={"model_name_or_path": self._names[label]}), sample)
 
     def _plain(self, question: Question, asker: Ask) -> Steps[Reached]:
         turns = self._setting.turns(question.text)

@@ -12,6 +12,7 @@ from lidr_plugin.completions.runner import run
 from lidr_plugin.completions.steps import Answer, Steps, both, together
 from lidr_plugin.completions.store import Store
 from lidr_plugin.config.schema import Config
+from lidr_plugin.dataset.parity import compared
 from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.evaluation.benefit import whole
@@ -88,7 +89,7 @@ async def _asked(ready: Prepared, store: Store, sample: int, layers: tuple[int, 
     steps = (_steps(ready, prompt, layers) for place, prompt in enumerate(ready.prompts) if place in wanted)
     # Answers, translations both ways and the way back, for the bar.
     requests = len(wanted) * (1 + 4 * len(ready.config.languages) + len(layers) * len(ready.config.codes))
-    client, found = Client(store, ready.models, meter), list[_Sampled]()
+    client, found = Client(store, compared(ready), meter), list[_Sampled]()
     try:
         with Display("sample", meter, len(wanted), requests) as display:
             async with kept_up(lambda: display.update(len(found))):

@@ -4,6 +4,7 @@ An answer that is one number compares as a number. Any other, a list of numbers 
 ends with, letter case, white space and punctuation aside.
 """
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.benchmarks.base import MarkedAnswer, Marks, Question, read_questions
 from lidr_plugin.methods.base import Text
 from lidr_plugin.text.language import Identification
-from lidr_plugin.text.numbers import is_correct
+from lidr_plugin.text.numbers import expected_number, is_correct
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +65,24 @@ class Skill:
 
 
 def is_right(answer: str, expected: str, language: str = "") -> bool:
-    """Whether an answer ends as it should, or gives the number that it should."""
-    if _bare(answer).endswith(_bare(expected)):
-        return True
+    """Whether an answer gives the number that it should, or ends with the words or the list that it should.
+
+    A list that is longer than the right one is wrong, though it ends with it: an item more, repeated or a number, comes before.
+    """
     several = ", " in expected or any(map(str.isalpha, expected))
-    return not several and is_correct(answer, expected, language)
+    if not several and expected_number(expected):
+        return is_correct(answer, expected, language)
+    words, wanted = _words(answer), _words(expected)
+    if not wanted or words[-len(wanted) :] != wanted:
+        return False
+    before = words[-len(wanted) - 1] if len(words) > len(wanted) else ""
+    return ", " not in expected or not (before in wanted or before.isdecimal())
 
 
-def _bare(text: str) -> str:
-    """Letters and digits in small words, each after a space."""
-    return " " + " ".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
+def _words(text: str) -> list[str]:
+    """Letters with their marks (the vowels of Thai and Hindi are some) and digits, in small words."""
+    return "".join(c if c.isalnum() or _is_mark(c) else " " for c in text.casefold()).split()
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character).startswith("M")
