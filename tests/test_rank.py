@@ -50,6 +50,19 @@ def test_votes_within_a_language_write_a_pair_as_often_as_its_votes_differ(tmp_p
     assert not drops
 
 
+def test_by_thinning_a_pair_is_kept_with_its_weight_as_probability_and_the_same_pairs_every_time(
+    tmp_path: Path,
+) -> None:
+    rows = [{code: f"[{code}] How many apples are in basket {n}?" for code in ("en", "de")} for n in range(100)]
+    config = config_of(tmp_path, ["de"], {"by": "vote", "samples": 8, "weights": "thin"}, rows=rows)
+    engine = Samples({"en": EIGHT, "de": EIGHT})
+    kept, drops = built(config, engine)
+    assert {drop["reason"] for drop in drops} == {"thinned"}
+    assert len(kept) + len(drops) == 200
+    assert len(kept) == pytest.approx(100, abs=25), "half the votes, half the pairs"
+    assert built(config, engine)[0] == kept
+
+
 def test_a_winner_below_the_threshold_makes_no_pair(tmp_path: Path) -> None:
     config = config_of(tmp_path, ["de"], {"by": "vote", "samples": 8, "threshold": 0.7})
     rows, drops = built(config, Samples({"en": EIGHT, "de": EIGHT}))

@@ -62,6 +62,7 @@ RUNS: Mapping[str, Mapping[str, Any]] = {
     "by id, a part": {"max_prompts": 7, "skip_prompts": 4, "filters": {"length_ratio": False, "fidelity": False}},
     "sft": {"method": "alignment", "train": {"method": "full"}},
     "ranked": {"method": "rank", "task": "math", "rank": {"by": "answer", "samples": 4}},
+    "copies": {"method": "rank", "task": "math", "rank": {"by": "vote", "samples": 4, "threshold": 0.1}},
     "mix": {"method": "mix", "mix": {"answer": 1.0, "question": 0.5}},
     "conversations": {"dataset_format": "messages"},
     "math": {"task": "math", "answer_filter": "chosen_correct"},
