@@ -31,7 +31,7 @@ quickstart: .venv/.lidr
 	  $(if $(PROMPTS),max_prompts=$(PROMPTS))
 endif
 
-# The proof in a small world: M0 (shipped), two rounds, four controls, and what each gets right. Resumed by the same command.
+# The proof in a small world: M0 (shipped), two rounds, three controls, and what each gets right. Resumed by the same command.
 world: .venv/.lidr
 	$(BIN)/pip install --disable-pip-version-check -q -e '.[transformers]'
 	$(BIN)/lidr env create train

@@ -100,7 +100,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--add", type=Path)
     if added := parser.parse_args().add:
-        proof = json.loads(added.read_text())
+        proof = {key: value for key, value in json.loads(added.read_text()).items() if key != "seconds"}
         kept = [x for x in proofs() if x["knobs"] != proof["knobs"]]
         DATA.parent.mkdir(exist_ok=True)
         DATA.write_text(json.dumps(sorted([*kept, proof], key=lambda x: x["knobs"]["seed"]), indent=1) + "\n")

@@ -16,7 +16,7 @@ from tests.support.trained import ROOT, alone, anywhere, environment, once
 
 WORLD = ROOT / "examples/world"
 MODELS = {"M0": "runs/worlds/prompts400-held_out500/m0", "M1": "run/iter1/model"}
-ROUND = ("--prompts", "400", "--held-out", "500", "rounds=1", "max_prompts=400")
+ROUND = ("--prompts", "400", "--held-out", "500", "rounds=1", "max_prompts=400", "train.learning_rate=6.0e-6")
 
 
 def with_torch(train_python: Path, folder: Path) -> Path:

@@ -20,7 +20,8 @@ from make_world import add_knobs
 from reading import Knobs
 
 LORA = ["train.method=lora", "train.learning_rate=2.0e-4"]
-OTHERS = ("SFT", "swapped", "own", "LoRA")
+CONTROLS = ("SFT", "swapped", "own")
+OTHERS = (*CONTROLS, "LoRA")
 STEPS = [("M0", "M1"), ("M0", "M2"), ("M1", "M2"), *(("M0", label) for label in OTHERS)]
 """The pairs of models that are compared on the same questions."""
 
@@ -43,7 +44,7 @@ def other(label: str, folder: Path, world: Path) -> Path:
     return run
 
 
-def prove(folder: Path, knobs: Knobs, others: Sequence[str] = OTHERS) -> dict[str, Any]:
+def prove(folder: Path, knobs: Knobs, others: Sequence[str] = CONTROLS) -> dict[str, Any]:
     """All of it; what is in `result.json`."""
     begun, world = time.monotonic(), world_of(knobs)
     rounds(folder, world)
@@ -61,7 +62,7 @@ def prove(folder: Path, knobs: Knobs, others: Sequence[str] = OTHERS) -> dict[st
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--others", nargs="*", choices=OTHERS, default=OTHERS)
+    parser.add_argument("--others", nargs="*", choices=OTHERS, default=CONTROLS)
     add_knobs(parser)
     given = vars(parser.parse_args())
     folder, others = given.pop("folder"), given.pop("others")
