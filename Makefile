@@ -46,8 +46,10 @@ test: .venv/.dev
 	$(BIN)/python -m pytest -m vllm
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not vllm'
 
+# What is made from the code, then the site, with every link in it checked: build/docs/site/index.html.
 docs: .venv/.dev
 	$(BIN)/python -m docs.generate
+	$(BIN)/python -m docs.site
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
