@@ -26,6 +26,7 @@ recipes_app = typer.Typer(help="Find and copy the shipped LLaMA-Factory recipes.
 _GROUPS = {"methods": methods_app, "recipes": recipes_app, "env": env_app, "store": store_app}
 for _command in (
     "init",
+    "make_prompts",
     "build_pairs",
     "merge",
     "train",

@@ -7,6 +7,7 @@ import typer
 
 from lidr_plugin.errors.terminal import one_line
 
+from .preview import show_outcomes
 from .signals import signal_lines, signal_table
 from .terminal import AsJson, cell, say, say_json
 
@@ -27,6 +28,12 @@ def build_pairs(
         str | None,
         typer.Option("--shard", metavar="K/N", help="Only slice K (from 0) of N, in shards/K-of-N; then `lidr merge`."),
     ] = None,
+    preview: Annotated[
+        int | None,
+        typer.Option(
+            "--preview", metavar="N", help="Take N prompts to their pairs, and show them; only completions are kept."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make preference pairs in LLaMA-Factory's format.
@@ -37,9 +44,15 @@ def build_pairs(
     import lidr_plugin
 
     settings = lidr_plugin.load(config, *(overrides or []))
+    if preview is not None:
+        if dry_run or shard:
+            raise lidr_plugin.InputError(
+                "--preview goes without --dry-run and --shard", "lidr build-pairs CONFIG --preview 3"
+            )
+        show_outcomes(lidr_plugin.preview(settings, prompts=preview), as_json=as_json)
+        return
     if dry_run:
-        dry = lidr_plugin.dry_run(settings, shard=shard)
-        _tell_dry_run(dry) if as_json else _show_dry_run(dry)
+        show_dry_run(lidr_plugin.dry_run(settings, shard=shard), as_json=as_json)
         return
     built = lidr_plugin.build_pairs(settings, shard=shard)
     say_json(built.report) if as_json else show_built(built)
@@ -90,23 +103,34 @@ def show_built(built: Any) -> None:
         say(f"warning: no pair was kept; {run.rejected} has every candidate with its reason", err=True)
 
 
-def _show_dry_run(dry: "DryRun") -> None:
+def show_dry_run(dry: "DryRun", *, as_json: bool) -> None:
+    """Shows what a run would send.
+
+    Raises:
+        EngineError: a server that should run is not there.
+    """
+    _tell_dry_run(dry) if as_json else _say_dry_run(dry)
+    if dry.server_problem:
+        raise dry.server_problem
+
+
+def _say_dry_run(dry: "DryRun") -> None:
+    from lidr_plugin.dataset.estimate import words
+
     scores = f" and {dry.scores:,} scores" if dry.scores else ""
     say(f"{dry.prompts:,} prompts; at most {dry.requests:,} requests{scores}, second tries aside")
     say(f"{dry.stored} are in {dry.run.store} already")
+    for line in words(dry.estimate) if dry.estimate else ():
+        say(line)
     for request in dry.examples:
         _show_request(request)
     say("\nnothing was sent and nothing was written")
-    if dry.server_problem:
-        raise dry.server_problem
 
 
 def _tell_dry_run(dry: "DryRun") -> None:
     examples = [{**x._asdict(), **_sampling(x)} for x in dry.examples]
     problem = dry.server_problem and {"message": dry.server_problem.message, "hint": dry.server_problem.hint}
     say_json({**dry._asdict(), "run": dry.run.path, "examples": examples, "server_problem": problem})
-    if dry.server_problem:
-        raise dry.server_problem
 
 
 def _sampling(request: "Request") -> dict[str, Any]:

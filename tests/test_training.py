@@ -117,6 +117,7 @@ METHODS: dict[str, dict[str, Any]] = {
     },
     "full, ZeRO-3 on one": {"method": "full", "deepspeed": "zero3", "env": ONE_RANK, "ddp_backend": "gloo"},
     "sft_baseline": {"method": "sft_baseline"},
+    "kto": {"method": "lora", "stage": "kto"},
 }
 
 

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from lidr_plugin.completions.budget import Budget
 from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.engines.base import build_engine
 from lidr_plugin.completions.engines.purpose import Purpose
@@ -54,7 +55,14 @@ def model_of(config: Config, settings: EngineSettings, name: str, revision: str,
         log=log_file,
         purpose=purpose,
     )
-    return Model(engine, settings.concurrency, settings.max_failures, identity)
+    return Model(engine, settings.concurrency, settings.max_failures, identity, _budget_of(settings, purpose.key))
+
+
+def _budget_of(settings: EngineSettings, key: str) -> Budget | None:
+    if settings.max_cost is None:
+        return None
+    section = "engine" if key == "model_name_or_path" else key
+    return Budget(settings.prompt_price, settings.completion_price, settings.max_cost, f"{section}.max_cost")
 
 
 def _commit_in(identity: str, name: str) -> str:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from lidr_plugin.config.section import HOW, Number, PathText, Section
 
@@ -85,6 +85,20 @@ class EngineSettings(Section):
     """transformers: type of the weights; `auto` is that of the checkpoint."""
     batch_size: int = Field(default=16, ge=1, le=100_000, json_schema_extra=HOW)
     """transformers: number of texts generated together."""
+    prompt_price: Number = Field(default=0.0, ge=0, le=1e9, json_schema_extra=HOW)
+    """Price of a million prompt tokens, in the currency of `max_cost`. `--dry-run` and `lidr plan` tell what a run comes to."""
+    completion_price: Number = Field(default=0.0, ge=0, le=1e9, json_schema_extra=HOW)
+    """Price of a million new tokens."""
+    max_cost: Number | None = Field(default=None, gt=0, le=1e15, json_schema_extra=HOW)
+    """Maximum cost of the completions of one command, including those it finds in the store. It is never passed: before a
+    request is sent, the most that it can cost is put aside. Null: no maximum."""
+
+    @field_validator("max_cost")
+    @classmethod
+    def _priced(cls, max_cost: float | None, beside: ValidationInfo) -> float | None:
+        if max_cost is not None and not any(beside.data.get(f"{part}_price", 1) for part in ("prompt", "completion")):
+            raise ValueError("needs prompt_price and completion_price, for lidr has no price list")
+        return max_cost
 
     @model_validator(mode="after")
     def _coherent(self) -> "EngineSettings":

@@ -17,6 +17,7 @@ from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.config.evaluation import Eval
 from lidr_plugin.config.filters import Filters
 from lidr_plugin.config.generation import Generation, Translation
+from lidr_plugin.config.make_prompts import MakePrompts
 from lidr_plugin.config.methods import FAMILIES, Stage, expanded, family_of, shares_of
 from lidr_plugin.config.mix import Mix, Share
 from lidr_plugin.config.mix_in import MixIn, PromptPath, checked
@@ -160,6 +161,8 @@ class Config(Section):
     """How the dataset is trained on."""
     eval: Eval = Eval()
     """What `lidr eval` measures."""
+    make_prompts: MakePrompts = Field(default=MakePrompts(), json_schema_extra=HOW)
+    """What `lidr make-prompts` asks for, to write the prompt files."""
 
     @model_validator(mode="before")
     @classmethod

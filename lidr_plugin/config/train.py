@@ -63,6 +63,9 @@ def _unlike(kind: str, value: Any) -> str:
     return f"one of {kind.replace('|', ', ')}" if kind and value not in kind.split("|") else ""
 
 
+_IN_ORDER = "not with stage: kto, whose rows stand in an order in which no two neighbours have one prompt"
+
+
 class Train(BaseModel):
     """How the dataset is trained on. Any other key is passed to LLaMA-Factory unchanged."""
 
@@ -93,6 +96,14 @@ class Train(BaseModel):
         """The keys that are not lidr's; null removes a key of the recipe."""
         return dict(self.model_extra or {})
 
+    def _reordering(self) -> list[str]:
+        """The keys that are set and would bring the rows of a training into another order, or leave some out."""
+        keys = ("dataset", "val_size", "streaming", "max_samples", "preprocessing_batch_size")
+        found = [key for key in keys if self.llamafactory.get(key)]
+        if (self.llamafactory.get("preprocessing_num_workers") or 1) != 1:
+            found.append("preprocessing_num_workers")
+        return [*found, *(["drop_over_cutoff"] if self.drop_over_cutoff else [])]
+
     @model_validator(mode="after")
     def _known(self) -> "Train":
         known, owned = llamafactory_names("keys"), set(type(self).model_fields)
@@ -108,8 +119,8 @@ class Train(BaseModel):
             problems.append(f"env: {odd!r} is no name of an environment variable")
         if self.llamafactory.get("quantization_bit") and self.method == "full":
             problems.append("quantization_bit: full training needs unquantised weights; set method: qlora")
-        if self.llamafactory.get("stage") == "kto" and self.drop_over_cutoff:
-            problems.append("drop_over_cutoff: not with stage: kto, whose rows must stay in their order")
+        if self.llamafactory.get("stage") == "kto":
+            problems += [f"{key}: {_IN_ORDER}" for key in self._reordering()]
         if problems:
             raise ValueError("\n".join(problems))
         return self

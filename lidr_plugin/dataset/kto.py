@@ -30,8 +30,9 @@ def kto_name(name: str) -> str:
 def write_kto(config: Config, run: RunDirectory) -> str:
     """Writes the texts of the pairs one by one, each with `kto_tag`, and the entry of that dataset; returns its name.
 
-    LLaMA-Factory takes the text of the row before, and in the first row the last, as an answer that does not belong to the
-    prompt, so no two neighbours have one prompt. It takes an empty text for a rejected one; there is none.
+    LLaMA-Factory takes the text of the row before as an answer that does not belong to the prompt, so no two neighbours have
+    one prompt; nor have the first and the last of the thousand rows that it reads at once. It takes an empty text for a
+    rejected one, so a pair with one is left out.
 
     Raises:
         InputError: most of the texts have one prompt, so that they cannot be apart; or a line is no pair.
@@ -53,9 +54,10 @@ def write_kto(config: Config, run: RunDirectory) -> str:
 
 
 def apart(places: Sequence[_Place]) -> list[_Place] | None:
-    """The texts in an order without neighbours of one prompt, the last and the first being neighbours too; None: there is none.
+    """The texts in an order without neighbours of one prompt; None: there is none.
 
-    The prompts with the most texts first, they take every second place and then those between.
+    The prompts with the most texts first, they take every second place and then those between. Two places of different parity hold
+    texts that are half of all apart, so the ends of any even stretch that begins at an even place are of two prompts as well.
     """
     groups: defaultdict[str, list[_Place]] = defaultdict(list)
     for place in places:
@@ -71,12 +73,12 @@ def apart(places: Sequence[_Place]) -> list[_Place] | None:
 
 
 def _places(run: RunDirectory, name: str) -> Iterator[_Place]:
-    """Every text with a word in it, the chosen ones first."""
+    """Both texts of every pair, the chosen ones first."""
     for side in ("chosen", "rejected"):
         offset = 0
         with run.dataset(name).open("rb") as lines:
             for row, line in zip(rows_of(run, name), lines, strict=True):
-                if row.get(side, "").strip():
+                if row.get("chosen", "").strip() and row.get("rejected", "").strip():
                     yield _Place(row.get("id", row["instruction"]), offset, side)
                 offset += len(line)
 

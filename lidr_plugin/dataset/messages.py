@@ -1,6 +1,5 @@
 """The rows as lists of messages, the form of TRL, axolotl and LLaMA-Factory's v1: made from those in alpaca form."""
 
-import zlib
 from typing import TypeAlias
 
 from lidr_plugin import files
@@ -33,13 +32,11 @@ def message_row(row: RowJson) -> dict[str, str | Turns]:
 
 def write_messages(run: RunDirectory, config: Config) -> None:
     """Writes the dataset beside that in alpaca form, which keeps the entry for LLaMA-Factory's loader: it reads no such pairs."""
-    digest = size = 0
+    digest = ownership.Digest()
     with files.replacing(run.dataset(config.dataset_name)) as file:
         for row in rows_of(run, config.alpaca_name):
-            line = files.dump_line(message_row(row))
-            digest, size = zlib.crc32(line, digest), size + len(line)
-            file.write(line)
-        ownership.note(run, config.dataset_name, f"{digest:08x}-{size}")
+            file.write(digest.add(files.dump_line(message_row(row))))
+        ownership.note(run, config.dataset_name, str(digest))
     info = read_info(run.dataset_info)
     if info.pop(config.dataset_name, None) is not None:
         files.write_json(run.dataset_info, info)

@@ -1,7 +1,7 @@
 """Whose the files are that a build would replace: what lidr wrote may go, what it did not write, or what was edited, may not."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -46,11 +46,48 @@ def check_own(run: RunDirectory, *datasets: str) -> None:
             raise InputError(f"{path}: edited since lidr wrote it, and would be replaced", hint)
 
 
+class Digest:
+    """Checksum and length of a file that is being written, which tell an edited file from this one."""
+
+    def __init__(self) -> None:
+        self._sum = self._bytes = 0
+
+    def add(self, data: bytes) -> bytes:
+        """Takes the next part, and gives it back."""
+        self._sum, self._bytes = zlib.crc32(data, self._sum), self._bytes + len(data)
+        return data
+
+    def __str__(self) -> str:
+        return f"{self._sum:08x}-{self._bytes}"
+
+
 def note(run: RunDirectory, dataset: str, digest: str) -> None:
     """Notes a dataset that is about to take the place of the last one: a kill may come before it does, or after."""
-    path = run.dataset(dataset)
+    _note(run, run.dataset(dataset), run.dataset(dataset).name, digest)
+
+
+def note_outside(run: RunDirectory, path: Path, digest: str) -> None:
+    """Notes a file that lies elsewhere, likewise."""
+    _note(run, path, str(path.absolute()), digest)
+
+
+def _note(run: RunDirectory, path: Path, name: str, digest: str) -> None:
     known = [_digest(path)] if is_there(path) else []
-    files.write_json(_record(run), {**_written(run), path.name: [*known, digest]})
+    files.write_json(_record(run), {**_written(run), name: [*known, digest]})
+
+
+def check_outside(run: RunDirectory, paths: Iterable[Path], remedy: str) -> None:
+    """Looks at files elsewhere that are about to be replaced.
+
+    Raises:
+        InputError: one is not as this run wrote it.
+    """
+    written = _written(run)
+    there = [path for path in paths if is_there(path)]
+    foreign = [path for path in there if _digest(path) not in written.get(str(path.absolute()), [])]
+    if foreign:
+        problems = [f"{path}: would be replaced, and is not as lidr wrote it" for path in foreign]
+        raise InputError.of(problems, f"output_dir: {run.path}", remedy)
 
 
 def _record(run: RunDirectory) -> Path:

@@ -49,7 +49,7 @@ class JudgeModel:
         wanted = config.eval.judge
         purpose = Purpose("eval.judge", wanted.max_tokens, "judge.log", TOP_LOGPROBS)
         # A verdict that failed must not count as one that could not be read: no request may fail.
-        self._model = other_model(config, wanted, purpose)._replace(max_failures=0)
+        self._model = other_model(config, wanted, purpose)._replace(max_failures=0, budget=None)
         self._sampling = sampling(wanted.max_tokens)
         self.name = wanted.name
         self.budget = Budget(wanted.prompt_price, wanted.completion_price, wanted.max_cost)

@@ -11,11 +11,13 @@ from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset import merge as shards
 from lidr_plugin.dataset.build import Built, build, settle_configuration
 from lidr_plugin.dataset.counts import Counts, write_report
-from lidr_plugin.dataset.dryrun import DryRun
+from lidr_plugin.dataset.dryrun import DryRun, estimated
 from lidr_plugin.dataset.dryrun import dry_run as rehearse
+from lidr_plugin.dataset.estimate import Estimate
 from lidr_plugin.dataset.kto import write_kto
 from lidr_plugin.dataset.ownership import check_own
 from lidr_plugin.dataset.parquet import check_parquet, write_parquet
+from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.dataset.shards import AGAIN, finished, opened_for, write_made
 from lidr_plugin.dataset.views import stage_on_disk
 from lidr_plugin.errors import InputError
@@ -23,12 +25,14 @@ from lidr_plugin.evaluation.benefit import Candidate
 from lidr_plugin.evaluation.build_signal import CANDIDATES, BuildSignal, verdicts_of
 from lidr_plugin.evaluation.places import PlaceWatch
 from lidr_plugin.evaluation.results import plain
+from lidr_plugin.machine.gpus import Gpu, gpus
 from lidr_plugin.machine.inputs import read_record
 from lidr_plugin.methods.base import Method, SurveyingMethod
 from lidr_plugin.methods.filters import Filter
 from lidr_plugin.pages import renew_page
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.recipe import recipe_for
+from lidr_plugin.training.speed import speed_of
 
 
 def build_pairs(
@@ -91,7 +95,17 @@ def dry_run(config: Config, shard: str | None, *, method: Method | None = None) 
     with opened_for(config, shard, keep=False, method=method) as (ready, _):
         check_own(ready.run, ready.config.alpaca_name, ready.config.dataset_name)
         recipe_for(ready.config, ready.run, ready.stage)
-        return rehearse(ready)
+        return rehearse(ready, speed_of(ready.config, gpus()))
+
+
+def estimate_of(config: Config, cards: Sequence[Gpu]) -> Estimate:
+    """What the build of a configuration takes with these GPUs.
+
+    Raises:
+        LidrError: its input is not whole yet.
+    """
+    with Prepared(config) as ready:
+        return estimated(ready, speed_of(config, cards))
 
 
 def _check_part(method: Method) -> None:

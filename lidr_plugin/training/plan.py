@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -161,14 +161,20 @@ def _row(config: Config, shape: Shape, cards: list[Gpu], dataset: Dataset, metho
     )
 
 
+def flops_of(cards: Sequence[Gpu]) -> float | None:
+    """FLOP/s of one of these GPUs by its maker's data sheet; None for one that is not known here."""
+    rate = next((rate for name, rate in _FLOPS.items() if cards and name in cards[0].name), None)
+    return rate * 1e12 if rate else None
+
+
 def _hours(shape: Shape, settings: Settings, cards: list[Gpu], tokens: int, world: int) -> float | None:
     """By arithmetic: 2 FLOP a parameter and token forward, twice that backward, and the recomputed and reference passes."""
-    speed = next((rate for name, rate in _FLOPS.items() if cards and name in cards[0].name), None)
+    speed = flops_of(cards)
     if speed is None or not tokens:
         return None
     passes = 1 + 1 + 2 + has_reference(settings)
     work = 2 * shape.parameters * tokens * passes * settings["num_train_epochs"]
-    return float(work / (speed * 1e12 * _UTILISATION * world) / 3600)
+    return float(work / (speed * _UTILISATION * world) / 3600)
 
 
 def disk_needed(shape: Shape, settings: Settings) -> int:

@@ -1,5 +1,6 @@
 """Recipes: LLaMA-Factory's keys with the paper's settings, put together from `recipes/layers.yaml`; the shipped ones too."""
 
+import difflib
 import os
 import shlex
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from lidr_plugin.dataset.kto import kto_name
 from lidr_plugin.dataset.views import copies_of
 from lidr_plugin.errors import InputError
 from lidr_plugin.errors.terminal import inert
+from lidr_plugin.machine.environments import llamafactory_names
 from lidr_plugin.machine.inputs import read_json
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.datasets import joined, names_in
@@ -90,7 +92,7 @@ def train_settings(config: Config, run: RunDirectory, launch: Launch, *, stage: 
         settings.pop("deepspeed", None)
     settings |= given
     if settings["stage"] == "kto":
-        settings |= _for_kto(config, stage, settings)
+        settings |= _for_kto(config, stage)
     if (copies := copies_of(run, config.alpaca_name)) != 1:
         # So that there are as many steps as with one row for each pair.
         settings["num_train_epochs"] = round(settings["num_train_epochs"] / copies, 4)
@@ -108,12 +110,20 @@ def train_settings(config: Config, run: RunDirectory, launch: Launch, *, stage: 
     return {key: value for key, value in settings.items() if value is not None}
 
 
-def _for_kto(config: Config, stage: Stage, settings: Settings) -> Settings:
-    """What changes where single texts are trained on: their dataset, unless another is named, and no loss of pairs."""
+def _for_kto(config: Config, stage: Stage) -> Settings:
+    """What changes where single texts are trained on: no loss of pairs, and nothing that changes their order."""
     if stage != "dpo":
         raise InputError("train.stage: kto needs pairs", f"method: {config.method} makes none; leave train.stage out")
-    named = settings["dataset"] != config.alpaca_name
-    return {"dataset": settings["dataset"] if named else kto_name(config.alpaca_name), "pref_loss": None}
+    gone = (
+        "pref_loss",
+        "val_size",
+        "eval_strategy",
+        "eval_steps",
+        "load_best_model_at_end",
+        "preprocessing_num_workers",
+    )
+    kept = {"dataset": kto_name(config.alpaca_name)}
+    return {**{key: None for key in gone if key not in config.train.llamafactory}, **kept}
 
 
 def _deepspeed(name: str, *, quantised: bool) -> str:
@@ -195,12 +205,25 @@ def _escaped(character: str) -> str:
     return "".join(f"\\x{byte:02x}" for byte in character.encode(errors="surrogateescape"))
 
 
+def _check_template_name(config: Config) -> None:
+    """A name that is nearly one of LLaMA-Factory's is a slip; any other may be of a newer version, or one's own."""
+    name, names = config.template or "", llamafactory_names("templates")
+    if not name or name in names or config.train.allow_template_mismatch:
+        return
+    if near := difflib.get_close_matches(name.lower(), names, 1, 0.8):
+        hint = f"template: {propose_template(config.model_name_or_path) or near[0]}"
+        raise InputError(
+            f"template: {name}: LLaMA-Factory has none of this name", f"{hint}\nlidr doctor compares the tokens"
+        )
+
+
 def recipe_for(config: Config, run: RunDirectory, stage: Stage, *, rows: int = 0) -> str:
     """The text of `train.yaml` for this machine, or for one process if its GPUs do not divide the batch: another may train.
 
     Raises:
         InputError: there is no such recipe, whatever the machine.
     """
+    _check_template_name(config)
     launch = launch_of(config)
     try:
         settings = train_settings(config, run, launch, stage=stage)

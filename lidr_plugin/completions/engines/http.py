@@ -161,7 +161,8 @@ class Server:
         except (aiohttp.ClientError, OSError, UnicodeError) as error:  # UnicodeError: a host name that cannot be
             raise EngineError(
                 f"no server answers at {self.url} ({str(error) or type(error).__name__})",
-                "start one (`vllm serve MODEL --port 8000`), or set engine.base_url",
+                "start one (`vllm serve MODEL --port 8000`), or set engine.base_url to the address of one; without a base_url "
+                "lidr starts vLLM itself (`lidr env create vllm`)",
             ) from None
         except (ValueError, KeyError, TypeError, AttributeError):
             words = f": {said}" if (said := own_words(content)) else ""
