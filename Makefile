@@ -6,7 +6,7 @@ RUN := runs/quickstart
 MODEL ?=
 PROMPTS ?=
 
-.PHONY: quickstart world test check docs clean
+.PHONY: quickstart world test check docs dist clean
 
 .venv/.lidr: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -50,6 +50,12 @@ test: .venv/.dev
 docs: .venv/.dev
 	$(BIN)/python -m docs.generate
 	$(BIN)/python -m docs.site
+
+# Wheel and sdist, as an index takes them; `python -m docs.release 0.2.0` cuts the version before.
+dist: .venv/.dev
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
