@@ -4,6 +4,7 @@ python -m docs.site            into build/site
 python -m docs.site FOLDER     elsewhere; the pages as they were put together lie in FOLDER/docs, the site in FOLDER/site
 """
 
+import json
 import re
 import shutil
 import subprocess
@@ -45,10 +46,25 @@ class Page(NamedTuple):
     path: str
 
 
+def configuration() -> str:
+    """zensical's. Pages that nobody has given a place stand in a section at the end, so that a new one is never lost."""
+    text = CONFIG.read_text()
+    further = {page: path for page, path in sources().items() if f'"{page}"' not in text}
+    if not further:
+        return text
+    entries = "".join(f"    {{ {json.dumps(_title(path))} = {json.dumps(page)} }},\n" for page, path in further.items())
+    start, end, rest = text.partition("\n]\n")
+    return f'{start}\n  {{ "Further" = [\n{entries}  ] }},{end}{rest}'
+
+
+def _title(path: Path) -> str:
+    return path.read_text().partition("\n")[0].lstrip("# ")
+
+
 def pages() -> list[Page]:
     """All pages, in the order of the navigation."""
     found: list[Page] = []
-    for entry in tomllib.loads(CONFIG.read_text())["project"]["nav"]:
+    for entry in tomllib.loads(configuration())["project"]["nav"]:
         ((section, below),) = entry.items()
         if isinstance(below, str):
             found.append(Page("", section, below))
@@ -148,13 +164,13 @@ def build(folder: Path) -> Path:
     """The site in `folder`/site.
 
     Raises:
-        SiteError: a page is not in the navigation, a link leads nowhere, or zensical has something to say.
+        SiteError: the navigation names a page that is not there, a link leads nowhere, or zensical has something to say.
     """
     folder.mkdir(parents=True, exist_ok=True)
     staged(folder / "docs")
-    if unlisted := set(sources()) ^ {page.path for page in pages()}:
-        raise SiteError(f"zensical.toml: navigation and pages differ: {', '.join(sorted(unlisted))}")
-    shutil.copyfile(CONFIG, folder / CONFIG.name)
+    if lost := {page.path for page in pages()} - set(sources()):
+        raise SiteError(f"zensical.toml: no such page: {', '.join(sorted(lost))}")
+    (folder / CONFIG.name).write_text(configuration())
     command = [sys.executable, "-m", "zensical", "build", "--clean", "--strict"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -164,8 +180,8 @@ def build(folder: Path) -> Path:
         (site / page).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / "docs" / page, site / page)
     (site / "llms.txt").write_text(llms_txt(folder / "docs"))
-    if lost := sorted(broken(site)):
-        raise SiteError("links that lead nowhere:\n" + "\n".join(lost))
+    if dead := sorted(broken(site)):
+        raise SiteError("links that lead nowhere:\n" + "\n".join(dead))
     return site
 
 

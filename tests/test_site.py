@@ -145,6 +145,14 @@ def test_the_site_is_built_and_all_its_links_lead_somewhere(tmp_path: Path) -> N
         )
 
 
+def test_a_page_that_the_navigation_lacks_stands_at_its_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    config = tmp_path / "zensical.toml"
+    config.write_text(site.CONFIG.read_text().replace('    { "Train" = "training.md" },\n', ""))
+    monkeypatch.setattr(site, "CONFIG", config)
+    assert site.pages()[-1] == site.Page("Further", "Training", "training.md")
+    assert len(site.pages()) == len(site.sources())
+
+
 def test_a_link_that_leads_nowhere_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "a.html").write_text(
         '<h2 id="here">x</h2><a href="b.html#there"></a><a href="#here"></a><img src="c.png">'
