@@ -1,5 +1,6 @@
 """Writes docs/configuration.md from the configuration's docstrings, docs/commands.md from the commands' help, docs/languages.md
-from the tables of languages, docs/gpus.md from `lidr plan`."""
+from the tables of languages, docs/gpus.md from `lidr plan`, docs/evaluation.md
+from the table of benchmarks."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 from typer.main import get_command
 
-from docs import gpus
+from docs import evaluation, gpus
 from lidr_plugin import languages
 from lidr_plugin.config.schema import Config
 from lidr_plugin.config.section import Key, keys
@@ -82,6 +83,7 @@ def main() -> None:
     (folder / "commands.md").write_text(commands())
     (folder / "languages.md").write_text(language_table())
     (folder / "gpus.md").write_text(gpus.page())
+    (folder / "evaluation.md").write_text(evaluation.page())
 
 
 if __name__ == "__main__":

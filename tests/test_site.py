@@ -14,7 +14,7 @@ from lidr_cli.app import app
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from docs import gpus, site
+from docs import evaluation, gpus, site
 from lidr_plugin.config.json_schema import json_schema
 from lidr_plugin.config.schema import Config
 from lidr_plugin.config.section import keys
@@ -121,6 +121,10 @@ def test_every_key_of_the_documents_is_one_that_there_is(path: Path) -> None:
 
 def test_what_fits_on_a_gpu_is_what_lidr_plan_says() -> None:
     assert (ROOT / "docs/gpus.md").read_text() == gpus.page(), "run python -m docs.generate"
+
+
+def test_which_benchmark_has_which_language_is_what_lidr_eval_reads() -> None:
+    assert (ROOT / "docs/evaluation.md").read_text() == evaluation.page(), "run python -m docs.generate"
 
 
 def test_the_advice_takes_what_leaves_room_for_usual_rows() -> None:
