@@ -32,9 +32,9 @@ class LmEval(Section):
 
     tasks: list[str] = Field(min_length=1)
     """Families are run in every language of the run that they cover: `belebele`, `include`, `global_mmlu`, `global_mmlu_lite`,
-    `mmmlu`, `mmlu_prox`, `mmlu_prox_lite`, `global_piqa`, and the machine translations `m_mmlu`, `arc`, `hellaswag` and `truthfulqa`;
-    docs/evaluation.md says which has what. `mgsm` is MGSM from the files of `eval.mgsm`, scored by the harness. Any other name is
-    lm-eval's own and may contain `{language}`."""
+    `mmmlu`, `mmlu_prox`, `mmlu_prox_lite`, `global_piqa`, and the machine translations `m_mmlu`, `arc`, `hellaswag` and
+    `truthfulqa`; docs/evaluation.md says which has what. `mgsm` is MGSM from the files of `eval.mgsm`, scored by the harness. Any
+    other name is lm-eval's own and may contain `{language}`."""
     model: str = "hf"
     """lm-eval's type of model: `hf`, `vllm`, `local-completions`, …"""
     model_args: dict[str, Any] = Field(default={})
