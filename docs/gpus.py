@@ -41,7 +41,7 @@ CARDS = (
         1,
         15.0,
         "15 of its 16 GB are there. It has no bfloat16: `train: {bf16: false, fp16: true}`, and `engine: {args: {dtype: half}}` "
-        "for vLLM.",
+        "for vLLM. There is [a notebook](../examples/notebook/README.md) for it.",
     ),
     Card(
         "RTX 4060, 8 GB",
