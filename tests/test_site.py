@@ -14,8 +14,9 @@ from lidr_cli.app import app
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from docs import evaluation, gpus, site
+from docs import each_method, evaluation, gpus, site
 from lidr_plugin.config.json_schema import json_schema
+from lidr_plugin.config.presets import PRESETS
 from lidr_plugin.config.schema import Config
 from lidr_plugin.config.section import keys
 
@@ -121,6 +122,11 @@ def test_every_key_of_the_documents_is_one_that_there_is(path: Path) -> None:
 
 def test_what_fits_on_a_gpu_is_what_lidr_plan_says() -> None:
     assert (ROOT / "docs/gpus.md").read_text() == gpus.page(), "run python -m docs.generate"
+
+
+def test_every_method_has_half_a_page_with_the_rows_that_it_makes() -> None:
+    assert set(each_method.WORDS) == set(PRESETS) - {"mix", "rank"}
+    assert each_method.PAGE.read_text() == each_method.page(), "run python -m docs.each_method"
 
 
 def test_which_benchmark_has_which_language_is_what_lidr_eval_reads() -> None:
