@@ -184,7 +184,7 @@ class World:
         said = request.messages[-1].content
         if "<sentence>" in said:
             into = next(code for name, code in _NAMES.items() if f"into {name}" in said)
-            texts = next((x for x in (_QUESTIONS, _RIGHT, _WRONG) if any(text in said for text in x.values())), _RIGHT)
+            texts = next(x for x in (_QUESTIONS, _RIGHT, _WRONG) if any(text in said for text in x.values()))
             return lidr.Completion(f"{texts[into]}\n</translated>", "stop", 1, 1, prefilled=True)
         code = next(code for code, question in _QUESTIONS.items() if question in said)
         wrong = code != "en" and request.sample % 3 == 0
@@ -202,6 +202,7 @@ def rows(name: str, folder: Path) -> list[dict[str, Any]]:
         prompts=str(folder / "{language}.jsonl"),
         prompt_template="{prompt}",
         method=name,
+        filters={"fidelity": False},  # it asks for a translation of lidr's own request, which is none of the texts here
         output_dir=str(folder / name),
         **({"task": "math"} if "task" in PRESETS[name].example else {}),
     )
