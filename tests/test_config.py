@@ -93,6 +93,7 @@ eval:
   mgsm: mgsm/{language}.jsonl
   skills: {sums: 'sums/{language}.jsonl'}
   prompts: heldout/{language}.jsonl
+  columns: {id: question_id, instruction: prompt, input: more, final_answer: number, response: gold}
   outputs: {other: 'outputs/{language}.json'}
   judge:
     {base_url: [http://127.0.0.1:1/v1, http://127.0.0.1:2/v1], model: j, max_tokens: 4, prompt_price: 1, completion_price: 2,
