@@ -6,7 +6,7 @@ RUN := runs/quickstart
 MODEL ?=
 PROMPTS ?=
 
-.PHONY: quickstart world test check docs clean
+.PHONY: quickstart world test check docs dist clean
 
 .venv/.lidr: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -46,8 +46,16 @@ test: .venv/.dev
 	$(BIN)/python -m pytest -m vllm
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not vllm'
 
+# What is made from the code, then the site, with every link in it checked: build/docs/site/index.html.
 docs: .venv/.dev
 	$(BIN)/python -m docs.generate
+	$(BIN)/python -m docs.site
+
+# Wheel and sdist, as an index takes them; `python -m docs.release 0.2.0` cuts the version before.
+dist: .venv/.dev
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,5 +1,6 @@
 """Writes docs/configuration.md from the configuration's docstrings, docs/commands.md from the commands' help, docs/languages.md
-from the tables of languages."""
+from the tables of languages, docs/gpus.md from `lidr plan`, docs/evaluation.md
+from the table of benchmarks."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 from typer.main import get_command
 
+from docs import evaluation, gpus
 from lidr_plugin import languages
 from lidr_plugin.config.schema import Config
 from lidr_plugin.config.section import Key, keys
@@ -75,11 +77,13 @@ def language_table() -> str:
 
 
 def main() -> None:
-    """Writes all three."""
+    """Writes them all."""
     folder = Path(__file__).parent
     (folder / "configuration.md").write_text(configuration())
     (folder / "commands.md").write_text(commands())
     (folder / "languages.md").write_text(language_table())
+    (folder / "gpus.md").write_text(gpus.page())
+    (folder / "evaluation.md").write_text(evaluation.page())
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Takes the pictures of docs/img: the page of the quickstart (its completions are recorded) and the view of it.
 
 python -m docs.screenshots            wants Chromium and the package playwright (pip install -e '.[dev]')
-python -m docs.screenshots FOLDER     also of a phone and of the dark side, to be looked at
+python -m docs.screenshots FOLDER     also of a phone, of the dark side and of the documents' site, to be looked at
 """
 
 import shutil
@@ -15,6 +15,7 @@ from typing import NamedTuple
 from playwright.sync_api import Browser, Page, sync_playwright
 
 import lidr_plugin as lidr
+from docs import site
 from lidr_plugin.completions.exchange import load
 from lidr_plugin.run_directory import RunDirectory
 from tests.support.view import served
@@ -89,6 +90,7 @@ def _take(run: RunDirectory, browser_file: str | None, further: Path | None) -> 
                     page.screenshot(path=further / "chain.png")
             if further:
                 _further(browser, run, address, further)
+                _site(browser, further)
         browser.close()
 
 
@@ -102,6 +104,16 @@ def _further(browser: Browser, run: RunDirectory, address: str, folder: Path) ->
                 page.locator(".hit").nth(1).click()
                 page.locator("#item .chosen").wait_for()
                 page.screenshot(path=folder / "item-phone.png")
+
+
+def _site(browser: Browser, folder: Path) -> None:
+    """The documents: where they begin, a tutorial, and a page with tables."""
+    with tempfile.TemporaryDirectory() as place:
+        built = site.build(Path(place))
+        for page_name in ("index", "tutorials/one-gpu", "gpus"):
+            for name, screen in (("desk", DESK), ("dark", DESK._replace(dark=True)), ("phone", PHONE)):
+                with window(browser, (built / f"{page_name}.html").as_uri(), screen) as page:
+                    page.screenshot(path=folder / f"docs-{Path(page_name).name}-{name}.png")
 
 
 if __name__ == "__main__":

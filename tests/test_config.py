@@ -93,6 +93,7 @@ eval:
   mgsm: mgsm/{language}.jsonl
   skills: {sums: 'sums/{language}.jsonl'}
   prompts: heldout/{language}.jsonl
+  columns: {id: question_id, instruction: prompt, input: more, final_answer: number, response: gold}
   baselines: [vote, xlt]
   outputs: {other: 'outputs/{language}.json'}
   judge:

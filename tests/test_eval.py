@@ -8,8 +8,8 @@ import pytest
 
 import lidr_plugin
 from lidr_plugin import Question
+from lidr_plugin.config.columns import Columns
 from lidr_plugin.config.file import load
-from lidr_plugin.config.schema import Columns
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.benchmarks import mgsm
 from lidr_plugin.evaluation.benchmarks.base import MarkedAnswer, Marks
@@ -248,6 +248,40 @@ def test_mgsm_comes_from_the_hub_once(tmp_path: Path, command: Lidr) -> None:
     assert other.returncode == 2
     assert "mgsm_fr.tsv could not be loaded" in other.stderr
     assert "eval.mgsm=mgsm/{language}.jsonl" in other.stderr
+
+
+def test_held_out_prompts_come_from_the_hub_with_columns_of_their_own(tmp_path: Path, command: Lidr) -> None:
+    rows = "".join(
+        json.dumps({"question_id": f"q{n}", "prompt": f"Tell me about boat number {n}."}) + "\n" for n in (1, 2)
+    )
+    hub = FakeHub({"datasets/ns/arena/en/test.jsonl": rows, "datasets/ns/arena/de/test.jsonl": rows})
+    wanted = {
+        "prompts": "hub:ns/arena/{language}/test.jsonl",
+        "columns": {"id": "question_id", "instruction": "prompt"},
+    }
+    with running(FakeServer()) as url, serving(hub) as address:
+        config = write_config(
+            tmp_path, languages=["de"], engine__base_url=url, eval={"models": {"M0": "fake"}, **wanted}
+        )
+        env = {"HF_ENDPOINT": address, "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path / "hf")}
+        done = command("eval", config, env=env)
+        assert done.returncode == 0, done.stderr
+        asked = len(hub.asked)
+        assert command("eval", config, env={**env, "HF_HUB_OFFLINE": "1"}).returncode == 0
+        assert len(hub.asked) == asked
+        absent = command("eval", config, "eval.prompts=hub:ns/arena/{language}/other.jsonl", env=env)
+    assert absent.returncode == 2
+    assert "eval.prompts: ns/arena: en/other.jsonl" in absent.stderr
+    assert [x["instruction"] for x in json.loads((tmp_path / "run/eval/M0.alpaca_eval.de.json").read_text())] == [
+        "Tell me about boat number 1.",
+        "Tell me about boat number 2.",
+    ]
+
+
+@pytest.mark.parametrize("path", ["hub:ns/arena", "hub:ns/{language}", "hub:ns/arena/test.jsonl"])
+def test_a_file_of_the_hub_is_named_with_owner_name_and_language(path: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"hub:OWNER/NAME/FILE|needs {language}"):
+        load(write_config(tmp_path, eval={"prompts": path}), [])
 
 
 def test_answers_that_others_gave_are_measured_beside_the_models(tmp_path: Path) -> None:

@@ -1,18 +1,21 @@
 """The lm-evaluation-harness: its tasks by language, a real run, and its scorer against ours on the same outputs."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import yaml
 
+from docs.evaluation import ABOUT
 from lidr_plugin.config.file import load
 from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.evaluation import lm_eval
 from lidr_plugin.evaluation.evaluate import evaluate
 from lidr_plugin.evaluation.intervals import Estimate, Share
 from lidr_plugin.evaluation.lm_eval import Harness
+from lidr_plugin.evaluation.lm_eval_answers import changes_of
 from tests.conftest import Lidr, rows_of, write_config
 from tests.support.child import killed, started, until
 from tests.support.command import shown
@@ -40,12 +43,84 @@ def test_a_family_is_run_in_the_languages_that_it_has() -> None:
 
 def test_the_families_tasks_are_those_of_the_real_harness(eval_python: Path) -> None:
     (package,) = eval_python.parents[1].glob("lib/python3*/site-packages/lm_eval/tasks")
-    there = {path.stem for path in package.rglob("*.yaml")}
-    assert set(lm_eval.FAMILIES) == {"m_mmlu", "arc", "hellaswag", "truthfulqa", "belebele"}
+    written = "\n".join(path.read_text() for path in package.rglob("*.yaml"))
+    there = {path.stem for path in package.rglob("*.yaml")} | set(
+        re.findall(r"^(?:task|group): (\w+)$", written, re.MULTILINE)
+    )
+    okapi = {"m_mmlu", "arc", "hellaswag", "truthfulqa"}
+    newer = {
+        "belebele",
+        "global_mmlu",
+        "global_mmlu_lite",
+        "include",
+        "mmlu_prox",
+        "mmlu_prox_lite",
+        "mmmlu",
+        "global_piqa",
+    }
+    assert set(lm_eval.FAMILIES) == okapi | newer
+    assert set(ABOUT) == {*lm_eval.FAMILIES, "mgsm"}
     codes = sorted({code for family in lm_eval.FAMILIES.values() for code in family})
     wanted = lm_eval.tasks_of(list(lm_eval.FAMILIES), codes).names
-    assert len(wanted) > 150
+    assert len(wanted) > 450
     assert [name for name in wanted if name not in there] == []
+
+
+def test_a_family_of_many_languages_has_every_one_that_the_harness_has(eval_python: Path) -> None:
+    (package,) = eval_python.parents[1].glob("lib/python3*/site-packages/lm_eval/tasks")
+    groups = {
+        "global_mmlu": {path.name for path in (package / "global_mmlu/full").iterdir() if path.is_dir()},
+        "global_mmlu_lite": {path.name for path in (package / "global_mmlu/default").iterdir() if path.is_dir()},
+        "mmlu_prox": {path.name for path in (package / "mmlu_prox").iterdir() if re.fullmatch("[a-z]{2}", path.name)},
+    }
+    for family, codes in groups.items():
+        assert codes - {"__pycache__"} <= set(lm_eval.FAMILIES[family]), family
+    exams = [path for path in (package / "include/default").iterdir() if path.is_dir() and path.name != "__pycache__"]
+    assert len(exams) == len(set(lm_eval.FAMILIES["include"].values()))
+
+
+GROUPS = {
+    "mmmlu_de_de": ["mmmlu_de_de_stem", "mmmlu_de_de_other"],
+    "mmmlu_de_de_stem": ["physics", "chemistry"],
+    "mmmlu_de_de_other": ["food"],
+}
+
+
+def results_of(folder: Path, right: dict[str, list[int]]) -> Path:
+    """lm-eval's files of a group, as its 0.4.13 writes them."""
+    folder.mkdir()
+    scores = {name: sum(marks) / len(marks) for name, marks in right.items()}
+    scores["mmmlu_de_de_stem"] = sum(right["physics"] + right["chemistry"]) / len(right["physics"] + right["chemistry"])
+    scores["mmmlu_de_de"] = sum(map(sum, right.values())) / sum(map(len, right.values()))
+    path = folder / "results_2026.json"
+    metrics = {name: {"acc,none": score, "acc_stderr,none": 0.1, "alias": name} for name, score in scores.items()}
+    counts = {name: {"original": 9, "effective": len(marks)} for name, marks in right.items()}
+    better = {name: {"acc": True} for name in metrics}
+    path.write_text(
+        json.dumps({"results": metrics, "n-samples": counts, "higher_is_better": better, "group_subtasks": GROUPS})
+    )
+    for name, marks in right.items():
+        rows = [
+            {"doc_id": n, "doc_hash": "x", "filter": "none", "metrics": ["acc"], "acc": mark}
+            for n, mark in enumerate(marks)
+        ]
+        (folder / f"samples_{name}_2026.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_a_group_stands_for_its_tasks_and_is_compared_question_by_question(tmp_path: Path) -> None:
+    before = {"physics": [1, 0, 1], "chemistry": [1, 1], "food": [0, 0, 1]}
+    after = {"physics": [1, 1, 1], "chemistry": [1, 0], "food": [1, 1, 1]}
+    files = [results_of(tmp_path / name, right) for name, right in (("M0", before), ("M1", after))]
+    old, new = (lm_eval.read_metrics(path, ["mmmlu_de_de"]) for path in files)
+    assert set(old) == {"mmmlu_de_de"}
+    assert old["mmmlu_de_de"]["acc"] == Estimate(5 / 8, 0.1, 8)
+    change = changes_of(old, new, *files)["mmmlu_de_de"]["acc"]
+    assert (change.before, change.after) == (Share(5, 8), Share(7, 8))
+    assert (change.gained, change.lost) == (3, 1)
+    both = lm_eval.read_metrics(files[0], ["mmmlu_de_de", "food"])
+    assert set(both) == {"mmmlu_de_de", "food"}, "a task that is wanted itself is told too"
+    assert set(lm_eval.read_metrics(files[0], ["physics"])) == {"mmmlu_de_de", "mmmlu_de_de_stem", *before}
 
 
 class Case(NamedTuple):

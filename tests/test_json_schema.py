@@ -30,7 +30,7 @@ def examples() -> Iterator[tuple[str, str]]:
     for name in PRESETS:
         text = CliRunner().invoke(app, ["methods", "show", name]).stdout
         yield f"lidr methods show {name}", text
-    for path in [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/*.md")]:
+    for path in [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/*.md")]:
         for number, block in enumerate(re.findall(r"```yaml\n(.*?)```", path.read_text(), re.DOTALL)):
             if re.search("^model_name_or_path:", block, re.MULTILINE) and re.search("^languages:", block, re.MULTILINE):
                 yield f"{path.name} {number}", block

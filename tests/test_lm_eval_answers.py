@@ -11,7 +11,7 @@ from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation import gate
 from lidr_plugin.evaluation.changes import Change
 from lidr_plugin.evaluation.intervals import Estimate, Share
-from lidr_plugin.evaluation.lm_eval import _Found, _metrics
+from lidr_plugin.evaluation.lm_eval import read_metrics
 from lidr_plugin.evaluation.lm_eval_answers import changes_of
 
 
@@ -65,23 +65,26 @@ def test_a_damaged_sample_is_named_with_its_line(tmp_path: Path) -> None:
         changes_of(metrics(30), metrics(20), before, after)
 
 
-def test_the_answers_are_counted_of_metrics_of_which_more_is_better() -> None:
-    found = _Found.model_validate(
-        {
-            "results": {
-                "arc_de": {
-                    "alias": "x",
-                    "acc,none": 0.75,
-                    "acc_stderr,none": 0.07,
-                    "exact_match,strict": 0.5,
-                    "err,none": 0.2,
-                }
-            },
-            "n-samples": {"arc_de": {"original": 1000, "effective": 40}},
-            "higher_is_better": {"arc_de": {"acc": True, "exact_match": True, "err": False}},
-        }
+def test_the_answers_are_counted_of_metrics_of_which_more_is_better(tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    file.write_text(
+        json.dumps(
+            {
+                "results": {
+                    "arc_de": {
+                        "alias": "x",
+                        "acc,none": 0.75,
+                        "acc_stderr,none": 0.07,
+                        "exact_match,strict": 0.5,
+                        "err,none": 0.2,
+                    }
+                },
+                "n-samples": {"arc_de": {"original": 1000, "effective": 40}},
+                "higher_is_better": {"arc_de": {"acc": True, "exact_match": True, "err": False}},
+            }
+        )
     )
-    assert _metrics(found)["arc_de"] == {
+    assert read_metrics(file, ["arc_de"])["arc_de"] == {
         "acc": Estimate(0.75, 0.07, 40),
         "exact_match (strict)": Estimate(0.5, None, 40),
         "err": Estimate(0.2, None),

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from lidr_plugin.config.schema import Columns
+from lidr_plugin.config.columns import Columns
 from lidr_plugin.errors import InputError
 from lidr_plugin.prompts.files import Row, read_rows
 

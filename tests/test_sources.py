@@ -14,7 +14,7 @@ import pytest
 import zstandard
 
 import lidr_plugin as lidr
-from lidr_plugin.config.schema import Columns
+from lidr_plugin.config.columns import Columns
 from lidr_plugin.machine.sources import format_of, found, source_lines
 from lidr_plugin.prompts.files import read_rows
 from tests.conftest import Lidr, prompts, write_config, write_prompts

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from lidr_plugin.config.columns import Columns
 from lidr_plugin.config.engine import OtherModel
 from lidr_plugin.config.section import HOW, Number, PathText, Section
 from lidr_plugin.errors.terminal import inert
@@ -43,8 +44,10 @@ class LmEval(Section):
     """Tasks of the lm-evaluation-harness, run in its own environment (`lidr env create eval`)."""
 
     tasks: list[str] = Field(min_length=1)
-    """`m_mmlu`, `arc`, `hellaswag`, `truthfulqa` and `belebele` are run in every language of the run that they cover. `mgsm` is
-    MGSM from the files of `eval.mgsm`, scored by the harness. Any other name is lm-eval's own and may contain `{language}`."""
+    """Families are run in every language of the run that they cover: `belebele`, `include`, `global_mmlu`, `global_mmlu_lite`,
+    `mmmlu`, `mmlu_prox`, `mmlu_prox_lite`, `global_piqa`, and the machine translations `m_mmlu`, `arc`, `hellaswag` and
+    `truthfulqa`; docs/evaluation.md says which has what. `mgsm` is MGSM from the files of `eval.mgsm`, scored by the harness. Any
+    other name is lm-eval's own and may contain `{language}`."""
     model: str = "hf"
     """lm-eval's type of model: `hf`, `vllm`, `local-completions`, …"""
     model_args: dict[str, Any] = Field(default={})
@@ -71,7 +74,11 @@ class Eval(Section):
     file; the columns are those of `columns`. Languages without a file are left out. What the model must not forget belongs here."""
     prompts: PathText | None = None
     """Path of held-out prompts, with `{language}` in it, relative to the configuration file. They give language fidelity, the
-    AlpacaEval export and, with a judge, head-to-head comparisons. Null: none of these."""
+    AlpacaEval export and, with a judge, head-to-head comparisons. `hub:OWNER/NAME/FILE`, with `{language}` in it, is a file of a
+    dataset on the Hub, downloaded once. Null: none of these."""
+    columns: Columns | None = None
+    """Columns of `prompts`, where they differ from the training's: `{id: question_id, instruction: prompt}`. Null: those of
+    the run."""
     baselines: list[Literal["self_translate", "xlt", "clp", "vote"]] = Field(default=[])
     """Other ways to ask the first model, measured beside it: is training worth it at all? `self_translate` into the dominant
     language and, for `prompts`, back; `xlt` and `clp`, which retell and solve a question there; `vote`, over its solutions in
@@ -110,9 +117,16 @@ class Eval(Section):
     @field_validator("mgsm", "prompts")
     @classmethod
     def _pattern(cls, path: str | None, field: ValidationInfo) -> str | None:
-        from_hub = field.field_name == "mgsm" and path is not None and path.startswith("hub:")
-        if path is not None and "{language}" not in path and not from_hub:
+        whole = field.field_name == "mgsm" and path is not None and path.startswith("hub:")
+        if path is not None and "{language}" not in path and not whole:
             raise ValueError(f"needs {{language}}, as in {field.field_name}/{{language}}.jsonl")
+        if (
+            path is not None
+            and not whole
+            and path.startswith("hub:")
+            and not re.fullmatch(r"hub:([^/]+/){2,}[^/]+", path)
+        ):
+            raise ValueError("write hub:OWNER/NAME/FILE, with {language} in the name of the file or its folder")
         return path
 
     @field_validator("skills")

@@ -1,7 +1,8 @@
 """The configuration of a run: the keys at the top of `lidr.yaml` and, each in its own module, the sections.
 
-`engine` (and `translation.engine`, `eval.judge`) is in engine.py, `generation` and `translation` in generation.py, `rank` in
-rank.py, `filters` in filters.py, `train` in train.py, `eval` in evaluation.py; what they share is in section.py. methods.py lists
+`columns` is in columns.py, `engine` (and `translation.engine`, `eval.judge`) in engine.py, `generation` and `translation` in
+generation.py, `rank` in rank.py, `filters` in filters.py, `train` in train.py, `eval` in evaluation.py; what they share is in
+section.py. methods.py lists
 the values of `method`. file.py reads a configuration and words what is wrong with it, from the values and places that source.py
 finds.
 """
@@ -13,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from lidr_plugin import languages
+from lidr_plugin.config.columns import Columns
 from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.config.evaluation import Eval
 from lidr_plugin.config.filters import Filters
@@ -49,22 +51,6 @@ def _check_names(names: dict[str, str]) -> dict[str, str]:
 
 Language = Annotated[str, AfterValidator(_check_language)]
 PromptTemplate = Annotated[str, needs("{prompt}", "'{prompt} Answer in {language}.'")]
-
-
-class Columns(Section):
-    """Names of the columns of the prompt files."""
-
-    id: str = "id"
-    """Column of the id."""
-    instruction: str = "instruction"
-    """Column of the prompt."""
-    input: str = "input"
-    """Column of the second part of the prompt, which follows the first after a line break. May be absent."""
-    final_answer: str = "final_answer"
-    """Column of the correct answer (a number), for `task: math`. May be absent."""
-    response: str | None = None
-    """Column of a right answer in the dominant language, which `method: mix` takes in place of the model's own. A prompt without
-    one is answered by the model. Null: there is no such column."""
 
 
 class Config(Section):

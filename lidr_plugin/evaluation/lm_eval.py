@@ -18,7 +18,7 @@ from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.evaluation.benchmarks import mgsm
 from lidr_plugin.evaluation.changes import Change
 from lidr_plugin.evaluation.intervals import Estimate
-from lidr_plugin.evaluation.lm_eval_answers import changes_of
+from lidr_plugin.evaluation.lm_eval_answers import Groups, changes_of, tasks_below
 from lidr_plugin.evaluation.results import plain
 from lidr_plugin.machine.children import ended
 from lidr_plugin.machine.environments import python_of
@@ -27,7 +27,8 @@ from lidr_plugin.machine.loopback import without_proxy
 
 _DATA = json.loads(Path(__file__).with_suffix(".json").read_bytes())
 FAMILIES: Mapping[str, Mapping[str, str]] = _DATA["families"]
-"""Tasks by family and language in lm-eval 0.4.13: Belebele, and the Okapi translations of the others (Lai et al. 2023)."""
+"""Tasks by family and language in lm-eval 0.4.13. `m_mmlu`, `arc`, `hellaswag` and `truthfulqa` are Okapi's machine translations
+(Lai et al. 2023); docs/evaluation.md says of each where its questions come from."""
 _NAMED = dict.fromkeys(("hf", "vllm", "sglang"), "pretrained")
 """What lm-eval's kinds of model call the model; the others call it `model`."""
 _SHOWN = 12
@@ -69,11 +70,15 @@ class _Done:
 
 
 class _Found(BaseModel, frozen=True):
-    """The part of lm-eval's own results that is taken over: by task the metrics, how many answers, and whether more is better."""
+    """The part of lm-eval's own results that is taken over.
+
+    By task the metrics, how many answers, whether more is better, and what a group is made of.
+    """
 
     results: dict[str, dict[str, Any]]
     samples: dict[str, dict[str, int]] = Field(default={}, alias="n-samples")
     higher_is_better: dict[str, dict[str, bool | None]] = Field(default={})
+    groups: Groups = Field(default={}, alias="group_subtasks")
 
 
 class Harness:
@@ -126,7 +131,7 @@ class Harness:
             )
             raise RunError(f"lm-eval failed for {label}:\n{end}", f"{log} has the whole of it")
         with made_by("lm-eval"):
-            found = _metrics(read_record(TypeAdapter(_Found), results[-1], f"{log} may say more"))
+            found = read_metrics(results[-1], self.tasks.names, f"{log} may say more")
         files.write_json(file, plain(_Done(settings, found, str(results[-1].relative_to(self._folder)))))
         return found
 
@@ -211,20 +216,36 @@ def _interpreter(wanted: LmEval) -> Path:
     raise InputError("eval.lm_eval: the lm-evaluation-harness is not installed", hint)
 
 
-def _metrics(found: _Found) -> dict[str, dict[str, Estimate]]:
-    """By task and metric. lm-eval writes `acc,none` and `acc_stderr,none`."""
+def read_metrics(results: Path, wanted: Sequence[str], remedy: str = "") -> dict[str, dict[str, Estimate]]:
+    """By task and metric, from lm-eval's own file, which has `acc,none` and `acc_stderr,none`.
+
+    A group that was wanted stands for its tasks, of which there are up to sixty in a language.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    found = read_record(TypeAdapter(_Found), results, remedy)
     metrics: dict[str, dict[str, Estimate]] = {}
+    measured = {task for task, values in found.results.items() if any("," in key for key in values)}
+    told = {below for task in measured.intersection(wanted) for below in tasks_below(found.groups, task)} - {*wanted}
     for task, values in found.results.items():
+        if task in told:
+            continue
         for key, value in values.items():
             metric, _, chosen = key.partition(",")
             if isinstance(value, int | float) and chosen and not metric.endswith("_stderr"):
                 error = values.get(f"{metric}_stderr,{chosen}")
                 name = metric if chosen == "none" else f"{metric} ({chosen})"
                 better = found.higher_is_better.get(task, {}).get(metric)
-                total = found.samples.get(task, {}).get("effective") if better else None
+                total = _answers(found, task) if better else None
                 stderr = error if isinstance(error, int | float) else None
                 metrics.setdefault(task, {})[name] = Estimate(value, stderr, total)
     return metrics
+
+
+def _answers(found: _Found, task: str) -> int | None:
+    """How many there are to a task, or to all tasks of a group; None where lm-eval does not say."""
+    return sum(found.samples.get(x, {}).get("effective", 0) for x in {task, *tasks_below(found.groups, task)}) or None
 
 
 def _results_in(folder: Path) -> set[tuple[Path, int]]:

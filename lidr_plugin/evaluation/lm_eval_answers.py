@@ -4,17 +4,37 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import orjson
+from pydantic import BaseModel, Field, TypeAdapter
 
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.changes import Change
 from lidr_plugin.evaluation.intervals import Estimate, Share, Value
-from lidr_plugin.machine.inputs import is_there, read_lines
+from lidr_plugin.machine.inputs import is_there, read_lines, read_record
 
 _REMEDY = "remove it: without it the models' metrics are compared by their counts"
 _EXACT = 1e-6
 """How far a share times its count may be from a whole number, which it is but for rounding."""
+Groups = dict[str, list[str]]
+"""The tasks and groups that a group of lm-eval is made of."""
 Marks = Mapping[str, bool]
 """By question, whether a model's answer has a metric."""
+
+
+class _Results(BaseModel, frozen=True):
+    """The part of lm-eval's results that is needed here."""
+
+    groups: Groups = Field(default={}, alias="group_subtasks")
+
+
+def tasks_below(groups: Groups, task: str) -> set[str]:
+    """All tasks and groups that a group is made of, and those are made of; none of what is no group."""
+    found: set[str] = set()
+    waiting = [task]
+    while waiting:
+        new = set(groups.get(waiting.pop(), ())) - found
+        found |= new
+        waiting += new
+    return found
 
 
 def changes_of(
@@ -41,7 +61,9 @@ def changes_of(
         }
         if not shares:
             continue
-        old_marks, new_marks = (_marks(results, task) if results else {} for results in (samples_before, samples_after))
+        old_marks, new_marks = (
+            _marks_of(results, task) if results else {} for results in (samples_before, samples_after)
+        )
         found[task] = {
             metric: _paired(old_marks.get(metric, {}), new_marks.get(metric, {})) or Change(*both)
             for metric, both in shares.items()
@@ -62,6 +84,19 @@ def _paired(before: Marks, after: Marks) -> Change | None:
     if not before or before.keys() != after.keys():
         return None
     return Change.of(list(before.values()), [after[question] for question in before])
+
+
+def _marks_of(results: Path, task: str) -> dict[str, dict[str, bool]]:
+    """By metric, which questions of a task or of all tasks of a group were answered right."""
+    groups = read_record(TypeAdapter(_Results), results, _REMEDY).groups if is_there(results) else {}
+    below = sorted(tasks_below(groups, task) - groups.keys())
+    if not below:
+        return _marks(results, task)
+    found: dict[str, dict[str, bool]] = {}
+    for name in below:
+        for metric, marks in _marks(results, name).items():
+            found.setdefault(metric, {}).update({f"{name} {question}": right for question, right in marks.items()})
+    return found
 
 
 def _marks(results: Path, task: str) -> dict[str, dict[str, bool]]:

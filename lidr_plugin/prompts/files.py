@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
-from lidr_plugin.config.schema import Columns
+from lidr_plugin.config.columns import Columns
 from lidr_plugin.errors import InputError
 from lidr_plugin.machine.sources import Source, format_of, opened_source, source_lines
 

@@ -12,7 +12,7 @@ from typing import Self
 
 import orjson
 
-from lidr_plugin.config.schema import Columns
+from lidr_plugin.config.columns import Columns
 from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.machine.sources import Source
 from lidr_plugin.prompts.files import Extent, Row, read_rows

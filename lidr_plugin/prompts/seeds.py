@@ -3,7 +3,8 @@
 from importlib import resources
 from pathlib import Path
 
-from lidr_plugin.config.schema import Columns, Config
+from lidr_plugin.config.columns import Columns
+from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
 from lidr_plugin.machine.inputs import read_text
 from lidr_plugin.prompts.files import read_rows

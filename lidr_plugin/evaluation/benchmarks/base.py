@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeAlias
 
-from lidr_plugin.config.schema import Columns
+from lidr_plugin.config.columns import Columns
 from lidr_plugin.errors import InputError
 from lidr_plugin.methods.base import Text
 from lidr_plugin.prompts.files import Extent

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from lidr_plugin import files, languages
-from lidr_plugin.config.schema import Columns, Config
+from lidr_plugin.config.columns import Columns
+from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.benchmarks.base import MarkedAnswer, Marks, Question, read_questions
 from lidr_plugin.machine import hub

@@ -12,14 +12,18 @@ from typing import ClassVar
 from pydantic import TypeAdapter
 
 from lidr_plugin import files
-from lidr_plugin.config.schema import Columns, Config
+from lidr_plugin.config.columns import Columns
+from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.benchmarks.base import MarkedAnswer, Marks, Question, read_questions
+from lidr_plugin.machine import hub
 from lidr_plugin.machine.inputs import read_record
 from lidr_plugin.methods.base import Text
 from lidr_plugin.text.language import Identification
 from lidr_plugin.text.mixed_script import is_mixed
 from lidr_plugin.text.repetition import is_degenerate, repeated_share
+
+_HUB = "hub:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +54,17 @@ class Prompts:
         """As a configuration wants it; None if it does not."""
         if config.eval.prompts is None:
             return None
-        return cls(str(config.folder / config.eval.prompts), config.columns, config.eval.limit, identification)
+        wanted, columns = config.eval.prompts, config.eval.columns or config.columns
+        pattern = wanted if wanted.startswith(_HUB) else str(config.folder / wanted)
+        return cls(pattern, columns, config.eval.limit, identification)
 
     def questions(self, languages: Sequence[str]) -> Sequence[Question]:
-        """The prompts as they are."""
-        paths = {code: Path(self.pattern.replace("{language}", code)) for code in languages}
+        """The prompts as they are.
+
+        Raises:
+            InputError: a file is not there, the Hub does not give it, or something is wrong in it.
+        """
+        paths = {code: _file(self.pattern.replace("{language}", code)) for code in languages}
         return read_questions(paths, self.columns, self.limit, by_row=False)
 
     def marks(self, question: Question, answer: Text) -> Marks:
@@ -73,6 +83,13 @@ class Prompts:
         """As `alpaca_eval` reads them: a JSON list of instruction, output, generator."""
         rows = [{"instruction": x.question.text, "output": x.text.text, "generator": label} for x in answers]
         files.write_json(folder / f"{label}.alpaca_eval.{language}.json", rows)
+
+
+def _file(path: str) -> Path:
+    if not path.startswith(_HUB):
+        return Path(path)
+    owner, name, file = path.removeprefix(_HUB).split("/", 2)
+    return hub.download(f"{owner}/{name}", file, key="eval.prompts", kind="dataset")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from lidr_plugin import files
-from lidr_plugin.config.schema import Columns, Config
+from lidr_plugin.config.columns import Columns
+from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.benchmarks.base import MarkedAnswer, Marks, Question, read_questions
 from lidr_plugin.methods.base import Text
