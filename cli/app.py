@@ -35,6 +35,7 @@ for _command in (
     "probe",
     "report",
     "view",
+    "push",
     "plan",
     "doctor",
     "schema",
