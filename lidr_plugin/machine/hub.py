@@ -92,7 +92,7 @@ def upload(repository: str, kind: Kind, contents: Mapping[str, bytes | Path], *,
     """
     with _asking(f"{repository} ({kind})"):
         from huggingface_hub import CommitOperationAdd, HfApi
-        from huggingface_hub.utils import disable_progress_bars
+        from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]  # it is, and documented
 
         if not sys.stderr.isatty():
             disable_progress_bars()
