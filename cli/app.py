@@ -36,6 +36,7 @@ for _command in (
     "report",
     "view",
     "push",
+    "export",
     "plan",
     "doctor",
     "schema",

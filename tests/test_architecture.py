@@ -37,7 +37,7 @@ BUDGETS = {
         wanted=4300,
         most=14980,
     ),
-    "training": Budget("training", wanted=1500, most=2230),
+    "training": Budget("training", wanted=1500, most=2420),
     "evaluation": Budget("evaluation", wanted=1200, most=2560),
     "rounds, pages, machine, doctor": Budget("rounds pages machine doctor", wanted=1200, most=5050),
     "cli": Budget("../cli", wanted=700, most=1950),
