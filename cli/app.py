@@ -36,6 +36,8 @@ for _command in (
     "probe",
     "report",
     "view",
+    "push",
+    "export",
     "plan",
     "doctor",
     "schema",

@@ -3,6 +3,7 @@
 import importlib.util
 from collections.abc import Iterator, Mapping
 from itertools import islice
+from pathlib import Path
 
 from lidr_plugin import files
 from lidr_plugin.config.schema import Config
@@ -24,13 +25,19 @@ def check_parquet() -> None:
 
 def write_parquet(run: RunDirectory, config: Config, count: int) -> None:
     """Writes a dataset of so many rows again, as `train-00000-of-000NN.parquet` beside it; those of an earlier one go."""
+    for path in run.data.glob("train-[0-9]*-of-[0-9]*.parquet"):
+        path.unlink()
+    plain = rows_of(run, config.alpaca_name)
+    rows: Iterator[Mapping[str, object]] = plain if config.dataset_format == "alpaca" else map(message_row, plain)
+    write_rows(run.data, rows, count)
+
+
+def write_rows(folder: Path, rows: Iterator[Mapping[str, object]], count: int) -> list[Path]:
+    """Writes so many rows as `train-00000-of-000NN.parquet` into a folder; all have the columns of the first."""
     import pyarrow
     from pyarrow.parquet import ParquetWriter
 
-    for path in run.data.glob("train-[0-9]*-of-[0-9]*.parquet"):
-        path.unlink()
-    plain, of = rows_of(run, config.alpaca_name), -(-count // _ROWS_A_FILE)
-    rows: Iterator[Mapping[str, object]] = plain if config.dataset_format == "alpaca" else map(message_row, plain)
+    of, written = -(-count // _ROWS_A_FILE), []
     turns = pyarrow.list_(pyarrow.struct({"role": pyarrow.string(), "content": pyarrow.string()}))
     for number in range(of):
         left = islice(rows, _ROWS_A_FILE)
@@ -38,10 +45,12 @@ def write_parquet(run: RunDirectory, config: Config, count: int) -> None:
         schema = pyarrow.schema(
             [(column, pyarrow.string() if isinstance(x, str) else turns) for column, x in group[0].items()]
         )
+        written.append(folder / f"train-{number:05}-of-{of:05}.parquet")
         with (
-            files.replacing(run.data / f"train-{number:05}-of-{of:05}.parquet") as file,
+            files.replacing(written[-1]) as file,
             ParquetWriter(file, schema, compression="zstd") as writer,
         ):
             while group:
                 writer.write_table(pyarrow.Table.from_pylist(group, schema=schema))
                 group = list(islice(left, _ROWS_A_GROUP))
+    return written

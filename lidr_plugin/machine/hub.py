@@ -7,7 +7,8 @@ to vLLM, transformers and LLaMA-Factory. What its cache has is not asked for. It
 import logging
 import os
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -83,6 +84,31 @@ def download(repository: str, name: str, *, key: str, revision: str = "main", ki
         return Path(hf_hub_download(repository, name, repo_type=kind, revision=revision))
 
 
+def upload(repository: str, kind: Kind, contents: Mapping[str, bytes | Path], *, public: bool) -> str:
+    """Puts files into a repository in one commit, and makes it if it is not there; returns its address.
+
+    Raises:
+        InputError: it may not be written, or it is public and that was not wanted.
+    """
+    with _asking(f"{repository} ({kind})"):
+        from huggingface_hub import CommitOperationAdd, HfApi
+        from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]  # it is, and documented
+
+        if not sys.stderr.isatty():
+            disable_progress_bars()
+        api = HfApi(library_name="lidr")
+        there = api.repo_exists(repository, repo_type=kind)
+        if there and not public and api.repo_info(repository, repo_type=kind, timeout=_SECONDS).private is False:
+            raise InputError(
+                f"{repository} is public: everybody would see what is pushed",
+                "--public pushes it; or name another repository",
+            )
+        url = api.create_repo(repository, repo_type=kind, private=not public, exist_ok=True)
+        operations = [CommitOperationAdd(name, content) for name, content in contents.items()]
+        api.create_commit(repository, operations, commit_message="Pushed with lidr", repo_type=kind)
+        return str(url)
+
+
 def layers_of(model: str, revision: str, *, key: str) -> int:
     """The number of a model's layers, by its `config.json`.
 
@@ -153,6 +179,8 @@ def _explained(error: Exception) -> _Refusal:
         return _Refusal(
             "a gated repository", "accept its terms on its page, then log in: hf auth login, or set HF_TOKEN"
         )
+    if isinstance(error, errors.LocalTokenNotFoundError):
+        return _Refusal("the Hub must know who writes there", "log in: hf auth login, or set HF_TOKEN")
     if isinstance(error, errors.RepositoryNotFoundError):
         hint = "is the name right? a private one needs a token: hf auth login, or set HF_TOKEN"
         return _Refusal("no such repository, or a private one", hint)
@@ -162,6 +190,8 @@ def _explained(error: Exception) -> _Refusal:
         return _Refusal("not the name of a repository, nor of a directory here", "write namespace/name, or a directory")
     if isinstance(error, errors.OfflineModeIsEnabled):
         return _Refusal("not in the cache, and HF_HUB_OFFLINE is set", "download it once, or unset HF_HUB_OFFLINE")
+    if isinstance(error, errors.HfHubHTTPError) and error.response.status_code in (401, 403):
+        return _Refusal("not allowed", "log in with a token that may do that: hf auth login, or set HF_TOKEN")
     text = re.sub(r"//[^/@\s]*@", "//", " ".join(str(error).split()))
     if isinstance(error, OSError) and error.filename:
         return _Refusal(f"{error.filename}: {error.strerror}", "set HF_HOME to a folder that can be written")

@@ -135,6 +135,17 @@ def merge(settings: Settings, run: RunDirectory, python: Path, *, dtype: str) ->
     return _read(MergeProof, "merge", _answer("merge", job, python, {}))
 
 
+class _Modelfile(BaseModel):
+    """What `inside/modelfile.py` answers."""
+
+    modelfile: str
+
+
+def modelfile_of(job: Mapping[str, Any], python: Path, env: Mapping[str, str]) -> str:
+    """Ollama's Modelfile by LLaMA-Factory's template. Raises `RunError` if the model's tokenizer cannot be read."""
+    return _read(_Modelfile, "modelfile", _answer("modelfile", job, python, env)).modelfile
+
+
 def _read(kind: type[T], script: str, answer: str) -> T:
     try:
         return kind.model_validate_json(answer)

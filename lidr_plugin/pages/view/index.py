@@ -10,15 +10,16 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from lidr_plugin.errors import RunError
 from lidr_plugin.pages.view.found import Found, Hit, State, agrees, body_of, counts_of, item_in
-from lidr_plugin.pages.view.items import FACETS, Item, item_of
-from lidr_plugin.pages.view.sources import Source, answers_of, line_at, lines_from, sources_of
-from lidr_plugin.pages.view.words import Term, expression, facet_words, spaced
+from lidr_plugin.pages.view.items import FACETS, item_of
+from lidr_plugin.pages.view.reading import Entry, ahead, entry_of
+from lidr_plugin.pages.view.sources import Source, answers_of, line_at, sources_of
+from lidr_plugin.pages.view.words import Term, expression
 from lidr_plugin.run_directory import RunDirectory
 
 _VERSION = 1
@@ -31,8 +32,8 @@ CREATE TABLE tally ({", ".join(FACETS)}, items INTEGER, PRIMARY KEY ({", ".join(
 CREATE VIRTUAL TABLE words USING fts5(prompt, first, second, facets, content='', columnsize=0,
     tokenize="unicode61 remove_diacritics 2 categories 'L* N* Co M*'");
 """
-_BATCH = 20_000
-"""Items in a transaction: what is read shows while more is being read."""
+_AT_ONCE = 1000
+"""Rows in one statement. While it runs other threads do, and only between two statements is the interpreter's lock asked for."""
 _HELD = 64 << 20
 """Bytes of new words that are held in memory: fewer parts to merge, and an eighth less time."""
 _COUNTED = 20_000
@@ -150,28 +151,31 @@ class Index:
             self._db.execute("INSERT INTO words(words) VALUES ('delete-all')")
 
     def _read_on(self, source: Source) -> Iterator[int]:
-        while True:
-            with self._transaction():
-                # Asked within the transaction: another view of the same run may be reading, too.
-                row = self._db.execute("SELECT read, unreadable FROM source WHERE inode = ?", [source.inode]).fetchone()
-                start, unreadable = row or (0, 0)
-                batch = list(islice(lines_from(source.path, start), _BATCH))
-                found = [(begin, item_of(line, source.round)) for begin, _, line in batch]
-                items = [(source.inode, begin, None, item) for begin, item in found if item]
-                self._add(items)
-                end = batch[-1][1] if batch else start
-                # Only a finished part is noted as such: killed, the index goes on where it was.
-                size = source.size if len(batch) < _BATCH else -1
-                self._note(source._replace(size=size), end, unreadable + len(batch) - len(items))
-            yield len(items)
-            if len(batch) < _BATCH:
-                return
+        whole = False
+        while not whole:
+            for part in ahead(source, self._read(source)[0]):
+                with self._transaction():
+                    # Asked again within the transaction: another view of the same run may be reading, too.
+                    start, unreadable = self._read(source)
+                    if start != part.start:
+                        break
+                    self._add(part.entries)
+                    # Only a finished part is noted as such: killed, the index goes on where it was.
+                    size = source.size if part.last else -1
+                    self._note(source._replace(size=size), part.end, unreadable + part.lines - len(part.entries))
+                yield len(part.entries)
+                whole = part.last
+
+    def _read(self, source: Source) -> tuple[int, int]:
+        """How far a source was read, and the lines of it that could not be."""
+        row = self._db.execute("SELECT read, unreadable FROM source WHERE inode = ?", [source.inode]).fetchone()
+        return row or (0, 0)
 
     def _read_answers(self, sources: Sequence[Source]) -> None:
         with self._transaction():
             if any(not before.lines for before in self._known()):
                 return
-            self._add([(0, 0, body_of(item), item) for item in answers_of(list(sources))])
+            self._add([entry_of(item, body=body_of(item)) for item in answers_of(list(sources))])
             for source in sources:
                 self._note(source, source.size, 0)
 
@@ -179,21 +183,21 @@ class Index:
         query = f"INSERT OR REPLACE INTO source ({_NOTED}, read, unreadable) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
         self._db.execute(query, (*_noted(source), read, unreadable))
 
-    def _add(self, items: Sequence[tuple[int, int, str | None, Item]]) -> None:
-        number, tally = self._count() + 1, Counter[tuple[str, ...]]()
-        rows, words = [], []
-        for at, (inode, start, body, item) in enumerate(items, number):
-            facets = item.facets
-            tally[facets] += 1
-            rows.append((at, inode, start, body, item.texts, item.id, *facets))
-            first, *others = [spaced(side.text) for side in item.sides]
-            words.append((at, spaced(item.prompt), first, "\n".join(others), facet_words(facets)))
-        self._db.executemany(f"INSERT INTO item VALUES (?, ?, ?, ?, ?, ?{', ?' * len(FACETS)})", rows)
-        self._db.executemany("INSERT INTO words(rowid, prompt, first, second, facets) VALUES (?, ?, ?, ?, ?)", words)
+    def _add(self, entries: Sequence[Entry]) -> None:
+        first = self._count() + 1
+        for begin in range(0, len(entries), _AT_ONCE):
+            numbered = list(enumerate(entries[begin : begin + _AT_ONCE], first + begin))
+            self._insert("item", [(at, *entry[:5], *entry.facets) for at, entry in numbered])
+            self._insert("words(rowid, prompt, first, second, facets)", [(at, *x.words) for at, x in numbered])
         self._db.executemany(
             f"INSERT INTO tally VALUES (?{', ?' * len(FACETS)}) ON CONFLICT DO UPDATE SET items = items + excluded.items",
-            [(*facets, count) for facets, count in tally.items()],
+            [(*facets, count) for facets, count in Counter(entry.facets for entry in entries).items()],
         )
+
+    def _insert(self, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Some rows, each with a value for every column."""
+        marks = f"({', '.join('?' * len(rows[0]))})"
+        self._db.execute(f"INSERT INTO {table} VALUES {', '.join([marks] * len(rows))}", [*chain.from_iterable(rows)])
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -1,7 +1,9 @@
 """What `lidr view` shows: the rows of a run, its dropped candidates, and the answers of an evaluation."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -60,10 +62,12 @@ class Item(NamedTuple):
 
 def _class_of(number: float, ends: tuple[float, ...]) -> str:
     """The class of a number, in words that sort as text; the figures are those of the ends."""
-    for place, end in enumerate(ends):
-        if number <= end:
-            return f"{place} up to {end:g}"
-    return f"{len(ends)} more than {ends[-1]:g}"
+    return _classes(ends)[bisect_left(ends, number)]
+
+
+@cache
+def _classes(ends: tuple[float, ...]) -> list[str]:
+    return [*(f"{place} up to {end:g}" for place, end in enumerate(ends)), f"{len(ends)} more than {ends[-1]:g}"]
 
 
 def item_of(line: bytes, round: int) -> Item | None:
