@@ -1,9 +1,12 @@
 """`lidr build-pairs`: from parallel prompts to a preference dataset."""
 
+import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from lidr_plugin.errors.terminal import one_line
 
@@ -27,6 +30,10 @@ def build_pairs(
         str | None,
         typer.Option("--shard", metavar="K/N", help="Only slice K (from 0) of N, in shards/K-of-N; then `lidr merge`."),
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option("--ray", metavar="[ADDRESS]", help="Build in shards on a Ray cluster, this machine's by default."),
+    ] = None,
 ) -> None:
     """Make preference pairs in LLaMA-Factory's format.
 
@@ -38,6 +45,14 @@ def build_pairs(
     settings = lidr_plugin.load(config, *(overrides or []))
     if dry_run:
         _show_dry_run(lidr_plugin.dry_run(settings, shard=shard))
+    elif ray:
+        from lidr_plugin.errors import InputError
+        from lidr_plugin.rounds.cluster import build_on_ray
+
+        if shard:
+            raise InputError("--shard and --ray: which?", "--ray builds all shards, and merges them")
+        command = shlex.join(["lidr", "build-pairs", str(config), *(overrides or [])])
+        show_built(build_on_ray(settings, ray, command=command))
     else:
         show_built(lidr_plugin.build_pairs(settings, shard=shard))
 
@@ -113,6 +128,21 @@ def _show_request(request: "Request") -> None:
         say(f"[assistant]\n{request.text}")
 
 
+_ADDRESS = re.compile(r"auto|local|ray://\S+|[\w.-]+:[0-9]+")
+
+
+class _WithAddress(TyperCommand):
+    """Takes `--ray` without an address too, which is none of Typer's kinds of options."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Puts `auto` where no address follows."""
+        for place, word in reversed(list(enumerate(args))):
+            following = args[place + 1] if place + 1 < len(args) else ""
+            if word == "--ray" and not _ADDRESS.fullmatch(following):
+                args = [*args[: place + 1], "auto", *args[place + 1 :]]
+        return super().parse_args(ctx, args)
+
+
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command("build-pairs")(build_pairs)
+    app.command("build-pairs", cls=_WithAddress)(build_pairs)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from lidr_plugin import languages
+from lidr_plugin.config.cluster import Cluster
 from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.config.evaluation import Eval
 from lidr_plugin.config.filters import Filters
@@ -147,6 +148,8 @@ class Config(Section):
     """How `method: rank` draws answers and puts them in order."""
     filters: Filters = Filters()
     """What a pair must pass to be kept."""
+    cluster: Cluster = Cluster()
+    """How `lidr build-pairs --ray` spreads a run."""
     output_dir: PathText = Field(default="runs/lidr", min_length=1, json_schema_extra=HOW)
     """Directory of the run, relative to the working directory."""
     store: PathText | None = Field(default=None, json_schema_extra=HOW)
