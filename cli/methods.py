@@ -1,10 +1,13 @@
 """`lidr methods`: the ways to make rows, what each needs and asks, and its configuration to copy."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .terminal import say
+
+if TYPE_CHECKING:
+    from lidr_plugin.config.presets import Preset
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _NEEDED = {"model_name_or_path": "Qwen/Qwen2.5-7B-Instruct", "languages": ["de", "es", "fr"]}
@@ -24,8 +27,7 @@ def ls(context: typer.Context, as_json: AsJson = False) -> None:
         _print_json([_facts(name) for name in PRESETS])
         return
     for name, preset in PRESETS.items():
-        scores = f", {preset.scores} scores" if str(preset.scores) != "0" else ""
-        say(f"{name:15} {preset.about}; needs {preset.needs}; {preset.cost} requests a prompt{scores}")
+        say(f"{name:15} {preset.about}; needs {preset.needs}; {_asks(preset)}")
     say("\nN: languages beside the dominant one; lidr methods show NAME prints a configuration to copy")
 
 
@@ -47,6 +49,12 @@ def show(
         _print_json({**_facts(name), "configuration": _configuration(name), "training": _training(name)})
         return
     typer.echo(_yaml(name), nl=False)
+
+
+def _asks(preset: "Preset") -> str:
+    """What a method asks for, in words."""
+    scores = f", {preset.scores} scores" if str(preset.scores) != "0" else ""
+    return f"{preset.cost} requests a prompt{scores}"
 
 
 def _print_json(value: object) -> None:
@@ -99,19 +107,17 @@ def _yaml(name: str) -> str:
     from lidr_plugin.files import yaml_of
 
     preset = PRESETS[name]
-    scores = f", {preset.scores} scores" if str(preset.scores) != "0" else ""
     lines = [
         f"# {name}: {preset.about}",
         f"# paper: {preset.paper}",
         f"# needs: {preset.needs}",
-        f"# asks:  {preset.cost} requests a prompt{scores} (N: languages beside the dominant one)",
+        f"# asks:  {_asks(preset)} (N: languages beside the dominant one)",
     ]
     text = "\n".join(lines) + "\n" + yaml_of(_configuration(name))
     for number in range(2, len(preset.stages) + 1):
         text += (
             f"# stage {number}, with the model of the one before: lidr build-pairs lidr.yaml mix.stage={number} "
             f"model_name_or_path=runs/{name}/model output_dir=runs/{name}-{number}\n"
-            f"# or all of it: lidr iterate lidr.yaml\n"
         )
     if training := _training(name):
         commented = "".join(f"#   {line}\n" for line in yaml_of(training).splitlines())

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,10 @@ from tests.support.inside import in_process
 
 # No test asks the real Hub. Those that ask one of their own do it in a child: huggingface_hub reads its settings once.
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+# As on a terminal, for the tests and all that they start: a parent in the background hands these down as ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 LANGUAGES = ("en", "de", "es", "fr")
 SHARED = Path(__file__).resolve().parents[2] / "shared"

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -82,6 +83,12 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
     while leaves := [name for name, needed in imports.items() if not needed]:
         imports = {name: needed - set(leaves) for name, needed in imports.items() if name not in leaves}
     assert not imports, f"a circle among {sorted(imports)}"
+
+
+def test_every_folder_of_the_package_is_installed() -> None:
+    installed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    folders = {".".join(path.parent.relative_to(ROOT).parts) for path in PACKAGE.rglob("*.py")}
+    assert {name for name in installed if name.startswith("lidr_plugin")} == folders
 
 
 def test_the_top_of_the_package_has_few_doors() -> None:

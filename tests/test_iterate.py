@@ -115,10 +115,13 @@ def test_a_language_whose_translations_lose_too_much_is_left_out_of_a_round_unle
         assert "languages: was ['de'], is ['de', 'es']" in again.stderr
         forced = lidr("iterate", config, "--until", "build", 'force_languages=["es"]', f"output_dir={tmp_path}/forced")
         assert forced.returncode == 0, forced.stderr
-        none = lidr("iterate", config, "--until", "build", 'languages=["es"]', f"output_dir={tmp_path}/none")
+        alone = ("--until", "build", 'languages=["es"]', f"output_dir={tmp_path}/none")
+        none = lidr("iterate", config, *alone)
+        assert not (tmp_path / "none/iter1/data").exists()
+        assert lidr("iterate", config, *alone, 'force_languages=["es"]').returncode == 0
     assert none.returncode == 1
     assert "in no language are pairs worth training on" in none.stderr
-    assert not (tmp_path / "none/iter1/data").exists()
+    assert "left out" not in forced.stderr
     assert set(json.loads((tmp_path / "run/iter1/report.json").read_text())["pairs"]) == {"en", "de"}
     assert json.loads((tmp_path / "forced/iter1/report.json").read_text())["pairs"]["es"] > 0
 

@@ -84,11 +84,11 @@ def test_a_mark_says_nothing_of_other_texts_of_the_same_prompt(config: lidr.Conf
 
 
 def test_the_command_and_the_page_tell_what_was_marked(config: lidr.Config, capsys: pytest.CaptureFixture[str]) -> None:
-    from lidr_cli.build_pairs import _show
+    from lidr_cli.build_pairs import show_built
 
     before, _, _ = built(config)
     mark(config, before[0], "bad")
-    _show(lidr.build_pairs(config, engine=Named(answer)))
+    show_built(lidr.build_pairs(config, engine=Named(answer)))
     assert "marked by a person: 1 left out as bad, 0 swapped" in capsys.readouterr().out
     assert "Marked by a person: 1 left out as bad, 0 swapped" in (Path(config.output_dir) / "report.html").read_text()
 

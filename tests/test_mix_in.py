@@ -9,7 +9,7 @@ import pytest
 from lidr_plugin.config.file import load
 from lidr_plugin.dataset.prepare import prompts_of
 from lidr_plugin.errors import InputError
-from lidr_plugin.rounds.iterate import _stages
+from lidr_plugin.rounds.iterate import _check_prompts, _stages
 from lidr_plugin.run_directory import RunDirectory
 from tests.conftest import LANGUAGES, Lidr, prompts, rows_of, write_config, write_prompts
 from tests.support.server import FakeServer, running
@@ -32,6 +32,14 @@ def ids_of(config: Path, *overrides: str) -> list[str]:
 
 def entry(share: float = 0.2, **others: Any) -> dict[str, Any]:
     return {"prompts": "skills/{language}.jsonl", "share": share, **others}
+
+
+def test_a_round_with_too_few_prompts_of_its_own_is_told_whatever_is_mixed_in(tmp_path: Path) -> None:
+    write_prompts(tmp_path, prompts(8))
+    write_skill(tmp_path, 40)
+    config, said = load(write_config(tmp_path, mix_in=[entry(0.8)], max_prompts=6, rounds=2), []), list[str]()
+    _check_prompts(_stages(config, RunDirectory(tmp_path / "run"), until="eval", only=None), {}, said.append)
+    assert said == ["warning: round 2 has 2 prompts, not the 6 of max_prompts"]
 
 
 @pytest.mark.parametrize(("share", "count"), [(0.2, 2), (0.5, 8), (0.01, 0)])

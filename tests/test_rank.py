@@ -242,3 +242,9 @@ def test_contradictions_are_told_all_at_once(tmp_path: Path, rank: dict[str, Any
         config_of(tmp_path, ["de"], rank)
     for problem in problems:
         assert problem in str(caught.value)
+
+
+def test_a_ranker_that_is_not_there_yet_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
+    engine = Samples({"en": EIGHT, "de": EIGHT})
+    with pytest.raises(lidr.InputError, match=r"ranking by grade is not part of this version"):
+        built(config_of(tmp_path, ["de"], {"by": "grade", "samples": 4}), engine)

@@ -22,6 +22,7 @@ from lidr_plugin.errors import RunError, StoreError
 from lidr_plugin.methods.base import Ask, Outcome, Preference
 from lidr_plugin.methods.filters import identical, length_ratio, repetition, request_failed, truncated, usable
 from lidr_plugin.methods.imbalance import Imbalance
+from lidr_plugin.methods.language_pairs import LanguagePairs
 from lidr_plugin.methods.responses import Responder
 from lidr_plugin.methods.translation import TEMPLATE, Translator
 from lidr_plugin.methods.translation_prompts import TranslationPrompts
@@ -41,6 +42,7 @@ def method(policy: str = "one") -> Imbalance:
         languages=LANGUAGES,
         responder=responder,
         dominant_pairs=policy,
+        language_pairs=LanguagePairs(0.0, 0, "en", lambda _, __: True, []),
         translation_prompts=TranslationPrompts("drop", lambda _: False),
         filters=[request_failed, truncated, usable, identical, repetition, length_ratio(0.2, 5.0)],
         answer_filter="none",

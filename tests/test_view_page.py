@@ -161,7 +161,9 @@ def test_on_a_phone_nothing_is_wider_than_the_screen_and_an_item_has_it_for_itse
 
 def test_the_chain_says_where_it_cannot_be_told(page: "playwright.Page") -> None:
     page.keyboard.press("c")
-    page.locator("#chain .hint", has_text="config.json").wait_for()
+    hint = page.locator("#chain .hint", has_text="config.json")
+    hint.wait_for()
+    assert hint.is_visible()
 
 
 def test_what_is_not_in_the_page_is_not_run(page: "playwright.Page", address: str) -> None:

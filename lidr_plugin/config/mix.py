@@ -30,8 +30,7 @@ class Mix(Section):
     plug: Share = 0.0
     """x^l, answered with x^d, y^d and t, each under its heading."""
     stage: int = Field(default=1, ge=1, le=2)
-    """`method: qalign` has two stages with a training each: `question`, then `answer_d` with the model that the first made.
-    `lidr iterate` does one in each round."""
+    """`method: qalign` has two stages with a training each: `question`, then `answer_d` with the model that the first made."""
 
     @property
     def shares(self) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """The methods that `method:` can name: presets, each a dictionary of defaults for the family that makes its rows.
 
-What is asked is in docs/methods.md in full, with what each paper found. Numbers without another source are the paper's.
+docs/methods.md says which is for whom. Numbers without another source are the paper's.
 """
 
 from collections.abc import Mapping

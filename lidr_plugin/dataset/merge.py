@@ -116,9 +116,6 @@ def rows_of_shards(config: Config, shards: list[Finished]) -> type[Row]:
 def merge(config: Config, run: RunDirectory, shards: list[Finished]) -> Merged:
     """Writes dataset, entry, card and `rejected.jsonl` of a run from its shards; nothing but one row of them is in memory.
 
-    Here is the seam for a method that needs numbers of the whole corpus: its shards leave what they could not decide, and
-    this reads all of them before the first row is written.
-
     Raises:
         RunError: what a shard holds is not what its report counted.
     """

@@ -106,7 +106,7 @@ class _Pairs:
 
     def _of_language(self, fates: Sequence[Fate], top: Response) -> list[Fate]:
         """Pairs of the same content in two languages; a translation prompt's answer has no language of its own."""
-        if self._asks_translation != "ignore":
+        if self._asks_translation != "ignore" or not self._method.language_pairs.share:
             return []
         ordinary = [fate.row if isinstance(fate, Drop) else fate for fate in fates]
         made = [self._method.language_pairs.made_of(x, top.prompt) for x in ordinary if isinstance(x, Preference)]

@@ -65,7 +65,8 @@ class PromptSet:
         else:
             # No name: SQLite's own temporary file, deleted as soon as it is open, so that even `kill -9` leaves none.
             self._fill("")
-        self._own: int = self._db.execute("SELECT own FROM made").fetchone()[0]
+        self.own: int = self._db.execute("SELECT own FROM made").fetchone()[0]
+        """The prompts that are not mixed in: those before this position."""
         first, last = self._db.execute("SELECT min(position), max(position) FROM prompt").fetchone()
         self.positions = range(0 if first is None else first, 0 if last is None else last + 1)
         """Of the prompts that are handed out."""
@@ -92,7 +93,7 @@ class PromptSet:
             texts = {}
             for _, ident, answer, response, language, instruction, second in group:  # noqa: B007 (equal in a group)
                 texts[self._languages[language]] = PromptText(instruction, second)
-            yield Prompt(position, ident, texts, answer, response, as_is=position >= self._own)
+            yield Prompt(position, ident, texts, answer, response, as_is=position >= self.own)
 
     @property
     def languages(self) -> list[str]:
@@ -184,9 +185,10 @@ class PromptSet:
             self._places.check_counts(counts)
         else:
             self._check_missing()
-        own = self._extent.first + counts[0]
-        self._mix(counts[0])
-        self._db.execute("INSERT INTO made VALUES (?, ?)", [self._digest.hexdigest(), own])
+        own = counts[0] if counts else 0  # a set of questions in none of the languages has no files
+        if self._mixed:
+            self._mix(own)
+        self._db.execute("INSERT INTO made VALUES (?, ?)", [self._digest.hexdigest(), self._extent.first + own])
         self._db.execute("COMMIT")
 
     def _mix(self, own: int) -> None:

@@ -88,7 +88,7 @@ def iterate(config: Config, *, until: str, only: int | None, say: Callable[[str]
                 renew_page(top)
             if stage.name == "probe":
                 _saturation(top, stage.round, say)
-                _languages(stage.config, top, stage.round, say)
+                _languages(config, top, stage.round, say)
             if stage.name == "eval":
                 _gate(top, stage.round)
     return state
@@ -127,7 +127,7 @@ def _check_prompts(stages: Iterator[Stage], done: Mapping[str, Any], say: Callab
             continue
         try:
             with prompts_of(stage.config) as prompts:
-                found, wanted = len(prompts), stage.config.max_prompts
+                found, wanted = prompts.own, stage.config.max_prompts
         except InputError as error:
             raise InputError(f"round {stage.round}: {error.message}", error.hint) from None
         if wanted and found < wanted:

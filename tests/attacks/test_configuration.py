@@ -179,7 +179,7 @@ def test_bytes_that_are_no_text_are_named(content: bytes, config: Path) -> None:
         "engine.base_url=" + "http://" + "a" * 70_000,
         "train.stage=null",
         "train.stage=[dpo]",
-        "train.dataset=[a]",
+        "train.dataset=[1]",
         "train.cutoff_len=null",
         "train.env.X=[1]",
         "columns=[a]",

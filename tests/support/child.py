@@ -1,6 +1,5 @@
 """`lidr` as a child that is to be interrupted, and the wait for the moment to do it."""
 
-import signal
 import subprocess
 import sys
 import time
@@ -13,11 +12,6 @@ PATIENCE = 1800.0
 LIDR = (sys.executable, "-c", "from lidr_cli.main import main; main()")
 
 
-def _interruptible() -> None:
-    """In the child: Ctrl-C as on a terminal; a parent in the background hands it down as ignored."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def started(folder: Path, *arguments: str | Path, env: Mapping[str, str] | None = None) -> "subprocess.Popen[bytes]":
     """`lidr` in a session of its own; what it says on stderr is to be had by `communicate`."""
     return subprocess.Popen(
@@ -27,7 +21,6 @@ def started(folder: Path, *arguments: str | Path, env: Mapping[str, str] | None 
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        preexec_fn=_interruptible,  # noqa: PLW1509 (sets one signal, takes no lock)
     )
 
 
