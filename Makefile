@@ -6,7 +6,7 @@ RUN := runs/quickstart
 MODEL ?=
 PROMPTS ?=
 
-.PHONY: quickstart test check docs clean
+.PHONY: quickstart world test check docs clean
 
 .venv/.lidr: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -30,6 +30,12 @@ quickstart: .venv/.lidr
 	  'engine={backend: vllm, concurrency: 64, args: {max_model_len: 4096, enforce_eager: true}}' output_dir=$(RUN)-model \
 	  $(if $(PROMPTS),max_prompts=$(PROMPTS))
 endif
+
+# The proof in a small world: M0 (shipped), two rounds, four controls, and what each gets right. Resumed by the same command.
+world: .venv/.lidr
+	$(BIN)/pip install --disable-pip-version-check -q -e '.[transformers]'
+	$(BIN)/lidr env create train
+	$(BIN)/python examples/world/prove.py runs/world
 
 # Format, lint, types, then every test; those that want an environment or a checkpoint which is not there say so and skip.
 # Those with a vLLM server come one after another: on a CPU a server takes both cores.

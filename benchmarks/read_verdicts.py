@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lidr_plugin.completions.requests import Completion
-from lidr_plugin.evaluation import judge
+from lidr_plugin.methods.judging import letter
+from lidr_plugin.text.grades import grade
 
 CORPORA = sorted((Path(__file__).resolve().parents[1] / "tests/corpora").glob("verdicts*.jsonl"))
 
@@ -32,7 +33,7 @@ def measured() -> Iterator[Reading]:
     for line in (line for path in CORPORA for line in path.read_text(encoding="utf-8").splitlines()):
         row = json.loads(line)
         completion = Completion(row["text"], "stop", 0, 0)
-        read = judge.letter(completion) if row["kind"] == "verdict" else judge.grade(completion)
+        read = letter(completion) if row["kind"] == "verdict" else grade(row["text"])
         yield Reading(row["id"], row["kind"], row["text"], row["label"], read)
 
 

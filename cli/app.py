@@ -11,11 +11,11 @@ app = typer.Typer(
     name="lidr",
     help="Make a language model good in every language with nothing but the model itself: preference pairs from its own "
     "language imbalance (arXiv 2410.08964), for LLaMA-Factory.",
-    epilog="Begin: lidr init, then lidr build-pairs lidr.yaml --dry-run",
+    epilog="Begin: lidr init, then lidr build-pairs lidr.yaml --dry-run. "
+    "Exit status: 0 done; 1 the run failed, what was finished is kept; 2 wrong input, nothing was written; 130 interrupted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # Rich takes as long to import as all the rest of `lidr --help`
-    add_completion=False,
 )
 env_app = typer.Typer(help="Make the pinned environments of the stages.", no_args_is_help=True)
 store_app = typer.Typer(help="Verify, export and import a run's completions.", no_args_is_help=True)
@@ -26,6 +26,7 @@ recipes_app = typer.Typer(help="Find and copy the shipped LLaMA-Factory recipes.
 _GROUPS = {"methods": methods_app, "recipes": recipes_app, "env": env_app, "store": store_app}
 for _command in (
     "init",
+    "make_prompts",
     "build_pairs",
     "merge",
     "train",
@@ -36,6 +37,7 @@ for _command in (
     "view",
     "plan",
     "doctor",
+    "schema",
     *_GROUPS,
 ):
     import_module(f"lidr_cli.{_command}").register(_GROUPS.get(_command, app))

@@ -10,8 +10,9 @@ from typer.core import TyperCommand
 
 from lidr_plugin.errors.terminal import one_line
 
+from .preview import show_outcomes
 from .signals import signal_lines, signal_table
-from .terminal import cell, say
+from .terminal import AsJson, cell, say, say_json
 
 if TYPE_CHECKING:
     from lidr_plugin.completions.requests import Request
@@ -34,6 +35,13 @@ def build_pairs(
         str | None,
         typer.Option("--ray", metavar="[ADDRESS]", help="Build in shards on a Ray cluster, this machine's by default."),
     ] = None,
+    preview: Annotated[
+        int | None,
+        typer.Option(
+            "--preview", metavar="N", help="Take N prompts to their pairs, and show them; only completions are kept."
+        ),
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Make preference pairs in LLaMA-Factory's format.
 
@@ -43,18 +51,26 @@ def build_pairs(
     import lidr_plugin
 
     settings = lidr_plugin.load(config, *(overrides or []))
+    if preview is not None:
+        if dry_run or shard or ray:
+            raise lidr_plugin.InputError(
+                "--preview goes without --dry-run, --shard and --ray", "lidr build-pairs CONFIG --preview 3"
+            )
+        show_outcomes(lidr_plugin.preview(settings, prompts=preview), as_json=as_json)
+        return
     if dry_run:
-        _show_dry_run(lidr_plugin.dry_run(settings, shard=shard))
-    elif ray:
-        from lidr_plugin.errors import InputError
+        show_dry_run(lidr_plugin.dry_run(settings, shard=shard), as_json=as_json)
+        return
+    if ray:
         from lidr_plugin.rounds.cluster import build_on_ray
 
         if shard:
-            raise InputError("--shard and --ray: which?", "--ray builds all shards, and merges them")
+            raise lidr_plugin.InputError("--shard and --ray: which?", "--ray builds all shards, and merges them")
         command = shlex.join(["lidr", "build-pairs", str(config), *(overrides or [])])
-        show_built(build_on_ray(settings, ray, command=command))
+        built = build_on_ray(settings, ray, command=command)
     else:
-        show_built(lidr_plugin.build_pairs(settings, shard=shard))
+        built = lidr_plugin.build_pairs(settings, shard=shard)
+    say_json(built.report) if as_json else show_built(built)
 
 
 def show_built(built: Any) -> None:
@@ -88,9 +104,9 @@ def show_built(built: Any) -> None:
     )
     if marks := report.get("marks"):
         say(f"marked by a person: {marks.get('bad', 0):,} left out as bad, {marks.get('swap', 0):,} swapped")
-    if any(scores := report["scores"].values()):
-        made, reused, failed = scores
-        console.print(f"{made:,} scores made, {reused:,} reused, {failed:,} failed", highlight=False)
+    if any((scores := report["scores"]).values()):
+        line = f"{scores['generated']:,} scores made, {scores['reused']:,} reused, {scores['failed']:,} failed"
+        console.print(line, highlight=False)
     run = built.run
     for name, path in (("dataset", run.data), ("report", run.report_html), ("recipe", run.train_yaml)):
         say(f"{name:8} {path}")
@@ -102,15 +118,42 @@ def show_built(built: Any) -> None:
         say(f"warning: no pair was kept; {run.rejected} has every candidate with its reason", err=True)
 
 
-def _show_dry_run(dry: "DryRun") -> None:
+def show_dry_run(dry: "DryRun", *, as_json: bool) -> None:
+    """Shows what a run would send.
+
+    Raises:
+        EngineError: a server that should run is not there.
+    """
+    _tell_dry_run(dry) if as_json else _say_dry_run(dry)
+    if dry.server_problem:
+        raise dry.server_problem
+
+
+def _say_dry_run(dry: "DryRun") -> None:
+    from lidr_plugin.dataset.estimate import words
+
     scores = f" and {dry.scores:,} scores" if dry.scores else ""
     say(f"{dry.prompts:,} prompts; at most {dry.requests:,} requests{scores}, second tries aside")
     say(f"{dry.stored} are in {dry.run.store} already")
+    for line in words(dry.estimate) if dry.estimate else ():
+        say(line)
     for request in dry.examples:
         _show_request(request)
     say("\nnothing was sent and nothing was written")
-    if dry.server_problem:
-        raise dry.server_problem
+
+
+def _tell_dry_run(dry: "DryRun") -> None:
+    examples = [{**x._asdict(), **_sampling(x)} for x in dry.examples]
+    problem = dry.server_problem and {"message": dry.server_problem.message, "hint": dry.server_problem.hint}
+    say_json({**dry._asdict(), "run": dry.run.path, "examples": examples, "server_problem": problem})
+
+
+def _sampling(request: "Request") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from lidr_plugin.completions.requests import Chat
+
+    return {"sampling": asdict(request.sampling)} if isinstance(request, Chat) else {}
 
 
 def _show_request(request: "Request") -> None:

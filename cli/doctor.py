@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
-from .terminal import say
+from .terminal import AsJson, coloured, say, say_json
 
 
 def doctor(
     config: Annotated[Path | None, typer.Argument(help="Also check this configuration.")] = None,
     overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Overrides.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Check environments, versions, GPUs and a configuration.
 
@@ -22,9 +23,11 @@ def doctor(
     findings = check_machine()
     if config is not None:
         findings += check_config(load(config, overrides or []))
+    if as_json:
+        say_json(findings)
     colours = {"ok": typer.colors.GREEN, "note": typer.colors.CYAN, "wrong": typer.colors.RED}
-    for finding in findings:
-        typer.echo(typer.style(f"{finding.level:6}", fg=colours[finding.level]), nl=False)
+    for finding in [] if as_json else findings:
+        typer.echo(coloured(f"{finding.level:6}", colours[finding.level]), nl=False)
         say(f"{finding.what}: {finding.found}")
         if finding.fix:
             say(f"      -> {finding.fix}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .terminal import cell, say
+from .terminal import AsJson, cell, say, say_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -34,6 +34,7 @@ def evaluate(
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Overrides: eval.limit=50")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Measure models: MGSM, skills of your own, language fidelity, a judge's verdicts.
 
@@ -45,10 +46,13 @@ def evaluate(
     import lidr_plugin
     from lidr_plugin.config.file import load
     from lidr_plugin.evaluation.benchmarks import heads_of
+    from lidr_plugin.evaluation.results import plain
     from lidr_plugin.run_directory import RunDirectory
 
     settings = load(config, overrides or [])
     done = lidr_plugin.evaluate(settings)
+    if as_json:
+        return say_json(plain(done))
     console = Console(width=None if sys.stdout.isatty() else 120)
     for name, heads in heads_of(settings.eval.skills).items():
         rows = {label: found[name] for label, found in done.results.items() if name in found}

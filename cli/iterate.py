@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .terminal import say
+from .terminal import AsJson, say, say_json
 
 
 class Until(StrEnum):
@@ -22,6 +22,7 @@ def iterate(
     overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Overrides: rounds=3")] = None,
     until: Annotated[Until, typer.Option("--until", help="Stop every round after this stage.")] = Until.eval,
     number: Annotated[int | None, typer.Option("--round", min=1, help="This round alone.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Probe, build, train and evaluate, round after round.
 
@@ -32,7 +33,9 @@ def iterate(
     import lidr_plugin
 
     settings = lidr_plugin.load(config, *(overrides or []))
-    lidr_plugin.iterate(settings, until=until.value, only=number, say=lambda line: say(line, err=True))
+    done = lidr_plugin.iterate(settings, until=until.value, only=number, say=lambda line: say(line, err=True))
+    if as_json:
+        return say_json(done)
     say(f"rounds   {settings.output_dir}")
 
 

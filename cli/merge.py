@@ -7,12 +7,14 @@ from typing import Annotated
 import typer
 
 from .build_pairs import show_built
+from .terminal import AsJson, say_json
 
 
 def merge(
     config: Annotated[Path, typer.Argument(help="The configuration that the shards were built with.")],
     overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Overrides.")] = None,
     parquet: Annotated[bool, typer.Option("--parquet", help="Write data/train-*.parquet too.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Put the shards of a run together.
 
@@ -23,7 +25,8 @@ def merge(
 
     settings = lidr_plugin.load(config, *(overrides or []))
     command = shlex.join(["lidr", "build-pairs", str(config), *(overrides or [])])
-    show_built(lidr_plugin.merge(settings, parquet=parquet, command=command))
+    built = lidr_plugin.merge(settings, parquet=parquet, command=command)
+    say_json(built.report) if as_json else show_built(built)
 
 
 def register(app: typer.Typer) -> None:

@@ -5,9 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .terminal import cell, say
+from .terminal import AsJson, cell, say, say_json
 
 if TYPE_CHECKING:
+    from lidr_plugin.config.schema import Config
+    from lidr_plugin.dataset.estimate import Estimate
+    from lidr_plugin.errors import LidrError
     from lidr_plugin.training.plan import Plan
 
 
@@ -18,18 +21,44 @@ def plan(
         str | None,
         typer.Option("--gpus", help="So many GPUs with so many GB each, as 8x80. Default: those found here."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Estimate memory, steps, time and disk of every training.
+    """Estimate memory, steps, time and disk of every training, and what the build takes.
 
     Each training method on the given GPUs, from the model's config alone.
     """
+    from lidr_plugin.config.file import load
+    from lidr_plugin.dataset.estimate import words
+    from lidr_plugin.errors import LidrError
+    from lidr_plugin.training import plan as library
+
+    settings = load(config, overrides or [])
+    found = library.plan(settings, None if gpus is None else library.parse_gpus(gpus))
+    build = _build(settings, found)
+    if as_json:
+        return say_json({**found._asdict(), "build": None if isinstance(build, LidrError) else build})
+    _show(found)
+    if isinstance(build, LidrError):
+        return say(f"what the build takes is told when its input is there: {build.message}")
+    for line in words(build):
+        say(f"build: {line}")
+
+
+def _build(settings: "Config", found: "Plan") -> "Estimate | LidrError":
+    """What the build takes, or why that cannot be told."""
+    from lidr_plugin.errors import LidrError
+    from lidr_plugin.rounds.build import estimate_of
+
+    try:
+        return estimate_of(settings, found.gpus)
+    except LidrError as error:
+        return error
+
+
+def _show(found: "Plan") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from lidr_plugin.config.file import load
-    from lidr_plugin.training import plan as library
-
-    found = library.plan(load(config, overrides or []), None if gpus is None else library.parse_gpus(gpus))
     cards = found.gpus
     where = "no GPU found (--gpus 1x24)"
     if cards:

@@ -9,7 +9,7 @@ import typer
 from lidr_plugin.evaluation.intervals import percent
 
 from .signals import signal_lines, signal_table
-from .terminal import cell, say
+from .terminal import AsJson, cell, say, say_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,6 +23,7 @@ def probe(
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Overrides: engine.concurrency=64")
     ] = None,
     sample: Annotated[int, typer.Option("--sample", min=1, help="So many prompts, evenly spread.")] = 64,
+    as_json: AsJson = False,
 ) -> None:
     """Measure the reward signal before any training.
 
@@ -34,10 +35,13 @@ def probe(
 
     import lidr_plugin
     from lidr_plugin.config.file import load
+    from lidr_plugin.evaluation.results import plain
     from lidr_plugin.run_directory import RunDirectory
 
     settings = load(config, overrides or [])
     done = lidr_plugin.probe(settings, sample=sample)
+    if as_json:
+        return say_json(plain(done))
     console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(_responses(done))
     console.print(_against(settings.dominant_language, done))

@@ -5,13 +5,15 @@ from typing import Annotated
 
 import typer
 
-from .terminal import say
+from .terminal import AsJson, say, say_json
 
 
-def ls() -> None:
+def ls(as_json: AsJson = False) -> None:
     """List the shipped LLaMA-Factory recipes."""
     from lidr_plugin.training.recipe import shipped
 
+    if as_json:
+        return say_json([{"name": recipe.name, "about": recipe.about} for recipe in shipped()])
     for recipe in shipped():
         say(f"{recipe.name:44} {recipe.about}")
 

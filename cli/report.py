@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
-from .terminal import say
+from .terminal import AsJson, say, say_json
 
 
 def report(
     run_dir: Annotated[Path, typer.Argument(help="The output_dir of a run, or of `lidr iterate`.")],
+    as_json: AsJson = False,
 ) -> None:
     """Render a run's page again, from whatever the run has.
 
@@ -18,7 +19,10 @@ def report(
     """
     import lidr_plugin
 
-    for path in lidr_plugin.report(run_dir):
+    written = lidr_plugin.report(run_dir)
+    if as_json:
+        return say_json({path.suffix[1:]: path for path in written})
+    for path in written:
         say(path)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .terminal import say
+from .terminal import AsJson, say, say_json
 
 if TYPE_CHECKING:
     from lidr_plugin.completions.salvage import Lost
@@ -25,7 +25,7 @@ def _run_of(place: Path) -> "RunDirectory":
     return RunDirectory(place.parent, place) if is_file else RunDirectory(place)
 
 
-def verify(run_dir: RunArgument) -> None:
+def verify(run_dir: RunArgument, as_json: AsJson = False) -> None:
     """Check the file, and every completion and score against its request and its checksum."""
     from lidr_plugin.completions.exchange import verify as library
     from lidr_plugin.completions.store import Store
@@ -39,6 +39,8 @@ def verify(run_dir: RunArgument) -> None:
         hint = f"lidr store export saves what can be read:\n{remedy(path)}"
         raise StoreError(f"{path} is damaged:\n{listed}{more}", hint)
     with Store(path, read_only=True) as store:
+        if as_json:
+            return say_json({"path": path, "completions": len(store), "scores": store.scores, "sealed": store.sealed})
         say(f"{path}: {store.contents}, all well")
         if not store.sealed:
             say("it is of version 0.1, without checksums: a changed answer cannot be told; the next run adds them")

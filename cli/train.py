@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .terminal import say
+from .terminal import AsJson, say, say_json
 
 
 def train(
@@ -19,6 +19,7 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, show the recipe, and train and write nothing.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train on what build-pairs made, through llamafactory-cli.
 
@@ -37,6 +38,9 @@ def train(
         say(check(settings, told), nl=False)
         return
     done = lidr_plugin.train(settings, restart=restart, say=told)
+    if as_json:
+        state = done.state.model_dump(mode="json") if done.state else {}
+        return say_json({**state, "repeated": done.repeated, "model": done.run.model})
     if done.state is None:
         say("trained as a further node; the first one keeps the result")
         return

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lidr_plugin.methods.base import Ask, Drop, Method, Outcome, Preference, Reason, Sft, Text
     from lidr_plugin.methods.filters import Filter, filters_of
     from lidr_plugin.prompts.prompt import Prompt, PromptText
+    from lidr_plugin.rounds.make_prompts import MadePrompts
     from lidr_plugin.training.plan import Plan
     from lidr_plugin.training.train import Trained
 
@@ -84,8 +85,10 @@ __all__ = [
     "filters_of",
     "iterate",
     "load",
+    "make_prompts",
     "merge",
     "plan",
+    "preview",
     "probe",
     "report",
     "together",
@@ -101,11 +104,7 @@ def __getattr__(name: str) -> Any:
 
 
 def load(path: str | Path, *overrides: str) -> Config:
-    """The configuration of a file, with overrides such as `engine.concurrency=64`.
-
-    Raises:
-        InputError: with every problem of the file and the overrides, each with its place.
-    """
+    """The configuration of a file, with overrides such as `engine.concurrency=64`; raises `InputError` with every problem."""
     from lidr_plugin.config.file import load as read
 
     return read(Path(path), overrides)
@@ -149,6 +148,21 @@ def build_pairs(
     return build(config, shard, method=method, filters=filters, engine=engine)
 
 
+def make_prompts(config: Config, *, engine: NamedEngine | None = None) -> MadePrompts:
+    """Has the model write the prompt files that the configuration names, as its section `make_prompts` says.
+
+    Args:
+        engine: who answers in place of the configuration's engine.
+
+    Raises:
+        InputError: something is wrong with the input, or a prompt file is there that lidr did not write; nothing was written.
+        RunError: the run failed, or no prompt was kept; what was answered is kept.
+    """
+    from lidr_plugin.rounds.make_prompts import make_prompts as make
+
+    return make(config, engine=engine)
+
+
 def merge(config: Config, *, parquet: bool = False, command: str = "lidr build-pairs CONFIG") -> Built:
     """Puts the shards of a run together: the same bytes as the run without shards.
 
@@ -174,6 +188,13 @@ def dry_run(config: Config, *, shard: str | None = None, method: Method | None =
     from lidr_plugin.rounds.build import dry_run as rehearse
 
     return rehearse(config, shard, method=method)
+
+
+def preview(config: Config, *, prompts: int = 3, method: Method | None = None) -> list[Outcome]:
+    """Takes the first prompts to their rows, and writes completions alone; raises as `build_pairs`."""
+    from lidr_plugin.rounds.preview import preview as look
+
+    return look(config, prompts, method=method)
 
 
 def probe(config: Config, *, sample: int = 64) -> Probe:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "lidr_plugin"
 RULE = (
     "errors files languages run_directory | machine text | config | prompts | completions | methods | dataset | "
-    "training evaluation | rounds pages doctor | __init__ | cli"
+    "training evaluation | rounds pages doctor starter | __init__ | cli"
 )
 """A name imports what stands before the bar that ends its group; in functions and for type checking too."""
 
@@ -35,12 +35,12 @@ BUDGETS = {
         "methods/translation_fidelity methods/translation_prompts methods/translation_quantities methods/translation_words "
         "methods/__init__ dataset",
         wanted=4300,
-        most=13060,
+        most=15070,
     ),
-    "training": Budget("training", wanted=1500, most=1860),
-    "evaluation": Budget("evaluation", wanted=1200, most=2410),
-    "rounds, pages, machine, doctor": Budget("rounds pages machine doctor", wanted=1200, most=4320),
-    "cli": Budget("../cli", wanted=700, most=1460),
+    "training": Budget("training", wanted=1500, most=2230),
+    "evaluation": Budget("evaluation", wanted=1200, most=2560),
+    "rounds, pages, machine, doctor": Budget("rounds pages machine doctor", wanted=1200, most=4780),
+    "cli": Budget("../cli", wanted=700, most=1830),
 }
 
 

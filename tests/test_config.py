@@ -55,7 +55,7 @@ engine:
   {backend: vllm, concurrency: 3, timeout: 5, max_retries: 1, max_failures: 2, weights: w, model: served, api_key_env: KEY,
    python: /bin/python, args: {rope: {factor: 2.0, on: yes}, x: null, list: [1, 2.5, "no"]}, startup_timeout: 90,
    device: cpu, env: {OMP_NUM_THREADS: 4},
-   dtype: float32, batch_size: 2}
+   dtype: float32, batch_size: 2, prompt_price: 1, completion_price: 2, max_cost: 3}
 generation:
   {temperature: 1, top_p: 1, max_tokens: 9, repetition_penalty: 1, seed: 18446744073709551615, system: "no", thinking: true}
 translation:
@@ -68,16 +68,18 @@ rank:
   {by: consistency, samples: 3, include_greedy: true, temperature: 1, top_p: 0.5, repetition_penalty: 1.2, max_tokens: 7,
    pool: language, select: every, pairs: 2, threshold: null, weights: ignore, reject_from: sound, dominant: false,
    scorer: {model: e, base_url: "http://127.0.0.1:1/v1"}, length_control: none, references: all, scoring_prompt: own,
-   layer: middle}
+   layer: middle, grades: 1}
 filters:
   {truncated: false, identical: false, off_target: false, mixed_script: false, repetition: false, length_ratio: [0, 7],
     fidelity: false}
 output_dir: runs/x
 store: other.sqlite
 dataset_name: x
+dataset_format: messages
 train:
   method: qlora
   global_batch_size: 8
+  stop_at_shift: 3e-1
   drop_over_cutoff: true
   allow_template_mismatch: true
   merge_dtype: float32
@@ -98,6 +100,9 @@ eval:
   lm_eval: {tasks: [arc], model: vllm, model_args: {dtype: bfloat16}, args: {limit: 5}, include_path: own, python: /bin/python}
   limit: 5
   max_tokens: 6
+make_prompts:
+  {seeds: topics, file: topics.txt, count: 5, shots: 2, temperature: 1, top_p: 0.9, max_tokens: 7,
+   similarity: 1, template: "{seed}?"}
 """
 
 
@@ -183,7 +188,8 @@ generation: !!python/object:os.system {seed: x}
         "lidr.yaml: model_name_or_path: missing; it has no default",
         "lidr.yaml:1: languages: de is listed more than once",
         "lidr.yaml:1: languages: en is the dominant language; list only the others",
-        "lidr.yaml:2: prompts: needs {language}, as in prompts/{language}.jsonl",
+        "lidr.yaml:2: prompts: needs {language}, as in prompts/{language}.jsonl; prompts in one language alone are a file named "
+        "after it, with translate_prompts: true",
         "lidr.yaml:3: method: unknown method 'algnment'; did you mean alignment?",
         "lidr.yaml:6: prompt_template: needs {prompt}, as in '{prompt} Answer in {language}.'",
         "lidr.yaml:5: answer_filter: needs task: math",
@@ -215,7 +221,7 @@ def test_an_override_of_a_section_is_where_its_keys_were_written(tmp_path: Path)
         ("eval.lm_eval.task", "eval.lm_eval.tasks"),
         ("translation.engine.base_ulr", "translation.engine.base_url"),
         ("translation.base_url", "translation.engine.base_url"),
-        ("max_cost", "eval.judge.max_cost"),
+        ("max_cost", "engine.max_cost"),
         ("max_token", "generation.max_tokens"),
         ("lang", "languages"),
         ("filters.temperature", "generation.temperature"),
@@ -271,7 +277,8 @@ def test_the_results_of_a_configuration_leave_out_what_is_marked_and_nothing_els
     assert found["languages"] == ["no-NO", "pt-BR", "sw"]
     marked = {key.name for key in keys(Config) if key.field.json_schema_extra == HOW}
     assert not [name for name in found if any(name == key or name.startswith(f"{key}.") for key in marked)]
-    leaves = {key.name for key in keys(Config) if key.section is None} - marked
+    inside = tuple(f"{name}." for name in marked)
+    leaves = {key.name for key in keys(Config) if key.section is None and not key.name.startswith(inside)} - marked
     filled = {"eval.models": "eval.models.1", "eval.outputs": "eval.outputs.other", "eval.skills": "eval.skills.sums"}
     filled["language_names"] = "language_names.xyz"
     filled |= {f"mix_in.{name}": "mix_in" for name in ("prompts", "share", "name", "skip_prompts")}

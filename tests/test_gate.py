@@ -145,14 +145,14 @@ def test_it_takes_a_model_for_another_in_less_than_5_percent_of_a_thousand_pairs
 
 
 def test_it_reads_what_lidr_eval_wrote_with_and_without_the_pairs(tmp_path: Path) -> None:
-    assert gate.problems_in(GOLDEN, "M0", "M1") == []
+    assert gate.problems_in(GOLDEN, "M0", "M1") == ([], [])
     found = orjson.loads(GOLDEN.read_bytes())
     marks = found["results"]["M1"]["prompts"]["de"]
     marks |= {"cut": {**marks["cut"], "hits": 15}, "response_level": {**marks["response_level"], "hits": 3}}
     marks["characters"] = 6.0
     file = tmp_path / "results.json"
     file.write_bytes(orjson.dumps(found))
-    told = gate.problems_in(file, "M0", "M1")
+    told = gate.problems_in(file, "M0", "M1").found
     assert [line.partition(" (")[0] for line in told] == [
         "de: 15% of its answers are in the right language",
         "de: 75% of its answers do not end",
@@ -161,7 +161,7 @@ def test_it_reads_what_lidr_eval_wrote_with_and_without_the_pairs(tmp_path: Path
     cut = {"before": {"hits": 0, "total": 20}, "after": {"hits": 15, "total": 20}, "gained": 15, "lost": 0}
     found["changes"] = {"M1": {"prompts": {"de": {"cut": cut}}}}
     file.write_bytes(orjson.dumps(found))
-    assert gate.problems_in(file, "M0", "M1") == [
+    assert gate.problems_in(file, "M0", "M1").found == [
         "de: 75% of its answers do not end (prompts), 0% before: +75 points (48 to 89), p 3.1e-05",
         "de: its answers are 0.3 times as long as before",
     ]

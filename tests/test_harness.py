@@ -11,7 +11,7 @@ from lidr_plugin.config.file import load
 from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.evaluation import lm_eval
 from lidr_plugin.evaluation.evaluate import evaluate
-from lidr_plugin.evaluation.intervals import Estimate
+from lidr_plugin.evaluation.intervals import Estimate, Share
 from lidr_plugin.evaluation.lm_eval import Harness
 from tests.conftest import Lidr, rows_of, write_config
 from tests.support.child import killed, started, until
@@ -194,11 +194,15 @@ def test_a_model_on_disk_is_measured_on_tasks_of_ones_own(tmp_path: Path, eval_p
     config = write_config(
         tmp_path, eval={"models": {"M0": str(tiny), "again": str(tiny)}, "lm_eval": wanted}, **changes
     )
-    found = evaluate(load(config, ['eval.lm_eval.tasks=["own_choice_de"]'])).results
+    measured = evaluate(load(config, ['eval.lm_eval.tasks=["own_choice_de"]']))
+    found = measured.results
     assert found["M0"] == found["again"]
     accuracy = found["M0"]["lm_eval"]["own_choice_de"]["acc"]
     assert isinstance(accuracy, Estimate)
     assert accuracy.value in {n / 8 for n in range(9)}
+    assert accuracy.total == 8
+    change = measured.changes["again"]["lm_eval"]["own_choice_de"]["acc"]
+    assert (change.before, change.gained, change.lost) == (Share(round(8 * accuracy.value), 8), 0, 0), "by its samples"
     with pytest.raises(RunError, match="own_choice_en"):
         evaluate(load(config, []))
 

@@ -10,6 +10,7 @@ import pytest
 from lidr_plugin.errors import RunError
 from lidr_plugin.evaluation.intervals import Share
 from lidr_plugin.files import write_json
+from lidr_plugin.rounds import decisions
 from lidr_plugin.rounds import iterate as rounds
 from lidr_plugin.run_directory import RunDirectory
 from tests.conftest import Lidr, files_of, prompts, write_config, write_prompts
@@ -133,7 +134,7 @@ def test_a_round_with_little_left_to_learn_is_said_to_be_one(tmp_path: Path) -> 
         threshold = 0.55 if kind == "judge" else 0.02
         found = {"kind": kind, **Share(hits, 100).json(), "threshold": threshold, "worth_it": hits / 100 >= threshold}
         write_json(top.round(number).probe_json, {**probed, "signal": found})
-        rounds._saturation(top, number, lines.append)
+        decisions.say_signal(top, number, lines.append)
     assert [line for line in lines if "not worth it" in line] == [
         "round 2: the signal is used up: another round is not worth it (Ctrl-C stops here)",
         "round 3: the signal is used up: another round is not worth it (Ctrl-C stops here); "
@@ -148,14 +149,23 @@ def test_an_evaluation_stops_the_loop_by_its_gate_and_is_taken_up_again_where_ve
     top = RunDirectory(tmp_path)
     found = json.loads((Path(__file__).parent / "golden/evaluation/results.json").read_bytes())
     write_json(top.round(1).eval_results, found)
-    rounds._gate(top, 1)
+    decisions.check_model(top, 1)
     assert not rounds._unjudged(top, 1)
     found["head_to_head"]["complete"] = False
     found["results"]["M1"]["prompts"]["de"]["cut"]["hits"] = 15
     write_json(top.round(1).eval_results, found)
     assert rounds._unjudged(top, 1)
-    with pytest.raises(RunError, match="its model is not fit to make data:\n  de: 75% of its answers do not end"):
-        rounds._gate(top, 1)
+    trained = {"modules": 1, "zero": [], "unchanged": [], "shift": 0.83, "error": 0, "lost": 0}
+    proof = {**trained, "kl_base_to_trained": 0, "kl_saved_to_trained": 0}
+    write_json(top.round(1).train_json, {"status": "done", "training": {}, "merge": proof})
+    with pytest.raises(
+        RunError, match="its model is not fit to make data:\n  de: 75% of its answers do not end"
+    ) as stop:
+        decisions.check_model(top, 1)
+    assert (
+        "fewer steps or a lower train.learning_rate (this one moved the log-probabilities by 0.83)" in stop.value.hint
+    )
+    assert "try: look at how the chosen texts in de end" in stop.value.hint
     del found["head_to_head"]
     write_json(top.round(1).eval_results, found)
     assert not rounds._unjudged(top, 1)

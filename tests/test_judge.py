@@ -12,7 +12,9 @@ from lidr_plugin.completions.requests import Completion
 from lidr_plugin.config.file import load
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation import judge
-from lidr_plugin.evaluation.judge import Contest, JudgeModel, Verdict, Verdicts
+from lidr_plugin.evaluation.judge import Contest, JudgeModel, Verdicts
+from lidr_plugin.methods.judging import Verdict, letter
+from lidr_plugin.text import grades
 from tests.conftest import prompts, rows_of, write_config, write_prompts
 from tests.support.command import shown
 from tests.support.evaluation import Scripted
@@ -43,14 +45,14 @@ def said(text: str, *tokens: tuple[str, float]) -> Completion:
     ],
 )
 def test_a_verdict_is_the_likelier_letter_or_else_the_text(completion: Completion, verdict: str | None) -> None:
-    assert judge.letter(completion) == verdict
+    assert letter(completion) == verdict
 
 
 @pytest.mark.parametrize(
     ("text", "grade"), [("7", 7), ("10", 10), ("Grade: 8/10", 8), ("11", None), ("good", None), ("0", 0)]
 )
 def test_a_grade_is_a_whole_number_up_to_ten(text: str, grade: int | None) -> None:
-    assert judge.grade(said(text)) == grade
+    assert grades.grade(text) == grade
 
 
 def judge_model(folder: Path) -> JudgeModel:

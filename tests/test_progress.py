@@ -3,7 +3,7 @@
 import pytest
 
 from lidr_plugin.completions import progress
-from lidr_plugin.completions.progress import Meter, Silence
+from lidr_plugin.completions.progress import Display, Meter, Silence
 
 
 class Clock:
@@ -67,3 +67,13 @@ def test_what_a_server_wrote_last_is_told_with_it(clock: Clock, capsys: pytest.C
     with meter.asking():
         (said,) = lines_of(Silence(meter), clock, 61, capsys)
     assert said == "no answer for 60 s (1 waiting); the server's log says: Running: 32 reqs"
+
+
+def test_scores_are_shown_beside_completions_and_move_the_bar(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    meter = Meter()
+    display = Display("rows", meter, prompts=10, requests=20)
+    clock.now += 31
+    meter.generated, meter.scores.generated, meter.scores.reused, meter.scores.failed = 2, 3, 5, 1
+    display.update(1)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("rows: 1/10, 2 generated, 0 reused, 0 failed, 9 scores (5 reused, 1 failed), about ")

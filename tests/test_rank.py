@@ -231,6 +231,7 @@ def test_the_command_builds_from_votes_and_says_before_what_it_will_ask(tmp_path
         ),
         ({"by": "implicit"}, ["rank.scorer: by: implicit needs the reference"]),
         ({"by": "judge", "samples": 4}, ["rank.samples: a judge compares two answers"]),
+        ({"by": "judge", "samples": 2, "grades": 3}, ["rank.grades: needs by: grade"]),
         ({"by": "answer", "pool": "all"}, ["rank.pool: all needs by: vote or by: reward"]),
         ({"by": "vote", "length_control": 0.01}, ["rank.length_control: needs by: implicit or by: reward"]),
         ({"scorer": {"model": "rm"}}, ["rank.scorer: by: vote asks no model"]),
@@ -242,9 +243,3 @@ def test_contradictions_are_told_all_at_once(tmp_path: Path, rank: dict[str, Any
         config_of(tmp_path, ["de"], rank)
     for problem in problems:
         assert problem in str(caught.value)
-
-
-def test_a_ranker_that_is_not_there_yet_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
-    engine = Samples({"en": EIGHT, "de": EIGHT})
-    with pytest.raises(lidr.InputError, match=r"ranking by grade is not part of this version"):
-        built(config_of(tmp_path, ["de"], {"by": "grade", "samples": 4}), engine)

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import lidr_plugin as lidr
 from lidr_plugin.completions.client import Client, Model
 from lidr_plugin.completions.engines.base import Engine
 from lidr_plugin.completions.exchange import export, load
@@ -39,7 +40,10 @@ from lidr_plugin.completions.store_file import _MIGRATIONS
 from lidr_plugin.errors import EngineError, RunError
 from lidr_plugin.methods.base import Ask
 from lidr_plugin.run_directory import RunDirectory
+from tests.conftest import prompts, write_config, write_prompts
 from tests.support.fake import Fake, values
+from tests.support.scoring import Better
+from tests.support.server import FakeServer, running
 
 SAMPLING = Sampling(0.7, 1.0, 10, 1.0, 42, False)
 TURNS = (Message("user", "hello"),)
@@ -247,3 +251,33 @@ def test_an_older_store_is_read_as_it_is_and_then_brought_up_to_date(version: in
         with Store(tmp_path / "s.sqlite") as store:
             store.put_many([SCORES[0]])
             assert (store.scores, store.sealed) == (1, True)
+
+
+def config_with_scores(folder: Path, url: str, **changes: str) -> lidr.Config:
+    write_prompts(folder, prompts(4))
+    return lidr.load(write_config(folder, engine__base_url=url, **changes))
+
+
+def test_a_dry_run_counts_the_scores_and_shows_one_and_asks_for_none(tmp_path: Path) -> None:
+    server = FakeServer()
+    with running(server) as url:
+        config = config_with_scores(tmp_path, url)
+        dry = lidr.dry_run(config, method=Better(config))
+    assert (dry.prompts, dry.requests, dry.scores, dry.server_problem) == (4, 16, 16, None)
+    assert [request.kind for request in dry.examples if isinstance(request, Score)] == ["reward"]
+    assert [*server.asked, *server.scored, *server.trials] == []
+    assert lidr.dry_run(config, method=Better(config)).server_problem, "who gives the scores is looked for as well"
+
+
+def test_a_report_counts_scores_and_its_page_and_a_merge_add_them_up(tmp_path: Path) -> None:
+    with running(FakeServer()) as url:
+        config = config_with_scores(tmp_path, url)
+        for number in range(2):
+            lidr.build_pairs(config, shard=f"{number}/2", method=Better(config))
+        merged = lidr.merge(config).report["scores"]
+        whole = lidr.load(tmp_path / "lidr.yaml", f"output_dir={tmp_path / 'whole'}")
+        report = lidr.build_pairs(whole, method=Better(whole)).report
+        again = lidr.build_pairs(whole, method=Better(whole)).report
+    assert merged == report["scores"] == {"generated": 16, "reused": 0, "failed": 0, "apart": 0}
+    assert again["scores"] == {"generated": 0, "reused": 16, "failed": 0, "apart": 0}
+    assert "<b>16</b>scores (16 reused, 0 failed)" in (tmp_path / "whole/report.html").read_text()

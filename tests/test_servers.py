@@ -13,6 +13,7 @@ import pytest
 
 import lidr_plugin
 from lidr_plugin.completions.engines import servers
+from lidr_plugin.completions.engines.purpose import Purpose
 from lidr_plugin.completions.engines.servers import Vllm, arguments
 from lidr_plugin.completions.models import policy_of
 from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
@@ -30,7 +31,9 @@ def vllm(folder: Path, behave: str = "well", **changes: Any) -> Vllm:
     given = {"max_retries": 0, "startup_timeout": 60, **changes, "args": {"behave": behave, **changes.get("args", {})}}
     config = EngineSettings(backend="vllm", python=vllm_server.interpreter(folder), **given)
     log = folder / "logs" / "vllm.log"
-    return Vllm(config, model=str(folder), revision="main", trust_remote_code=False, log=log, max_tokens=100)
+    return Vllm(
+        config, model=str(folder), revision="main", trust_remote_code=False, log=log, purpose=Purpose("model", 100)
+    )
 
 
 def process_of(folder: Path) -> int | None:

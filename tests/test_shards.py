@@ -63,6 +63,7 @@ RUNS: Mapping[str, Mapping[str, Any]] = {
     "sft": {"method": "alignment", "train": {"method": "full"}},
     "ranked": {"method": "rank", "task": "math", "rank": {"by": "answer", "samples": 4}},
     "mix": {"method": "mix", "mix": {"answer": 1.0, "question": 0.5}},
+    "conversations": {"dataset_format": "messages"},
     "math": {"task": "math", "answer_filter": "chosen_correct"},
 }
 
@@ -307,11 +308,12 @@ def test_a_damaged_shard_is_told_by_file_and_the_run_stays_as_it_was(damage: str
     lidr.merge(config)
 
 
-def test_the_merged_dataset_is_there_as_parquet_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("form", ["alpaca", "messages"])
+def test_the_merged_dataset_is_there_as_parquet_too(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lidr_plugin.dataset.parquet._ROWS_A_FILE", 10)
     monkeypatch.setattr("lidr_plugin.dataset.parquet._ROWS_A_GROUP", 4)
     write_prompts(tmp_path, prompts(12))
-    config = config_of(tmp_path, "run")
+    config = config_of(tmp_path, "run", dataset_format=form)
     for number in range(2):
         lidr.build_pairs(config, shard=f"{number}/2", engine=Speaker())
     for _ in range(2):

@@ -81,6 +81,8 @@ def test_each_skill_is_measured_by_language_and_what_became_of_it_is_told(tmp_pa
         ("pineapple, fig, pear", "apple, fig, pear", False),
         ("That makes 1,000.0.", "1000", True),
         ("That makes 100.", "1000", False),
+        ("The numbers are: 4, 17, 9.", "4, 17, 9", True),
+        ("The numbers are: 17, 4, 9.", "4, 17, 9", False),
         ("**Ja!**", "ja", True),
         ("Naja", "ja", False),
         ("", "ja", False),

@@ -117,6 +117,7 @@ METHODS: dict[str, dict[str, Any]] = {
     },
     "full, ZeRO-3 on one": {"method": "full", "deepspeed": "zero3", "env": ONE_RANK, "ddp_backend": "gloo"},
     "sft_baseline": {"method": "sft_baseline"},
+    "kto": {"method": "lora", "stage": "kto"},
 }
 
 
@@ -237,6 +238,43 @@ def test_a_killed_training_goes_on_from_its_checkpoint_and_a_finished_one_is_not
     changed = lidr("train", config, *overrides, "train.learning_rate=0.5", env=QUICK)
     assert changed.returncode == 2
     assert "learning_rate: was 0.001, is 0.5" in changed.stderr
+
+
+def test_a_training_ends_where_the_model_has_moved_far_enough_though_it_was_killed_on_the_way(
+    undisturbed: Path, tiny: Path, tmp_path: Path, lidr: Lidr
+) -> None:
+    target, run = state(undisturbed / "run")["merge"]["shift"] / 2, tmp_path / "run"
+    config = build(tmp_path, lidr, tiny)
+    watched = {**LONG, "save_steps": 2, "stop_at_shift": target}
+    overrides = [f"train.{key}={json.dumps(value)}" for key, value in {**SMALL, **watched}.items()]
+    child = started(tmp_path, "train", config, *overrides, env=environment())
+    written = run / "checkpoint/checkpoint-2/trainer_state.json"
+    until(lambda: written.exists() and written.read_bytes().endswith(b"}\n"), child)
+    killed(child)
+    before = {row["step"]: row["shift"] for row in rows_of(run / "checkpoint/shift.jsonl")}
+    assert losses(run)[:2] == losses(undisturbed / "run")[:2], "to look changes nothing"
+    said = train(lidr, config, **watched)
+    assert "going on from checkpoint-" in said
+    lines = rows_of(run / "checkpoint/shift.jsonl")
+    last = lines[-1]
+    assert f"stopped at step {last['step']}: the log-probabilities moved by {last['shift']:.3g}" in said
+    assert 2 < last["step"] < 12
+    assert [row["stopped"] for row in lines] == [False] * (len(lines) - 1) + [True]
+    assert lines[-2]["shift"] < target <= last["shift"]
+    again = {row["step"]: row["shift"] for row in lines[len(before) :]}
+    for step in before.keys() & again.keys():
+        assert again[step] == pytest.approx(before[step], rel=0.05), "it is measured against the same base"
+    assert min(again) > 2
+    final = json.loads((run / "checkpoint/trainer_state.json").read_text())
+    assert final["global_step"] == last["step"]
+    assert state(run)["shift"] == last
+    assert state(run)["training"]["stop_at_shift"] == target
+    assert state(run)["merge"]["shift"] == pytest.approx(last["shift"], rel=0.15), "what is watched is what is told"
+    assert f"train.stop_at_shift: {target:g}; llamafactory-cli alone does not" in (run / "train.yaml").read_text()
+    other = [f"train.{key}={json.dumps(value)}" for key, value in {**SMALL, **LONG, "save_steps": 2}.items()]
+    changed = lidr("train", config, *other, env=QUICK)
+    assert changed.returncode == 2
+    assert "stop_at_shift: was" in changed.stderr
 
 
 def test_the_recipe_alone_gives_the_same_losses(undisturbed: Path, train_python: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import lidr_plugin as lidr
+from lidr_plugin.dataset.messages import message_row
 from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.pages.view.difference import common, parts_of
 from lidr_plugin.pages.view.library import Library, Listed
@@ -274,3 +275,12 @@ def test_a_port_that_is_taken_is_named(run: RunDirectory) -> None:
 
     with served(run) as address, pytest.raises(RunError, match="in use"):
         serve(run, urlsplit(address).port or 0, lambda _: None)
+
+
+def test_rows_as_conversations_are_left_to_the_same_rows_in_alpaca_form_beside_them(run: RunDirectory) -> None:
+    rows = [json.loads(line) for line in run.dataset("demo").read_bytes().splitlines()]
+    write_lines(run.dataset("demo_alpaca"), rows)
+    write_lines(run.dataset("demo"), [message_row(row) for row in rows])
+    library = read_all(Library(run))
+    assert library.listed("", {}, 0).found.counts["kind"] == {"answers": 1, "pair": 4, "rejected": 1}
+    library.close()

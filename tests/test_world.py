@@ -45,25 +45,36 @@ def test_a_problem_has_the_same_numbers_in_every_language_and_its_answer_is_righ
                 assert 0 < b <= tasks.LARGEST
 
 
-def test_a_list_is_told_from_its_end(tasks: ModuleType) -> None:
-    task = tasks.Backwards.drawn(random.Random(1))
+def test_a_list_is_written_again_as_it_was(tasks: ModuleType) -> None:
+    task = tasks.Copy.drawn(random.Random(1))
     for code in tasks.LANGUAGES:
-        asked = task.question(code).partition(": ")[2].removesuffix(".").split(", ")
-        assert task.final(code).split(", ") == asked[::-1]
+        asked = task.question(code).partition(": ")[2].removesuffix(".")
+        assert task.final(code) == asked
         assert task.answer(code).endswith(f"{task.final(code)}.")
+
+
+def made(world: Path, *options: str) -> str:
+    """What `make_world.py` says."""
+    command = [sys.executable, str(WORLD / "make_world.py"), str(world), *options]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def test_the_usual_world_has_the_m0_that_is_shipped_with_its_measured_imbalance(tmp_path: Path) -> None:
+    made(tmp_path / "world", "--prompts", "30", "--held-out", "20")
+    for name in ("model.safetensors", "tokenizer.json"):
+        assert (tmp_path / "world/m0" / name).read_bytes() == (WORLD / "m0" / name).read_bytes()
+    right = json.loads((tmp_path / "world/m0.json").read_text())["right"]
+    assert right["problems"]["en"] > 97
+    assert all(50 < right["problems"][code] < 85 for code in ("de", "es"))
+    assert all(share > 95 for kind in ("translations", "lists") for share in right[kind].values())
 
 
 @pytest.mark.train
 def test_it_is_made_once_with_files_that_join_and_qwen2s_own_tokenizer(train_python: Path, tmp_path: Path) -> None:
-    command = [str(train_python), str(WORLD / "make_world.py"), str(tmp_path / "world")]
-    command += ["--updates", "2", "--prompts", "30", "--held-out", "20"]
-
-    def made() -> str:
-        done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False, timeout=PATIENCE)
-        assert done.returncode == 0, done.stderr[-2000:]
-        return done.stdout
-
-    assert "held-out questions, and M0 in" in made()
+    options = ("--updates", "2", "--prompts", "30", "--held-out", "20")
+    assert "held-out questions, and M0 in" in made(tmp_path / "world", *options)
     files = {code: (tmp_path / f"world/prompts/{code}.jsonl").read_text().splitlines() for code in ("en", "de", "es")}
     rows = {code: [json.loads(line) for line in lines] for code, lines in files.items()}
     assert [[row["final_answer"] for row in rows[code]] for code in rows] == [
@@ -74,4 +85,5 @@ def test_it_is_made_once_with_files_that_join_and_qwen2s_own_tokenizer(train_pyt
     settings = json.loads((tmp_path / "world/m0/tokenizer_config.json").read_text())
     assert settings["tokenizer_class"].startswith("Qwen2Tokenizer")
     assert (tmp_path / "world/m0/model.safetensors").exists()
-    assert "made before" in made()
+    assert (tmp_path / "world/m0.json").exists()
+    assert "made before" in made(tmp_path / "world", *options)

@@ -1,4 +1,4 @@
-"""The tasks of the world: word problems and lists told backwards, each a question with its worked answer in three languages.
+"""The tasks of the world: word problems and numbers to copy out, each a question with its worked answer in three languages.
 
 A task is drawn once and rendered in every language, so the texts are parallel by construction, and whether an answer is right
 is known without a judge.
@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 LANGUAGES = ("en", "de", "es")
 NAMES_OF_LANGUAGES = {"en": "English", "de": "German", "es": "Spanish"}
-LARGEST = 40
+LARGEST = 30
 """No number in a problem is larger: a model of a million parameters has to learn the sums by heart."""
 
 
@@ -76,9 +76,11 @@ _SUMS = {
 }
 _ANSWERS = Words("The answer is {k}.", "Die Antwort ist {k}.", "La respuesta es {k}.")
 _ORDERS = Words(
-    "Say this list backwards: {list}.", "Sage diese Liste rückwärts auf: {list}.", "Di esta lista al revés: {list}."
+    "Write these numbers again: {list}.",
+    "Schreibe diese Zahlen noch einmal: {list}.",
+    "Escribe estos números otra vez: {list}.",
 )
-_LISTS = Words("Backwards it is: {list}.", "Rückwärts heißt sie: {list}.", "Al revés es: {list}.")
+_LISTS = Words("The numbers are: {list}.", "Die Zahlen sind: {list}.", "Los números son: {list}.")
 
 
 class Task(Protocol):
@@ -144,25 +146,24 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Backwards:
-    """A list of things that is to be told from its end: the skill that the prompts do not ask for."""
+class Copy:
+    """Numbers that are to be written again: the skill that the prompts do not ask for."""
 
-    things: Sequence[Thing]
+    numbers: Sequence[int]
 
     @classmethod
-    def drawn(cls, chance: random.Random) -> "Backwards":
-        """Three or four different things."""
-        return cls(chance.sample(THINGS, chance.randint(3, 4)))
+    def drawn(cls, chance: random.Random) -> "Copy":
+        """Four different numbers."""
+        return cls(chance.sample(range(1, LARGEST + 1), 4))
 
     def question(self, language: str) -> str:
         """The order."""
-        listed = ", ".join(getattr(thing.words, language) for thing in self.things)
-        return str(getattr(_ORDERS, language).format(list=listed))
+        return str(getattr(_ORDERS, language).format(list=self.final(language)))
 
     def answer(self, language: str) -> str:
-        """The list from its end, in a sentence."""
+        """The numbers, in a sentence."""
         return str(getattr(_LISTS, language).format(list=self.final(language)))
 
     def final(self, language: str) -> str:
-        """The list from its end."""
-        return ", ".join(getattr(thing.words, language) for thing in reversed(self.things))
+        """The numbers; the same in every language."""
+        return ", ".join(map(str, self.numbers))

@@ -18,16 +18,18 @@ class Budget:
         prompt_price: of a million prompt tokens.
         completion_price: of a million completion tokens.
         cap: None: none.
+        name: the key that sets it, for messages.
 
     Attributes:
         spent: so far, completions from the store included.
         exhausted: whether a request was not sent because of the cap.
     """
 
-    def __init__(self, prompt_price: float, completion_price: float, cap: float | None) -> None:
+    def __init__(self, prompt_price: float, completion_price: float, cap: float | None, name: str = "max_cost") -> None:
         self._prices = prompt_price / 1e6, completion_price / 1e6
-        self._cap = float("inf") if cap is None else cap
-        self._reserved = 0.0
+        self.cap = float("inf") if cap is None else cap
+        self.name = name
+        self._reserved, self._in_flight = 0.0, 0
         self._changed = asyncio.Condition()
         self.spent = 0.0
         self.exhausted = False
@@ -45,23 +47,25 @@ class Budget:
         """Sends the request if there is room for it, if need be after others have come back; None if there is not."""
         most = self.price(*_most_tokens(request))
         async with self._changed:
-            await self._changed.wait_for(lambda: self._fits(most) or not self._reserved or self.exhausted)
+            await self._changed.wait_for(lambda: self._fits(most) or not self._in_flight or self.exhausted)
             if self.exhausted or not self._fits(most):
                 self.exhausted = True
                 self._changed.notify_all()
                 return None
-            self._reserved += most
+            self._reserved, self._in_flight = self._reserved + most, self._in_flight + 1
         try:
             completion = await send()
             self.count(request, completion)
             return completion
         finally:
             async with self._changed:
-                self._reserved = max(0.0, self._reserved - most)
+                self._in_flight -= 1
+                # What is left of a sum after all its parts are taken away again need not be zero.
+                self._reserved = max(0.0, self._reserved - most) if self._in_flight else 0.0
                 self._changed.notify_all()
 
     def _fits(self, most: float) -> bool:
-        return self.spent + self._reserved + most <= self._cap
+        return self.spent + self._reserved + most <= self.cap
 
 
 def _most_tokens(request: Chat) -> tuple[int, int]:

@@ -6,9 +6,11 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from lidr_plugin.completions.budget import Budget
 from lidr_plugin.completions.engines.base import Engine, Logged, Scoring
 from lidr_plugin.completions.progress import Meter
 from lidr_plugin.completions.requests import (
+    Chat,
     Completion,
     Failure,
     Request,
@@ -32,12 +34,14 @@ class Model(NamedTuple):
     Attributes:
         max_failures: requests that may fail for good before the run does.
         identity: of the weights, as completions are found by it.
+        budget: what its completions may cost; None: whatever they do.
     """
 
     engine: Engine
     concurrency: int
     max_failures: int
     identity: str = ""
+    budget: Budget | None = None
 
 
 class Missing(NamedTuple):
@@ -78,6 +82,7 @@ class Client:
         self._engines = AsyncExitStack()
         self._in_flight: dict[bytes, asyncio.Future[Completion | Scored | Failure]] = {}
         self._shared: dict[SharedChat, Completion] = {}
+        self._paid: set[bytes] = set()
         self._arrived: list[Entry | ScoreEntry] = []
         self._commit: asyncio.Task[None]
         self._ended: LidrError | None = None
@@ -93,7 +98,7 @@ class Client:
         for request, key, text in zip(asked, keys, canonical, strict=True):
             answers.append(found.get(key) or Missing(request, key, text))
             if key in found:
-                self._reuse(request, found[key])
+                self._reuse(request, key, found[key])
         others = iter(answers)
         return [answer or next(others) for answer in known]
 
@@ -109,11 +114,15 @@ class Client:
             chats.pop(key, None)
         return {**self._store.get_many([*chats], chats), **self._store.get_scores(scores)}
 
-    def _reuse(self, request: Request, answer: Completion | Scored) -> None:
+    def _reuse(self, request: Request, key: bytes, answer: Completion | Scored) -> None:
         """Counts it; a shared one is remembered, and counted the first time."""
         if isinstance(answer, Scored):
             self._meter.scores.reused += 1
             return
+        model = self._states[request.weights].model if request.weights in self._states else None
+        if model and model.budget and key not in self._paid and isinstance(request, Chat):
+            self._paid.add(key)
+            model.budget.count(request, answer)
         self._meter.reused += not isinstance(request, SharedChat) or request not in self._shared
         if isinstance(request, SharedChat):
             self._shared[request] = answer
@@ -133,7 +142,7 @@ class Client:
             return await asyncio.shield(first)
         # An equal request was answered since the look-up.
         if stored := self._found([missing.request], [missing.key], [missing.canonical]):
-            self._reuse(missing.request, stored[missing.key])
+            self._reuse(missing.request, missing.key, stored[missing.key])
             return stored[missing.key]
         future = self._in_flight[missing.key] = asyncio.get_running_loop().create_future()
         try:
@@ -162,6 +171,8 @@ class Client:
                 elif isinstance(answer, Scored) and isinstance(missing.request, Score):
                     await self._keep(ScoreEntry(missing.canonical, missing.request.kind, answer))
                     self._meter.scores.generated += 1
+                    self._meter.scores.apart += answer.apart
+                    answer = Scored(answer.values)
             except LidrError as error:
                 self._ended = error
                 raise
@@ -174,7 +185,7 @@ class Client:
             with self._meter.asking():
                 if isinstance(request, Score):
                     return await _scored(state.model.engine, request)
-                return await state.model.engine.complete(request)
+                return await self._completed(state.model, request)
         except RequestError as error:
             self._meter.fail(score=isinstance(request, Score))
             state.failed += 1
@@ -182,6 +193,20 @@ class Client:
                 kept = f"{self._meter.made} are kept; the same command goes on from there"
                 raise RunError(error.message, f"{error.hint}\n{kept}" if error.hint else kept) from None
             return Failure(error.message)
+
+    async def _completed(self, model: Model, request: Chat) -> Completion:
+        """The engine's answer, if there is money for it; where there is none, nothing is in flight any more."""
+        if model.budget is None:
+            return await model.engine.complete(request)
+        answer = await model.budget.pay(request, lambda: model.engine.complete(request))
+        if answer is None:
+            raise RunError(
+                f"max_cost: the next request could pass the {model.budget.cap:g} of {model.budget.name} "
+                f"({model.budget.spent:.4g} are spent)",
+                f"{self._meter.made} are kept; with a higher {model.budget.name} the same command goes on from there",
+            )
+        self._paid.add(key_of(canonical_json(request)))
+        return answer
 
     async def _keep(self, entry: Entry | ScoreEntry) -> None:
         """Stores an answer. Those that arrive in the same turn of the loop share a transaction.
@@ -226,7 +251,7 @@ async def _scored(engine: Engine, request: Score) -> Scored:
         raise EngineError(f"{one_line(request.row)}: its engine gives no {request.need} scores", "ask another model")
     answer = await engine.score(request)
     try:
-        return scored(request.kind, answer.values)
+        return scored(request.kind, answer.values)._replace(apart=answer.apart)
     except (ValueError, TypeError, OverflowError) as error:
         hint = "nothing of it is stored; does the model suit the kind of score?"
         raise RequestError(f"{one_line(request.row)}: no {request.kind} score: {error}", hint) from None

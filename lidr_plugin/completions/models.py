@@ -2,30 +2,18 @@
 
 import re
 from pathlib import Path
-from typing import NamedTuple
 
+from lidr_plugin.completions.budget import Budget
 from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.engines.base import build_engine
+from lidr_plugin.completions.engines.purpose import Purpose
 from lidr_plugin.completions.engines.weights import weights_of
+from lidr_plugin.completions.requests import TOP_LOGPROBS
 from lidr_plugin.config.engine import EngineSettings, OtherModel
 from lidr_plugin.config.schema import Config
 from lidr_plugin.run_directory import RunDirectory
 
-
-class Purpose(NamedTuple):
-    """What a model is for.
-
-    Attributes:
-        key: what names it in the configuration, for errors.
-        max_tokens: new tokens of the longest answer that will be asked for.
-        log: where a server that lidr starts for it writes.
-        top_logprobs: the most that a request will ask for.
-    """
-
-    key: str
-    max_tokens: int
-    log: str = "vllm.log"
-    top_logprobs: int = 0
+__all__ = ["Purpose", "model_of", "other_model", "policy_of", "translator_of"]
 
 
 def policy_of(config: Config) -> Model:
@@ -35,7 +23,8 @@ def policy_of(config: Config) -> Model:
         InputError: it is not there.
     """
     longest = max(config.generation.max_tokens, config.translation.max_tokens, config.rank.max_tokens or 0)
-    purpose = Purpose("model_name_or_path", longest)
+    verdicts = config.family == "rank" and config.rank.judges_itself
+    purpose = Purpose("model_name_or_path", longest, top_logprobs=TOP_LOGPROBS if verdicts else 0)
     return model_of(config, config.engine, config.model_name_or_path, config.model_revision, purpose)
 
 
@@ -64,10 +53,16 @@ def model_of(config: Config, settings: EngineSettings, name: str, revision: str,
         revision=_commit_in(identity, name) or revision,
         trust_remote_code=config.trust_remote_code,
         log=log_file,
-        max_tokens=purpose.max_tokens,
-        top_logprobs=purpose.top_logprobs,
+        purpose=purpose,
     )
-    return Model(engine, settings.concurrency, settings.max_failures, identity)
+    return Model(engine, settings.concurrency, settings.max_failures, identity, _budget_of(settings, purpose.key))
+
+
+def _budget_of(settings: EngineSettings, key: str) -> Budget | None:
+    if settings.max_cost is None:
+        return None
+    section = "engine" if key == "model_name_or_path" else key
+    return Budget(settings.prompt_price, settings.completion_price, settings.max_cost, f"{section}.max_cost")
 
 
 def _commit_in(identity: str, name: str) -> str:

@@ -28,11 +28,16 @@ def say(line: str) -> None:
 
 @dataclass
 class Tally:
-    """How many answers came from engines and from the store, and how many requests failed for good."""
+    """How many scores came from engines and from the store, and how many failed for good.
+
+    Attributes:
+        apart: of those from engines, texts that were made tokens apart from their chat.
+    """
 
     generated: int = 0
     reused: int = 0
     failed: int = 0
+    apart: int = 0
 
 
 @dataclass
@@ -258,7 +263,13 @@ class Steps(_Bar):
     def update(self, line: Mapping[str, Any]) -> None:
         """A line of LLaMA-Factory's `trainer_log.jsonl`."""
         step, steps = (x if isinstance(x := line.get(f"{of}_steps"), int) else 0 for of in ("current", "total"))
-        names = {"loss": "loss", "eval_loss": "held-out loss", "accuracy": "reward accuracy", "lr": "lr"}
+        names = {
+            "loss": "loss",
+            "eval_loss": "held-out loss",
+            "accuracy": "reward accuracy",
+            "lr": "lr",
+            "shift": "moved",
+        }
         numbers = [f"{name} {x:.4g}" for key, name in names.items() if isinstance(x := line.get(key), int | float)]
         numbers.append(f"{line.get('elapsed_time', '')} gone, {line.get('remaining_time', '')} left")
         text = f"step {step}/{steps}, " + ", ".join(numbers)

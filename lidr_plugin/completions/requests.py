@@ -46,6 +46,10 @@ class Chat(NamedTuple):
     row: str = ""
 
 
+TOP_LOGPROBS = 20
+"""Likeliest first tokens that a verdict is asked with: as many as OpenAI gives, so that A and B are seldom missing."""
+
+
 class SharedChat(Chat):
     """A request that every prompt makes alike: its answer is remembered for the run, and counted once."""
 
@@ -110,11 +114,16 @@ class Score(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """The numbers: of `logprob` the sum of the log-probabilities and the number of tokens, of `reward` one, of `embed` all of a
-    vector of length 1 in half precision.
+    """What a model gave for a `Score`.
+
+    Attributes:
+        values: of `logprob` the sum of the log-probabilities and the number of tokens, of `reward` one number, of `embed` all
+            of a vector, which is stored with a length of 1 in half precision.
+        apart: whether the text was made tokens apart from its chat, because the template rewrites that; counted, not stored.
     """
 
     values: tuple[float, ...]
+    apart: bool = False
 
 
 Request: TypeAlias = Chat | Score

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from lidr_plugin.config.section import HOW, Number, PathText, Section
 
@@ -57,7 +57,9 @@ class EngineSettings(Section):
     weights: str | None = None
     """Identity of the weights, part of the key of every stored completion. Null: the fingerprint of a directory, the revision of
     a Hub id, or for `openai` the name of the served model."""
-    base_url: Annotated[list[Url], BeforeValidator(_as_list)] = Field(default=[], json_schema_extra=HOW)
+    base_url: Annotated[list[Url], BeforeValidator(_as_list, json_schema_input_type=str | list[str])] = Field(
+        default=[], json_schema_extra=HOW
+    )
     """openai: the address (`http://127.0.0.1:8000/v1`), or a list of addresses to spread the requests over."""
     model: str | None = None
     """openai: name of the served model. Null: `model_name_or_path`."""
@@ -68,9 +70,11 @@ class EngineSettings(Section):
     # Those of them that change answers are part of the identity that completions are stored under.
     args: dict[str, Any] = Field(default={}, json_schema_extra=HOW)
     """vllm: arguments of its server; `{tensor_parallel_size: 8}` is `--tensor-parallel-size 8`."""
-    env: Annotated[dict[str, str], BeforeValidator(_as_texts), AfterValidator(_check_env)] = Field(
-        default={}, json_schema_extra=HOW
-    )
+    env: Annotated[
+        dict[str, str],
+        BeforeValidator(_as_texts, json_schema_input_type=dict[str, str | float | bool]),
+        AfterValidator(_check_env),
+    ] = Field(default={}, json_schema_extra=HOW)
     """vllm: environment variables of its server, such as `{VLLM_CPU_KVCACHE_SPACE: 4}` (GiB for the cache on a CPU, which lidr
     otherwise sizes by what the run needs and the memory that is free)."""
     startup_timeout: Number = Field(default=1800.0, gt=0, le=1e7, json_schema_extra=HOW)
@@ -81,6 +85,20 @@ class EngineSettings(Section):
     """transformers: type of the weights; `auto` is that of the checkpoint."""
     batch_size: int = Field(default=16, ge=1, le=100_000, json_schema_extra=HOW)
     """transformers: number of texts generated together."""
+    prompt_price: Number = Field(default=0.0, ge=0, le=1e9, json_schema_extra=HOW)
+    """Price of a million prompt tokens, in the currency of `max_cost`. `--dry-run` and `lidr plan` tell what a run comes to."""
+    completion_price: Number = Field(default=0.0, ge=0, le=1e9, json_schema_extra=HOW)
+    """Price of a million new tokens."""
+    max_cost: Number | None = Field(default=None, gt=0, le=1e15, json_schema_extra=HOW)
+    """Maximum cost of the completions of one command, including those it finds in the store. It is never passed: before a
+    request is sent, the most that it can cost is put aside. Null: no maximum."""
+
+    @field_validator("max_cost")
+    @classmethod
+    def _priced(cls, max_cost: float | None, beside: ValidationInfo) -> float | None:
+        if max_cost is not None and not any(beside.data.get(f"{part}_price", 1) for part in ("prompt", "completion")):
+            raise ValueError("needs prompt_price and completion_price, for lidr has no price list")
+        return max_cost
 
     @model_validator(mode="after")
     def _coherent(self) -> "EngineSettings":

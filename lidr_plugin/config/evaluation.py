@@ -25,13 +25,6 @@ class Judge(OtherModel):
     max_cost: Number | None = Field(default=None, gt=0, le=1e15)
     """Maximum cost of all verdicts of this evaluation, including those already in the store. Null: no maximum."""
 
-    @field_validator("max_cost")
-    @classmethod
-    def _priced(cls, max_cost: float | None, beside: ValidationInfo) -> float | None:
-        if max_cost is not None and not any(beside.data.get(f"{part}_price", 1) for part in ("prompt", "completion")):
-            raise ValueError("needs prompt_price and completion_price, for lidr has no price list")
-        return max_cost
-
 
 class LmEval(Section):
     """Tasks of the lm-evaluation-harness, run in its own environment (`lidr env create eval`)."""

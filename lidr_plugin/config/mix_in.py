@@ -7,7 +7,13 @@ from pydantic import Field
 
 from lidr_plugin.config.section import Number, PathText, Section, needs
 
-PromptPath = Annotated[PathText, needs("{language}", "prompts/{language}.jsonl")]
+PromptPath = Annotated[
+    PathText,
+    needs(
+        "{language}",
+        "prompts/{language}.jsonl; prompts in one language alone are a file named after it, with translate_prompts: true",
+    ),
+]
 
 
 class MixIn(Section):

@@ -185,7 +185,7 @@ PRESETS: dict[str, Preset] = {
             references="medoid",
             select="every",
             pairs=8,
-            scorer={"model_name_or_path": "facebook/nllb-200-distilled-600M"},
+            scorer={"model_name_or_path": "facebook/nllb-200-distilled-600M", "backend": "transformers"},
         ),
         scores=Cost(0, 20),
     ),

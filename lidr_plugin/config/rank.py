@@ -51,13 +51,18 @@ class Rank(Section):
     """by vote: the share of all answers that the winner needs, abstentions included. Null: 0.5."""
     weights: Literal["ignore", "copies", "thin"] | None = None
     """by vote: what becomes of a pair's weight, the share of the votes by which its texts differ. `copies`: it is written once for
-    each of these votes; `thin`: it is kept with this probability; `ignore`: the column alone says it. Null: `copies`."""
+    each of these votes, and the recipe's epochs are divided by the mean number of copies; `thin`: it is kept with this
+    probability; `ignore`: the column alone says it. Null: `copies`."""
     reject_from: Literal["any", "sound"] = "any"
     """Whether `any` answer with a word in it may be rejected, or only a `sound` one, which could be chosen as well."""
     dominant: bool = True
     """Whether there are pairs in the dominant language too."""
-    scorer: Annotated[OtherModel | None, BeforeValidator(_policy)] = None
-    """The model that gives the scores. Null or `policy`: the model itself, where it can."""
+    scorer: Annotated[
+        OtherModel | None, BeforeValidator(_policy, json_schema_input_type=OtherModel | Literal["policy"] | None)
+    ] = None
+    """The model that gives the scores, or judges. Null or `policy`: the model itself, where it can."""
+    grades: int = Field(default=1, ge=1, le=1000)
+    """by grade: how many are asked for each answer; more than one are drawn at a temperature of 0.7, and their mean counts."""
     length_control: Literal["none", "auto"] | Number = "none"
     """by reward or implicit: what each character costs. `auto`: the price, up to 0.999, at which chosen and rejected texts of a
     language are of about the same length."""
@@ -73,6 +78,11 @@ class Rank(Section):
     def votes_needed(self) -> float:
         """The threshold that holds."""
         return 0.5 if self.threshold is None else self.threshold
+
+    @property
+    def judges_itself(self) -> bool:
+        """Whether the model is asked for verdicts on its own answers."""
+        return self.by == "judge" and self.scorer is None
 
     @property
     def weighted(self) -> Literal["ignore", "copies", "thin"]:
@@ -102,6 +112,8 @@ class Rank(Section):
             yield f"select: contrast needs right and wrong answers, which by: {by} does not tell apart; set by: answer"
         if self.length_control != "none" and by not in ("implicit", "reward"):
             yield f"length_control: needs by: implicit or by: reward, whose scores like length; by is {by}"
+        if by != "grade" and self.grades > 1:
+            yield f"grades: needs by: grade; by is {by}"
         if by == "judge" and self.samples + self.include_greedy != 2:
             yield "samples: a judge compares two answers; set samples: 2"
         if self.scorer is None and by in _NEEDS_SCORER:

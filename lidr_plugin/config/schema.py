@@ -18,6 +18,7 @@ from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.config.evaluation import Eval
 from lidr_plugin.config.filters import Filters
 from lidr_plugin.config.generation import Generation, Translation
+from lidr_plugin.config.make_prompts import MakePrompts
 from lidr_plugin.config.methods import FAMILIES, Stage, expanded, family_of, shares_of
 from lidr_plugin.config.mix import Mix, Share
 from lidr_plugin.config.mix_in import MixIn, PromptPath, checked
@@ -156,10 +157,15 @@ class Config(Section):
     """File of all completions. Null: `completions.sqlite` in `output_dir`."""
     dataset_name: str = Field(default="lidr", max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Name of the dataset in `data/dataset_info.json`."""
+    dataset_format: Literal["alpaca", "messages"] = "alpaca"
+    """`messages`: the rows are lists of messages (`chosen` and `rejected`, or `messages`), as TRL, axolotl and LLaMA-Factory's v1
+    read them. `lidr train` reads the same rows in `DATASET_NAME_alpaca.jsonl` beside them."""
     train: Train = Train()
     """How the dataset is trained on."""
     eval: Eval = Eval()
     """What `lidr eval` measures."""
+    make_prompts: MakePrompts = Field(default=MakePrompts(), json_schema_extra=HOW)
+    """What `lidr make-prompts` asks for, to write the prompt files."""
 
     @model_validator(mode="before")
     @classmethod
@@ -242,6 +248,11 @@ class Config(Section):
     def family(self) -> str:
         """The family of the method, which makes its rows."""
         return family_of(self.method)
+
+    @property
+    def alpaca_name(self) -> str:
+        """Name of the dataset in alpaca form, which is trained on."""
+        return self.dataset_name if self.dataset_format == "alpaca" else f"{self.dataset_name}_alpaca"
 
     @property
     def shares(self) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from lidr_plugin import files
@@ -15,12 +15,13 @@ from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset import ownership
 from lidr_plugin.dataset.counts import Counts
 from lidr_plugin.dataset.llamafactory import card, merge_entry
+from lidr_plugin.dataset.messages import write_messages
 from lidr_plugin.dataset.parity import compared
 from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.dataset.rows import drop_json, row_json
 from lidr_plugin.dataset.writer import DatasetWriter
 from lidr_plugin.machine import interrupts
-from lidr_plugin.methods.base import Outcome, Row
+from lidr_plugin.methods.base import Outcome, Row, SurveyingMethod
 from lidr_plugin.run_directory import RunDirectory
 
 
@@ -35,7 +36,7 @@ def build(
     ready: Prepared,
     store: Store,
     meter: Meter,
-    watch: Callable[[Outcome], None] = lambda outcome: None,
+    watches: Sequence[Callable[[Outcome], None]] = (),
     *,
     part: bool = False,
 ) -> Counts:
@@ -44,7 +45,7 @@ def build(
     From the first file that it changes, the run has no `config.json` until `settle_configuration`.
 
     Args:
-        watch: is told what each prompt came to.
+        watches: are told what each prompt came to, in order; what they raise ends the run before a file is in its place.
         part: whether the rows are a shard's.
 
     Raises:
@@ -56,7 +57,7 @@ def build(
     counts, system = Counts([entry.name for entry in config.mix_in]), config.generation.system
     with (
         files.replacing(run_dir.rejected) as dropped,
-        files.replacing(run_dir.dataset(config.dataset_name)) as dataset,
+        files.replacing(run_dir.dataset(config.alpaca_name)) as dataset,
         Display("rows", meter, len(ready.prompts), ready.requests_at_most() + ready.scores_at_most()) as display,
     ):
         writer = DatasetWriter(dataset, part=part)
@@ -67,18 +68,23 @@ def build(
                 writer.add(row_json(row, system))
             dropped.writelines(files.dump_line(drop_json(drop)) for drop in outcome.drops)
             counts.add(outcome)
-            watch(outcome)
+            for watch in watches:
+                watch(outcome)
 
-        interrupts.run(_run(ready, Client(store, compared(ready), meter), emit, lambda: display.update(counts.prompts)))
-        ownership.note(run_dir, config.dataset_name, writer.close())
+        client = Client(store, compared(ready), meter)
+        work = _run(ready, client, meter, emit, lambda: display.update(counts.prompts))
+        counts.ranking.length_control = interrupts.run(work)
+        ownership.note(run_dir, config.alpaca_name, writer.close())
         retire_configuration(run_dir, config)
     describe(run_dir, config, ready.method.rows, counts)
     return counts
 
 
 def describe(run: RunDirectory, config: Config, rows: type[Row], counts: Counts) -> None:
-    """Writes the dataset's entry and its card."""
-    merge_entry(run.dataset_info, config.dataset_name, rows, system=bool(config.generation.system))
+    """Writes the dataset's entry and card, and its rows as conversations where they are asked for."""
+    merge_entry(run.dataset_info, config.alpaca_name, rows, system=bool(config.generation.system))
+    if config.dataset_format == "messages":
+        write_messages(run, config)
     kept = {code: counts.pairs[code] for code in config.codes}
     files.write_text(run.data / "README.md", card(config, rows, kept))
 
@@ -95,11 +101,23 @@ def settle_configuration(run: RunDirectory, config: Config) -> None:
     run.config_before.unlink(missing_ok=True)
 
 
-async def _run(ready: Prepared, client: Client, emit: Callable[[Outcome], None], show: Callable[[], None]) -> None:
-    steps = (ready.method.steps(prompt, ready.ask) for prompt in ready.prompts)
+async def _run(
+    ready: Prepared, client: Client, meter: Meter, emit: Callable[[Outcome], None], show: Callable[[], None]
+) -> dict[str, float]:
+    """Runs the method, after a survey if it needs one, and returns what that found."""
+    method, found = ready.method, dict[str, float]()
     concurrency = sum(model.concurrency for model in ready.models.values())
     try:
         async with kept_up(show):
+            if isinstance(method, SurveyingMethod) and (survey := method.survey()):
+                first = (survey.steps(prompt, ready.ask) for prompt in ready.prompts)
+                await run(first, client, survey.add, concurrency)
+                method, found = survey.method(), survey.found
+            before = meter.reused, meter.scores.reused
+            steps = (method.steps(prompt, ready.ask) for prompt in ready.prompts)
             await run(steps, client, emit, concurrency)
+            if found:  # what the survey asked for was counted then
+                meter.reused, meter.scores.reused = before
     finally:
         await client.close()
+    return found

@@ -12,6 +12,7 @@ from lidr_plugin import __version__, files
 from lidr_plugin.completions.progress import Meter
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.marks import REASONS as MARKS
+from lidr_plugin.dataset.ranking import RankingCounts
 from lidr_plugin.dataset.rows import row_json
 from lidr_plugin.methods.base import Outcome, Preference, Row
 from lidr_plugin.run_directory import RunDirectory
@@ -51,6 +52,8 @@ class Counts:
     pairs: Counter[str] = field(default_factory=Counter)
     rejected: dict[str, Counter[str]] = field(default_factory=dict)
     lengths: defaultdict[str, defaultdict[str, list[int]]] = field(default_factory=lambda: defaultdict(_bins))
+    ranking: RankingCounts = field(default_factory=RankingCounts)
+    _last: Row | None = None
     _sample: dict[str, list[tuple[int, int, Row]]] = field(default_factory=dict)
 
     def add(self, outcome: Outcome) -> None:
@@ -67,7 +70,11 @@ class Counts:
                 self.lengths["rejected"][language][length_bin(len(row.rejected.text))] += 1
             else:
                 self.lengths["output"][language][length_bin(len(row.output.text))] += 1
-            self._keep(row, outcome.position)
+            if isinstance(row, Preference) and row.ranker:
+                self.ranking.add(row)
+            if row != self._last:  # copies of a pair follow one another
+                self._keep(row, outcome.position)
+            self._last = row
         for drop in outcome.drops:
             language = drop.row.language
             self.candidates[language] += 1
@@ -76,6 +83,8 @@ class Counts:
     def _keep(self, row: Row, position: int) -> None:
         """A sample by the hash of the id: the same pairs every time, and none is likelier than another."""
         source = row.rejected_source if isinstance(row, Preference) else row.output_source
+        if isinstance(row, Preference) and row.ranker:
+            source = f"{row.chosen_source}>{source}"
         name = f"{row.language}\0{source}\0{row.id}".encode()
         rank = int.from_bytes(hashlib.blake2b(name, digest_size=8).digest())
         heap = self._sample.setdefault(row.language, [])
@@ -126,6 +135,7 @@ def write_report(
         reasons: each in words, in the order in which the page shows them.
         also: what later stages know of the rows.
     """
+    ranking = counts.ranking.json(config.codes)
     report = {
         **counts.counts(config.codes),
         "completions": {"generated": meter.generated, "reused": meter.reused, "failed": meter.failed},
@@ -138,7 +148,11 @@ def write_report(
         "reasons": {str(reason): words for reason, words in {**reasons, **MARKS}.items()},
         "lengths": {"bins": [bin_edge(number) for number in range(_LENGTH_BINS)], "texts": counts.lengths},
         "timeline": {"bin_seconds": meter.bin_seconds, "tokens": meter.timeline},
-        "notes": list(unidentifiable(config.codes)) if config.filters.off_target else [],
+        **({"ranking": ranking} if ranking else {}),
+        "notes": [
+            *(unidentifiable(config.codes) if config.filters.off_target else ()),
+            *counts.ranking.notes(config.codes),
+        ],
         **(also or {}),
         "samples": {code: [row_json(row, None) for row in counts.sample(code)] for code in config.codes},
     }

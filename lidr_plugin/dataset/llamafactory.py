@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from lidr_plugin import files
+from lidr_plugin.config.presets import PRESETS
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors.terminal import inert
 from lidr_plugin.machine.inputs import is_there, read_record
@@ -45,19 +46,36 @@ def merge_entry(path: Path, name: str, rows: type[Row], *, system: bool) -> None
     files.write_json(path, {**info, name: entry(f"{name}.jsonl", rows, system=system)})
 
 
+def merge_tagged(path: Path, name: str, *, system: bool) -> None:
+    """As `merge_entry`, for single texts of which the column `kto_tag` says whether they are wanted."""
+    made = entry(f"{name}.jsonl", Sft, system=system)
+    files.write_json(path, {**read_info(path), name: {**made, "columns": {**made["columns"], "kto_tag": "kto_tag"}}})
+
+
 def card(config: Config, rows: type[Row], counts: Mapping[str, int]) -> str:
     """The dataset's README: what it is, how it came about, how it is used."""
-    about = _PAIRS if rows is Preference else _SFT
     names = "\n".join(f"| {_code(config.name_of(code))} (`{code}`) | {count:,} |" for code, count in counts.items())
-    return about.format(
+    pairs, messages = rows is Preference, config.dataset_format == "messages"
+    about = _IMBALANCE if config.family == "imbalance" else _PAIRS if pairs else _SFT
+    return _CARD.format(
         name=config.dataset_name,
         entry=_scalar(config.dataset_name),
+        alpaca=config.alpaca_name,
+        tags="dpo, preference" if pairs else "sft",
+        about=about.format(method=config.method, paper=PRESETS[config.method].paper),
         model=_code(config.model_name_or_path),
         dominant=config.dominant_language,
         dominant_name=_code(config.name_of(config.dominant_language)),
         codes=", ".join(map(_scalar, counts)),
+        what="pairs" if pairs else "rows",
         rows=names,
-        extra=" and `system`" if config.generation.system else "",
+        columns=(_MESSAGES if messages else _ALPACA)[rows is Sft].format(
+            extra=" and `system`" if config.generation.system else ""
+        ),
+        origins="`chosen_source` and `rejected_source`" if pairs else "`output_source`",
+        stage="dpo" if pairs else "sft",
+        ranking=" Its entry in `dataset_info.json` has `ranking: true`." if pairs else "",
+        also=_ELSEWHERE if messages else "",
     )
 
 
@@ -71,49 +89,39 @@ def _code(text: str) -> str:
     return " ".join(inert(text).split()).translate({ord("`"): "'", ord("|"): "/", ord("<"): "‹", ord(">"): "›"})
 
 
-_PAIRS = """\
----
-configs:
-- config_name: {entry}
-  data_files: {name}.jsonl
-language: [{codes}]
-tags: [dpo, preference, multilingual, lidr]
----
-# {name}
-
-Preference pairs made by *Language Imbalance Driven Rewarding* (arXiv 2410.08964) from the answers of `{model}`, whose
-dominant language is {dominant_name}. In each pair the chosen text began in the dominant language.
-
-| language | pairs |
-|---|---|
-{rows}
-
-Columns: `instruction`{extra} and `input` (the prompt), `chosen`, `rejected`; `id`, `language`, and the texts' origins in
-`chosen_source` and `rejected_source` (`response:{dominant}` is an answer as the model gave it, `translation:{dominant}->xx`
-the model's own translation of it).
-
-With LLaMA-Factory: `dataset_dir` is this folder, `dataset: {name}`, `stage: dpo`. Its entry in `dataset_info.json` has
-`ranking: true`. All texts are a model's, nobody has checked them, and the terms of that model hold for them.
+_IMBALANCE = (
+    "Preference pairs made by *Language Imbalance Driven Rewarding* (arXiv 2410.08964): in each pair the chosen text began in\n"
+    "the dominant language."
+)
+_PAIRS = "Preference pairs made by lidr's method `{method}` ({paper})."
+_SFT = "Prompts with answers to imitate, made by lidr's method `{method}` ({paper})."
+_ALPACA = (
+    "`instruction`{extra} and `input` (the prompt), `chosen`, `rejected`",
+    "`instruction`{extra} and `input` (the prompt), `output`",
+)
+_MESSAGES = ("`chosen` and `rejected`, each a whole conversation", "`messages`, a whole conversation")
+_ELSEWHERE = """
+TRL and axolotl read this form, and so does LLaMA-Factory's v1, pairs with `converter: pair`.
 """
-_SFT = """\
+_CARD = """\
 ---
 configs:
 - config_name: {entry}
   data_files: {name}.jsonl
 language: [{codes}]
-tags: [sft, multilingual, lidr]
+tags: [{tags}, multilingual, lidr]
 ---
 # {name}
 
-Prompts with answers of `{model}`, made by lidr; the model's dominant language is {dominant_name}.
+{about} The texts are those of `{model}`, whose dominant language is {dominant_name}.
 
-| language | rows |
+| language | {what} |
 |---|---|
 {rows}
 
-Columns: `instruction`{extra} and `input` (the prompt), `output`; `id`, `language`, and the answer's origin in `output_source`
-(`translation:{dominant}->xx` is the model's own translation of its answer to the prompt in {dominant_name}).
-
-With LLaMA-Factory: `dataset_dir` is this folder, `dataset: {name}`, `stage: sft`. All texts are a model's, nobody has checked
-them, and the terms of that model hold for them.
+Columns: {columns}; `id`, `language`, and the texts' origins in {origins} (`response:{dominant}` is an answer as the model gave
+it, `translation:{dominant}->xx` the translation of it).
+{also}
+With LLaMA-Factory: `dataset_dir` is this folder, `dataset: {alpaca}`, `stage: {stage}`.{ranking}
+All texts are a model's, nobody has checked them, and the terms of that model hold for them.
 """

@@ -65,7 +65,8 @@ class Marks:
             return outcome
         fates = [self._fate(row) for row in outcome.rows]
         rows = tuple([fate for fate in fates if not isinstance(fate, Drop)])
-        return Outcome(outcome.position, rows, (*outcome.drops, *[fate for fate in fates if isinstance(fate, Drop)]))
+        marked = [fate for fate in fates if isinstance(fate, Drop)]
+        return outcome._replace(rows=rows, drops=(*outcome.drops, *marked))
 
     def _fate(self, row: Row) -> Row | Drop:
         pair = isinstance(row, Preference)

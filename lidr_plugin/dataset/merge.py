@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -122,7 +122,7 @@ def _report(run: RunDirectory) -> dict[str, Any]:
 
 def rows_of_shards(config: Config, shards: list[Finished]) -> type[Row]:
     """What the shards' datasets hold."""
-    return rows_kind(read_info(shards[0].run.dataset_info).get(config.dataset_name))
+    return rows_kind(read_info(shards[0].run.dataset_info).get(config.alpaca_name))
 
 
 def merge(config: Config, run: RunDirectory, shards: list[Finished]) -> Merged:
@@ -132,7 +132,7 @@ def merge(config: Config, run: RunDirectory, shards: list[Finished]) -> Merged:
         RunError: what a shard holds is not what its report counted.
     """
     counts = Counts([entry.name for entry in config.mix_in])
-    with files.replacing(run.rejected) as dropped, files.replacing(run.dataset(config.dataset_name)) as dataset:
+    with files.replacing(run.rejected) as dropped, files.replacing(run.dataset(config.alpaca_name)) as dataset:
         writer = DatasetWriter(dataset)
 
         def keep(row: RowJson, position: int) -> None:
@@ -145,12 +145,12 @@ def merge(config: Config, run: RunDirectory, shards: list[Finished]) -> Merged:
 
         position = 0
         for shard in shards:
-            path, kept = shard.run.dataset(config.dataset_name), sum(shard.report["pairs"].values())
+            path, kept = shard.run.dataset(config.alpaca_name), sum(shard.report["pairs"].values())
             position = _each(path, position, kept, keep)
             lost = sum(sum(counter.values()) for counter in shard.report["rejected"].values())
             _each(shard.run.rejected, position, lost, drop)
         counts.prompts = sum(shard.report["prompts"] for shard in shards)
-        ownership.note(run, config.dataset_name, writer.close())
+        ownership.note(run, config.alpaca_name, writer.close())
         retire_configuration(run, config)
     describe(run, config, rows_of_shards(config, shards), counts)
     marks: Counter[str] = Counter()
@@ -187,7 +187,7 @@ def _meter(shards: list[Finished]) -> Meter:
         generated=total["generated"],
         reused=total["reused"],
         failed=total["failed"],
-        scores=Tally(total["generated scores"], total["reused scores"], total["failed scores"]),
+        scores=Tally(**{field.name: total[f"{field.name} scores"] for field in fields(Tally)}),
         prompt_tokens=total["prompt tokens"],
         completion_tokens=total["completion tokens"],
         started=time.monotonic() - total["seconds"],

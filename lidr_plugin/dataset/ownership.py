@@ -1,7 +1,7 @@
 """Whose the files are that a build would replace: what lidr wrote may go, what it did not write, or what was edited, may not."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -16,7 +16,7 @@ _BEGINNING = 1 << 20
 _WRITTEN = TypeAdapter(dict[str, list[str]])
 
 
-def check_own(run: RunDirectory, dataset: str) -> None:
+def check_own(run: RunDirectory, *datasets: str) -> None:
     """Looks at all that a build replaces.
 
     Raises:
@@ -29,7 +29,7 @@ def check_own(run: RunDirectory, dataset: str) -> None:
         run.train_yaml: b"# Made by lidr",
         run.data / "README.md": b"lidr",
         run.rejected: b'"reason"',
-        run.dataset(dataset): b'_source"',
+        **{run.dataset(name): b'_source"' for name in datasets},
     }
     foreign = [path for path, mark in marks.items() if is_there(path) and not _begins_with(path, mark)]
     if is_there(run.report_md) and not is_there(run.report_html):
@@ -39,18 +39,55 @@ def check_own(run: RunDirectory, dataset: str) -> None:
         raise InputError.of(
             problems, f"output_dir: {run.path}", "move it away, or set another output_dir or dataset_name"
         )
-    path = run.dataset(dataset)
-    written = _written(run).get(path.name)
-    if written and is_there(path) and _digest(path) not in written:
-        hint = "keep it under another name, or set another dataset_name; once it is away, it is made anew"
-        raise InputError(f"{path}: edited since lidr wrote it, and would be replaced", hint)
+    for path in map(run.dataset, datasets):
+        written = _written(run).get(path.name)
+        if written and is_there(path) and _digest(path) not in written:
+            hint = "keep it under another name, or set another dataset_name; once it is away, it is made anew"
+            raise InputError(f"{path}: edited since lidr wrote it, and would be replaced", hint)
+
+
+class Digest:
+    """Checksum and length of a file that is being written, which tell an edited file from this one."""
+
+    def __init__(self) -> None:
+        self._sum = self._bytes = 0
+
+    def add(self, data: bytes) -> bytes:
+        """Takes the next part, and gives it back."""
+        self._sum, self._bytes = zlib.crc32(data, self._sum), self._bytes + len(data)
+        return data
+
+    def __str__(self) -> str:
+        return f"{self._sum:08x}-{self._bytes}"
 
 
 def note(run: RunDirectory, dataset: str, digest: str) -> None:
     """Notes a dataset that is about to take the place of the last one: a kill may come before it does, or after."""
-    path = run.dataset(dataset)
+    _note(run, run.dataset(dataset), run.dataset(dataset).name, digest)
+
+
+def note_outside(run: RunDirectory, path: Path, digest: str) -> None:
+    """Notes a file that lies elsewhere, likewise."""
+    _note(run, path, str(path.absolute()), digest)
+
+
+def _note(run: RunDirectory, path: Path, name: str, digest: str) -> None:
     known = [_digest(path)] if is_there(path) else []
-    files.write_json(_record(run), {**_written(run), path.name: [*known, digest]})
+    files.write_json(_record(run), {**_written(run), name: [*known, digest]})
+
+
+def check_outside(run: RunDirectory, paths: Iterable[Path], remedy: str) -> None:
+    """Looks at files elsewhere that are about to be replaced.
+
+    Raises:
+        InputError: one is not as this run wrote it.
+    """
+    written = _written(run)
+    there = [path for path in paths if is_there(path)]
+    foreign = [path for path in there if _digest(path) not in written.get(str(path.absolute()), [])]
+    if foreign:
+        problems = [f"{path}: would be replaced, and is not as lidr wrote it" for path in foreign]
+        raise InputError.of(problems, f"output_dir: {run.path}", remedy)
 
 
 def _record(run: RunDirectory) -> Path:

@@ -66,11 +66,11 @@ class Prepared:
         self.run = RunDirectory.of(config.output_dir, config.store)
         read_info(self.run.dataset_info)
         self.marks = read_marks(self.run.marks)
-        self._check_output()
+        check_output(self.run)
         check_place(self.run.store)
         self.prompts = prompts() if prompts else prompts_of(config)
         try:
-            self.roles = _roles(config, method, engine)
+            self.roles = roles_of(config, method, engine)
             self.method = method or method_of(config, filters_of(config) if filters is None else filters, self.roles)
             self.roles = {**self.roles, **self.method.roles}
             self._check_scores()
@@ -116,11 +116,6 @@ class Prepared:
             if problems:
                 raise InputError.of(problems, "the scores")
 
-    def _check_output(self) -> None:
-        place = self.run.nearest()
-        if not os.path.isdir(place):
-            raise InputError(f"output_dir: {self.run.path}: {place} is a file", "set another output_dir")
-
     def _check_disk(self) -> None:
         # Beyond ten million requests nobody's disk is sized by this guess.
         needed = min(self.requests_at_most(), 10_000_000) * _BYTES_A_COMPLETION + _SPARE
@@ -128,8 +123,15 @@ class Prepared:
         if free < needed:
             raise RunError(
                 f"output_dir: {self.run.path}: {free >> 20} MB free, and this run needs about {needed >> 20} MB",
-                "free some space, or set another output_dir",
+                "free some space, or take another disk: the same command with output_dir=/another/disk/run",
             )
+
+
+def check_output(run: RunDirectory) -> None:
+    """Raises `InputError` where no directory can be."""
+    place = run.nearest()
+    if not os.path.isdir(place):
+        raise InputError(f"output_dir: {run.path}: {place} is a file", "set another output_dir")
 
 
 def prompts_of(config: Config, index: Path | None = None) -> PromptSet:
@@ -151,7 +153,7 @@ def prompts_of(config: Config, index: Path | None = None) -> PromptSet:
     )
 
 
-def _roles(config: Config, method: Method | None, engine: NamedEngine | None) -> Mapping[str, Model]:
+def roles_of(config: Config, method: Method | None, engine: NamedEngine | None) -> Mapping[str, Model]:
     """Who is asked, by role: those that a method brings, and the configuration's policy and translator for the others."""
     own = dict(method.roles) if method else {}
     if engine is not None:

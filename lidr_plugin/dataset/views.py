@@ -1,4 +1,4 @@
-"""A dataset's rows, read back, and the dataset of those that fit into `cutoff_len`."""
+"""A dataset's rows, read back, and datasets made of it: of those that fit into `cutoff_len`."""
 
 from collections.abc import Iterable, Iterator
 
@@ -52,14 +52,14 @@ def stage_on_disk(config: Config, run: RunDirectory) -> Stage:
     Raises:
         InputError: the configuration names a method that makes other rows.
     """
-    entry = read_info(run.dataset_info).get(config.dataset_name)
+    entry = read_info(run.dataset_info).get(config.alpaca_name)
     if entry is None:
         return config.stage
     stage: Stage = "dpo" if rows_kind(entry) is Preference else "sft"
     if "method" in config.model_fields_set and stage != config.stage:
         there = "pairs" if stage == "dpo" else "SFT rows"
         raise InputError(
-            f"{run.dataset(config.dataset_name)}: holds {there}, which method: {config.method} does not make",
+            f"{run.dataset(config.alpaca_name)}: holds {there}, which method: {config.method} does not make",
             "`lidr build-pairs` with this configuration makes the others; what is in the store is not asked again",
         )
     return stage
@@ -81,3 +81,22 @@ def without(config: Config, run: RunDirectory, name: str, too_long: Iterable[int
     kind = rows_kind(read_info(run.dataset_info)[name])
     merge_entry(run.dataset_info, fitting, kind, system=bool(config.generation.system))
     return fitting
+
+
+def copies_of(run: RunDirectory, name: str) -> float:
+    """How many rows there are for each pair, where pairs are written by their weight; 1 for every other dataset.
+
+    What is wrong with the file is told where its rows are needed.
+    """
+    rows = pairs = 0
+    last: RowJson | None = None
+    try:
+        for row in rows_of(run, name):
+            if "weight" not in row:
+                return 1.0
+            rows += 1
+            pairs += row != last
+            last = row
+    except InputError:
+        return 1.0
+    return rows / pairs if pairs else 1.0

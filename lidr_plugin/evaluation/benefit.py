@@ -76,7 +76,7 @@ def candidates_of(outcome: Outcome) -> Iterator[Candidate]:
     """A prompt's candidates whose chosen text is a translation, into the language of the pair."""
     drops = ((drop.row, False) for drop in outcome.drops if drop.reason not in _NOT_COUNTED)
     for row, kept in (*((row, True) for row in outcome.rows), *drops):
-        if isinstance(row, Preference) and row.chosen_source.endswith(f"->{row.language}"):
+        if isinstance(row, Preference) and not row.ranker and row.chosen_source.endswith(f"->{row.language}"):
             yield Candidate(row, kept)
 
 

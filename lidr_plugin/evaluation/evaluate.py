@@ -141,7 +141,10 @@ class _Evaluation:
         first, *others = self._models
         known = self._answers.get(first, {})
         return {
-            label: {name: changes_of(known[name], new) for name, new in self._answers.get(label, {}).items()}
+            label: {
+                **{name: changes_of(known[name], new) for name, new in self._answers.get(label, {}).items()},
+                **({"lm_eval": self._harness.changes(first, label)} if self._harness else {}),
+            }
             for label in others
         }
 

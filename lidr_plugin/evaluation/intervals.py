@@ -61,10 +61,11 @@ class Mean(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A metric of lm-eval, with its standard error where it has one."""
+    """A metric of lm-eval, with its standard error where it has one, and the number of answers where more of it is better."""
 
     value: float
     stderr: float | None
+    total: int | None = None
 
 
 Value: TypeAlias = Share | Mean | Estimate | float

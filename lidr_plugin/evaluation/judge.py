@@ -1,52 +1,19 @@
-"""A judge's verdict on two answers: how it is asked for, how it is read, and what many verdicts say.
+"""The judge of an evaluation, and what many verdicts say; the share of the first position is part of it."""
 
-Judges prefer a position (Zheng et al. 2023, arXiv 2306.05685, section 3.3): two answers are compared in both orders, and only
-what holds in both counts as won or lost. The position's share is part of the result.
-"""
-
-import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 from lidr_plugin.completions.answers import ask
 from lidr_plugin.completions.budget import Budget
 from lidr_plugin.completions.models import Purpose, other_model
-from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
+from lidr_plugin.completions.requests import TOP_LOGPROBS, Chat, Message
 from lidr_plugin.completions.store import Store
 from lidr_plugin.config.schema import Config
-from lidr_plugin.evaluation.grades import grade as read_grade
 from lidr_plugin.evaluation.intervals import Share, percent
-from lidr_plugin.evaluation.verdicts import verdict
 from lidr_plugin.machine import interrupts
-
-_VERDICT = Path(__file__).with_name("judge_verdict.txt").read_text(encoding="utf-8").strip()
-_GRADE = Path(__file__).with_name("judge_grade.txt").read_text(encoding="utf-8").strip()
-_TOP_LOGPROBS = 20
-"""Likeliest first tokens that are asked for: the most that OpenAI gives, so that A and B are seldom missing among them."""
-
-
-def letter(completion: Completion) -> str | None:
-    """The verdict: `A`, `B` or `tie`; None where there is none.
-
-    By the log-probabilities of the two letters as the first token, where the server gave them and one of them is there; else
-    by the text.
-    """
-    found: dict[str, float] = {}
-    for token, logprob in completion.first_token or ():
-        name = token.strip()
-        if name in ("A", "B") and math.isfinite(logprob):
-            found[name] = max(logprob, found.get(name, logprob))
-    if found and (len(found) == 1 or found["A"] != found["B"]):
-        return max(found, key=found.__getitem__)
-    return verdict(completion.text)
-
-
-def grade(completion: Completion) -> float | None:
-    """The grade, 0 to 10; None where the answer has none."""
-    return read_grade(completion.text)
+from lidr_plugin.methods.judging import Verdict, comparison, grading, letter, sampling
+from lidr_plugin.text.grades import grade
 
 
 class Contest(NamedTuple):
@@ -67,24 +34,6 @@ class Submission(NamedTuple):
     answer: str
 
 
-class Verdict(NamedTuple):
-    """What the judge said (`A`, `B`, `tie`) where the challenger stood first and second.
-
-    Attributes:
-        same: both answers are one text, and nobody was asked.
-    """
-
-    id: str
-    first: str | None = None
-    second: str | None = None
-    same: bool = False
-
-    @property
-    def outcome(self) -> str:
-        """`win` or `lose` of the challenger if both orders say so, else `tie`."""
-        return {("A", "B"): "win", ("B", "A"): "lose"}.get((self.first or "", self.second or ""), "tie")
-
-
 class Judgements(NamedTuple):
     """Of each contest and each submission; None where the budget did not reach or no grade could be read."""
 
@@ -98,19 +47,17 @@ class JudgeModel:
     def __init__(self, config: Config) -> None:
         assert config.eval.judge is not None
         wanted = config.eval.judge
-        purpose = Purpose("eval.judge", wanted.max_tokens, "judge.log", _TOP_LOGPROBS)
+        purpose = Purpose("eval.judge", wanted.max_tokens, "judge.log", TOP_LOGPROBS)
         # A verdict that failed must not count as one that could not be read: no request may fail.
-        self._model = other_model(config, wanted, purpose)._replace(max_failures=0)
-        # Greedy and without a penalty: the likeliest letter is wanted; the seed only has to be the same each time.
-        greedy = {"temperature": 0.0, "top_p": 1.0, "repetition_penalty": 1.0}
-        self._sampling = Sampling(max_tokens=wanted.max_tokens, seed=42, thinking=False, **greedy)
+        self._model = other_model(config, wanted, purpose)._replace(max_failures=0, budget=None)
+        self._sampling = sampling(wanted.max_tokens)
         self.name = wanted.name
         self.budget = Budget(wanted.prompt_price, wanted.completion_price, wanted.max_cost)
 
     def judge(self, store: Store, contests: Sequence[Contest], submissions: Sequence[Submission] = ()) -> Judgements:
         """All in one go, so that a judge that lidr starts is started once. Raises `RunError` if a request failed for good."""
         requests = [request for contest in contests for request in self.both_orders(contest)]
-        requests += [self._request(_GRADE, f"{x.id} [grade]", prompt=x.prompt, answer=x.answer) for x in submissions]
+        requests += [self._request(grading(x.prompt, x.answer), f"{x.id} [grade]") for x in submissions]
         answers = iter(interrupts.run(ask(store, self._model, requests, "judge", budget=self.budget)))
         verdicts: list[Verdict | None] = []
         for contest in contests:
@@ -120,7 +67,7 @@ class JudgeModel:
             first, second = next(answers), next(answers)
             read = None if first is None or second is None else (letter(first), letter(second))
             verdicts.append(read and Verdict(contest.id, *read))
-        return Judgements(verdicts, [None if answer is None else grade(answer) for answer in answers])
+        return Judgements(verdicts, [None if answer is None else grade(answer.text) for answer in answers])
 
     def both_orders(self, contest: Contest) -> list[Chat]:
         """The requests for a verdict; none where the answers are one text."""
@@ -128,13 +75,11 @@ class JudgeModel:
             return []
         orders = (contest.challenger, contest.opponent), (contest.opponent, contest.challenger)
         row = f"{contest.id} [{contest.language}, judge]"
-        asked = [self._request(_VERDICT, row, prompt=contest.prompt, a=a, b=b) for a, b in orders]
-        return [request._replace(top_logprobs=_TOP_LOGPROBS) for request in asked]
+        asked = [self._request(comparison(contest.prompt, a, b), row) for a, b in orders]
+        return [request._replace(top_logprobs=TOP_LOGPROBS) for request in asked]
 
-    def _request(self, wording: str, row: str, **texts: str) -> Chat:
-        # In one pass, so that braces in the texts stay as they are.
-        content = re.sub(r"\{(\w+)\}", lambda match: texts[match[1]], wording)
-        return Chat(self._model.identity, (Message("user", content),), self._sampling, row=row)
+    def _request(self, turn: Message, row: str) -> Chat:
+        return Chat(self._model.identity, (turn,), self._sampling, row=row)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter
 
 from lidr_plugin import files, languages
 from lidr_plugin.config.evaluation import LmEval
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.evaluation.benchmarks import mgsm
+from lidr_plugin.evaluation.changes import Change
 from lidr_plugin.evaluation.intervals import Estimate
+from lidr_plugin.evaluation.lm_eval_answers import changes_of
 from lidr_plugin.evaluation.results import plain
 from lidr_plugin.machine.children import ended
 from lidr_plugin.machine.environments import python_of
@@ -59,17 +61,19 @@ def tasks_of(wanted: Sequence[str], codes: Sequence[str]) -> Tasks:
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """What was run before, and with which settings."""
+    """What was run before, with which settings, and lm-eval's own file of it, from the harness's folder on."""
 
     settings: dict[str, Any]
     results: dict[str, dict[str, Estimate]]
+    file: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """The part of lm-eval's own results that is taken over."""
+class _Found(BaseModel, frozen=True):
+    """The part of lm-eval's own results that is taken over: by task the metrics, how many answers, and whether more is better."""
 
     results: dict[str, dict[str, Any]]
+    samples: dict[str, dict[str, int]] = Field(default={}, alias="n-samples")
+    higher_is_better: dict[str, dict[str, bool | None]] = Field(default={})
 
 
 class Harness:
@@ -106,10 +110,8 @@ class Harness:
             RunError: the harness failed; with the end of what it said.
         """
         file, settings = self._folder / f"{label}.json", self._settings(model, weights)
-        if is_there(file):
-            done = read_record(TypeAdapter(_Done), file, "remove it: lm-eval goes on from a cache of its own")
-            if done.settings == settings:
-                return done.results
+        if is_there(file) and (done := self._done(label)).settings == settings:
+            return done.results
         output, log = self._folder / label, self._folder / f"{label}.log"
         before = _results_in(output)
         # API models of lm-eval want a key, also for servers that ask for none.
@@ -124,9 +126,23 @@ class Harness:
             )
             raise RunError(f"lm-eval failed for {label}:\n{end}", f"{log} has the whole of it")
         with made_by("lm-eval"):
-            found = _metrics(read_record(TypeAdapter(_Found), results[-1], f"{log} may say more").results)
-        files.write_json(file, plain(_Done(settings, found)))
+            found = _metrics(read_record(TypeAdapter(_Found), results[-1], f"{log} may say more"))
+        files.write_json(file, plain(_Done(settings, found, str(results[-1].relative_to(self._folder)))))
         return found
+
+    def changes(self, before: str, after: str) -> dict[str, dict[str, Change]]:
+        """By task and metric, how the answers of two models differ that were run; question by question where the samples are there.
+
+        Raises:
+            InputError: a file of what was done is damaged.
+        """
+        old, new = self._done(before), self._done(after)
+        places = [self._folder / done.file if done.file else None for done in (old, new)]
+        return changes_of(old.results, new.results, *places)
+
+    def _done(self, label: str) -> _Done:
+        file = self._folder / f"{label}.json"
+        return read_record(TypeAdapter(_Done), file, "remove it: lm-eval goes on from a cache of its own")
 
     def _settings(self, model: str, weights: str) -> dict[str, Any]:
         wanted = self._wanted.model_dump(mode="json", exclude={"python"})
@@ -195,17 +211,20 @@ def _interpreter(wanted: LmEval) -> Path:
     raise InputError("eval.lm_eval: the lm-evaluation-harness is not installed", hint)
 
 
-def _metrics(results: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Estimate]]:
+def _metrics(found: _Found) -> dict[str, dict[str, Estimate]]:
     """By task and metric. lm-eval writes `acc,none` and `acc_stderr,none`."""
-    found: dict[str, dict[str, Estimate]] = {}
-    for task, values in results.items():
+    metrics: dict[str, dict[str, Estimate]] = {}
+    for task, values in found.results.items():
         for key, value in values.items():
             metric, _, chosen = key.partition(",")
             if isinstance(value, int | float) and chosen and not metric.endswith("_stderr"):
                 error = values.get(f"{metric}_stderr,{chosen}")
                 name = metric if chosen == "none" else f"{metric} ({chosen})"
-                found.setdefault(task, {})[name] = Estimate(value, error if isinstance(error, int | float) else None)
-    return found
+                better = found.higher_is_better.get(task, {}).get(metric)
+                total = found.samples.get(task, {}).get("effective") if better else None
+                stderr = error if isinstance(error, int | float) else None
+                metrics.setdefault(task, {})[name] = Estimate(value, stderr, total)
+    return metrics
 
 
 def _results_in(folder: Path) -> set[tuple[Path, int]]:

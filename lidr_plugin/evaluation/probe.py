@@ -14,10 +14,11 @@ from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.evaluation.benefit import whole
 from lidr_plugin.evaluation.intervals import grouped
-from lidr_plugin.evaluation.judge import Contest, JudgeModel, Submission, Verdict, Verdicts, warning
+from lidr_plugin.evaluation.judge import Contest, JudgeModel, Submission, Verdicts, warning
 from lidr_plugin.evaluation.results import Probe, plain
 from lidr_plugin.evaluation.signal import Measurement, SampleTexts, dominance_of, spread, way_back
 from lidr_plugin.machine import interrupts
+from lidr_plugin.methods.judging import Verdict
 from lidr_plugin.methods.translation import Translator, parse_translation
 from lidr_plugin.prompts.prompt import Prompt
 from lidr_plugin.text.language import Identification

@@ -15,7 +15,7 @@ from lidr_plugin.machine.inputs import read_record
 ModelResults: TypeAlias = dict[str, Mapping[str, Mapping[str, Value]]]
 """By benchmark, language and mark; under `lm_eval` by task and metric."""
 Changes: TypeAlias = Mapping[str, Mapping[str, Mapping[str, Change]]]
-"""By benchmark, language and mark, for the marks that are shares."""
+"""By benchmark, language and mark, for the marks that are shares; under `lm_eval` by task and metric."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from typing import NamedTuple
 from lidr_plugin.completions.requests import Chat
 from lidr_plugin.evaluation.benefit import Candidate, candidates_of, lost, signal_of, whole
 from lidr_plugin.evaluation.intervals import Mean, Share
-from lidr_plugin.evaluation.judge import Verdict
 from lidr_plugin.evaluation.results import Comparison, Dominance, LanguageSignal, Responses, Signal
 from lidr_plugin.methods.base import Ask, Outcome, Preference, Text
+from lidr_plugin.methods.judging import Verdict
 from lidr_plugin.methods.translation import Translator
 from lidr_plugin.text.chrf import chrf
 from lidr_plugin.text.language import Identification

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from lidr_plugin.errors import InputError
+from lidr_plugin.machine.inputs import read_json
 from lidr_plugin.machine.loopback import without_proxy
 
 Kind = Literal["model", "dataset"]
@@ -80,6 +81,26 @@ def download(repository: str, name: str, *, key: str, revision: str = "main", ki
         # First a question that fails at once: the download itself would try for half a minute.
         HfApi().repo_info(repository, repo_type=kind, revision=revision, timeout=_SECONDS)
         return Path(hf_hub_download(repository, name, repo_type=kind, revision=revision))
+
+
+def layers_of(model: str, revision: str, *, key: str) -> int:
+    """The number of a model's layers, by its `config.json`.
+
+    Args:
+        key: what names a layer, for the error.
+
+    Raises:
+        InputError: it is not there, or does not say.
+    """
+    folder = Path(os.path.expanduser(model))
+    path = folder / "config.json" if is_path(model) else download(model, "config.json", key=key, revision=revision)
+    remedy = f"set {key} to the number of a layer"
+    found = read_json(path, remedy)
+    told = found.get("text_config", found) if isinstance(found, dict) else {}
+    layers = told.get("num_hidden_layers")
+    if not isinstance(layers, int) or layers < 2:
+        raise InputError(f"{path}: num_hidden_layers is not there, so nobody knows the middle layer", remedy)
+    return layers
 
 
 def _check_endpoint() -> None:

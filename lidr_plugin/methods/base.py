@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.requests import Chat, Kind, Message, Need, Sampling, Score
 from lidr_plugin.completions.steps import Steps
+from lidr_plugin.methods.judging import Verdict
 from lidr_plugin.prompts.prompt import Prompt, PromptText
 from lidr_plugin.prompts.prompt_set import PromptSet
 
@@ -35,6 +36,7 @@ class Reason(StrEnum):
     NO_CONTRAST = "no_contrast"
     NO_MAJORITY = "no_majority"
     THINNED = "thinned"
+    UNREAD = "unread"
 
 
 class Text(NamedTuple):
@@ -137,11 +139,16 @@ class Drop(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """All that one prompt came to: its rows and its dropped candidates, each in their final order."""
+    """All that one prompt came to: its rows and its dropped candidates, each in their final order.
+
+    Attributes:
+        verdicts: what a judge said of its answers, if one was asked, rows or none.
+    """
 
     position: int
     rows: tuple[Row, ...]
     drops: tuple[Drop, ...]
+    verdicts: tuple[Verdict, ...] = ()
 
     @classmethod
     def of(cls, position: int, fates: Sequence[Row | Drop]) -> "Outcome":
@@ -230,3 +237,31 @@ class ScoringMethod(Protocol):
 
     def scores_at_most(self, prompts: int) -> int:
         """Scores for so many prompts, as `requests_at_most` counts completions."""
+
+
+class Survey(Protocol):
+    """A first pass over all prompts, for what a method must know of them together; the second finds everything in the store.
+
+    Attributes:
+        found: what it came to, by language, for the report.
+    """
+
+    def steps(self, prompt: Prompt, ask: Ask) -> Steps[Any]:
+        """One prompt's way to what is to be known of it."""
+
+    def add(self, seen: Any) -> None:
+        """Takes what `steps` gave, in the order of the prompts."""
+
+    @property
+    def found(self) -> dict[str, float]: ...
+
+    def method(self) -> Method:
+        """The method that makes the rows."""
+
+
+@runtime_checkable
+class SurveyingMethod(Protocol):
+    """A method that may need a survey."""
+
+    def survey(self) -> Survey | None:
+        """The first pass; None where there is nothing to find."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from lidr_plugin.methods.base import Text
+from lidr_plugin.methods.judging import Verdict
 from lidr_plugin.prompts.prompt import PromptText
 from lidr_plugin.text.visible import is_blank
 
@@ -105,6 +106,7 @@ class Ranking(NamedTuple):
         voters: of a ranking by votes, how many were asked; 0: rows have no weight.
         reason: why there is no pair, where the ranker knows; None: the selection says.
         labelled: whether right stands against wrong here, whatever the selection of the run, and with the full weight.
+        verdict: what a judge said of the first against the second, where one was asked.
     """
 
     pool: Pool
@@ -112,6 +114,7 @@ class Ranking(NamedTuple):
     voters: int = 0
     reason: str | None = None
     labelled: bool = False
+    verdict: Verdict | None = None
 
     def weight(self, chosen: Ranked, rejected: Ranked) -> float:
         """How much a pair counts: the share of the voters by which its texts differ."""

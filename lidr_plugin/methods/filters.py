@@ -66,8 +66,6 @@ REASONS: Mapping[str, str] = {
     Reason.ANSWER: "the final answer is not as answer_filter wants it",
     Reason.REQUEST_FAILED: "a request failed for good",
     Reason.NO_CONTRAST: "no answer of the prompt is better than another, or nothing tells the languages of two apart",
-    Reason.NO_MAJORITY: "too few of the answers agree",
-    Reason.THINNED: "left out by its weight",
     Reason.UNFAITHFUL: "chosen is no translation of its source: something is lost, or it is one of the request",
 }
 """Each reason in words."""

@@ -4,16 +4,18 @@ y^l_0 … y^l_{n-1} ~ M(x^l)    pair in l: prompt x^l, chosen and rejected among
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from lidr_plugin.completions.client import Model
+from lidr_plugin.completions.requests import Need
 from lidr_plugin.completions.steps import Steps, together
 from lidr_plugin.config.schema import Config
 from lidr_plugin.methods.base import Ask, Drop, Outcome, Preference, Reason, Text
 from lidr_plugin.methods.candidates import Candidate, Pool, Ranked, Ranking
 from lidr_plugin.methods.draw import drawn
 from lidr_plugin.methods.filters import REASONS, Filter, Kinds, unread_answers, weigh
+from lidr_plugin.methods.length_control import LengthFit, fit, priced
 from lidr_plugin.methods.rankers import ranker_of
 from lidr_plugin.methods.rankers.base import Ranker, Tools
 from lidr_plugin.methods.sampler import Sampler
@@ -24,6 +26,12 @@ from lidr_plugin.prompts.prompt import Prompt, PromptText
 from lidr_plugin.prompts.prompt_set import PromptSet
 from lidr_plugin.text.numbers import is_correct
 
+_REASONS: Mapping[str, str] = {
+    Reason.NO_MAJORITY: "too few of the answers agree",
+    Reason.THINNED: "left out by its weight",
+    Reason.UNREAD: "the judge's reply cannot be read",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Rank:
@@ -32,6 +40,8 @@ class Rank:
     Attributes:
         languages: all that are sampled, the dominant one first where it is.
         paired: those of them that pairs are made in.
+        prices: by language, what a character costs.
+        fitted: whether they are to be found from all prompts, and are not yet.
         only_sound: whether what cannot be chosen cannot be rejected either.
         filters: those of pairs; those of one text are the sampler's.
     """
@@ -40,6 +50,8 @@ class Rank:
     paired: Sequence[str]
     sampler: Sampler
     ranker: Ranker
+    prices: Mapping[str, float]
+    fitted: bool
     select: Select
     pairs: int
     weights: Weights
@@ -53,7 +65,7 @@ class Rank:
     @property
     def reasons(self) -> Mapping[str, str]:
         """Those of the filters, and what a ranking may come to."""
-        return REASONS
+        return {**REASONS, **_REASONS}
 
     def problems(self, prompts: PromptSet) -> Sequence[str]:
         """What the ranker finds, and a final answer that is no number where a filter reads it."""
@@ -63,9 +75,21 @@ class Rank:
 
     def requests_at_most(self, prompts: int) -> int:
         """The samples, and what the ranker asks."""
-        languages = len(self.languages)
-        asked = languages * self.sampler.asked
-        return prompts * (asked + self.ranker.requests_at_most(languages, self.sampler.asked))
+        languages, answers = len(self.languages), self.sampler.asked
+        return prompts * (languages * answers + self.ranker.asked(languages, answers).chats)
+
+    @property
+    def scores(self) -> Mapping[str, frozenset[Need]]:
+        """Those of the ranker."""
+        return self.ranker.scores
+
+    def scores_at_most(self, prompts: int) -> int:
+        """Those of the ranker."""
+        return prompts * self.ranker.asked(len(self.languages), self.sampler.asked).scores
+
+    def survey(self) -> "LengthSurvey | None":
+        """What must be known of all prompts before the first row: with `length_control: auto`, the price of a character."""
+        return LengthSurvey(self) if self.fitted else None
 
     def steps(self, prompt: Prompt, ask: Ask) -> Steps[Outcome]:
         """The pairs of every language, in the run's order, the dominant one first."""
@@ -73,16 +97,19 @@ class Rank:
         if asks_translation and self.ranker.compares:
             empty = [Pool(code, PromptText(""), ()) for code in self.paired]
             return Outcome.of(prompt.position, [_drop(prompt, pool, Reason.TRANSLATION_PROMPT) for pool in empty])
+        rankings = yield from self.rankings(prompt, ask, asks_translation=asks_translation)
+        fates = [
+            fate for ranking in rankings for fate in self._fates(prompt, priced(ranking, self.prices), asks_translation)
+        ]
+        verdicts = tuple([ranking.verdict for ranking in rankings if ranking.verdict])
+        return Outcome.of(prompt.position, fates)._replace(verdicts=verdicts)
+
+    def rankings(self, prompt: Prompt, ask: Ask, *, asks_translation: bool) -> Steps[list[Ranking]]:
+        """The answers to a prompt in the languages that have pairs, with the scores as the ranker gives them."""
         draw = partial(self.sampler.pool, prompt, ask=ask, asks_translation=asks_translation)
         pools = yield from together(*(draw(language=code) for code in self.languages))
         rankings = yield from self.ranker.rank(prompt, pools, ask)
-        fates = [
-            fate
-            for ranking in rankings
-            if ranking.pool.language in self.paired
-            for fate in self._fates(prompt, ranking, asks_translation)
-        ]
-        return Outcome.of(prompt.position, fates)
+        return [ranking for ranking in rankings if ranking.pool.language in self.paired]
 
     def _fates(self, prompt: Prompt, ranking: Ranking, asks_translation: bool) -> Iterator[Preference | Drop]:
         """What becomes of one language's answers."""
@@ -145,17 +172,49 @@ def _drop(prompt: Prompt, pool: Pool, reason: str) -> Drop:
     return Drop(row, reason)
 
 
+class LengthSurvey:
+    """Finds what a character costs in each language, by the answers to all prompts."""
+
+    def __init__(self, method: Rank) -> None:
+        self._method = method
+        self._fits: dict[str, LengthFit] = {}
+
+    def steps(self, prompt: Prompt, ask: Ask) -> Steps[list[Ranking]]:
+        """One prompt, up to its scores; none for one that is dropped."""
+        method = self._method
+        asks_translation = method.translation_prompts.treatment_of(prompt) != "ignore"
+        if asks_translation and method.ranker.compares:
+            return []
+        return (yield from method.rankings(prompt, ask, asks_translation=asks_translation))
+
+    def add(self, rankings: list[Ranking]) -> None:
+        """Takes one prompt's answers."""
+        fit(rankings, self._fits)
+
+    @property
+    def found(self) -> dict[str, float]:
+        """By language."""
+        return {code: self._fits[code].price for code in self._method.paired if code in self._fits}
+
+    def method(self) -> Rank:
+        """The method with what was found."""
+        return replace(self._method, prices=self.found, fitted=False)
+
+
 def build(config: Config, filters: Sequence[Filter], roles: Mapping[str, Model]) -> Rank:
     """The method as a configuration wants it."""
     wanted, kinds = config.rank, Kinds.of(filters)
     sampler = Sampler.of(config, kinds.of_texts)
-    ranker = ranker_of(config, Tools(sampler.responder.translator, kinds.of_texts))
-    paired = config.codes if wanted.dominant else config.languages
+    ranker = ranker_of(config, Tools(sampler.responder, kinds.of_texts))
+    paired = config.codes if wanted.dominant and ranker.ranks_dominant else config.languages
+    price = 0.0 if isinstance(wanted.length_control, str) else wanted.length_control
     return Rank(
-        languages=config.codes if wanted.dominant or ranker.compares else config.languages,
+        languages=config.codes if wanted.dominant or ranker.needs_dominant else config.languages,
         paired=paired,
         sampler=sampler,
         ranker=ranker,
+        prices=dict.fromkeys(config.codes, price),
+        fitted=wanted.length_control == "auto",
         select=wanted.select,
         pairs=wanted.pairs,
         weights=wanted.weighted,

@@ -6,6 +6,9 @@ from collections.abc import Set as AbstractSet
 from fractions import Fraction
 from typing import NamedTuple
 
+from lidr_plugin.methods.candidates import Candidate
+from lidr_plugin.text.numbers import final_numbers
+
 
 class Tally(NamedTuple):
     """What a vote came to.
@@ -40,3 +43,13 @@ def tally(readings: Sequence[AbstractSet[Fraction]]) -> Tally:
         votes[winner] if winner in values else max((votes[value] for value in values), default=0) for values in readings
     )
     return Tally(winner, votes[winner], scores, supports)
+
+
+def votes_in(members: Sequence[Candidate]) -> Tally:
+    """The votes of answers; those that are cut, failed or without a number abstain."""
+    return tally(
+        [
+            final_numbers(x.text.text, x.language) if x.is_there and not x.text.cut else frozenset[Fraction]()
+            for x in members
+        ]
+    )

@@ -6,7 +6,9 @@ from typing import Any
 
 from lidr_plugin.evaluation.results import HeadToHead, LanguageSignal, ModelResults, Signal
 
-COUNTS = "prompts candidates pairs rejected completions tokens seconds tokens_per_second model_name_or_path".split()
+COUNTS = (
+    "prompts candidates pairs rejected completions scores tokens seconds tokens_per_second model_name_or_path".split()
+)
 """Of a build: the counts (contract, section 4), and whose."""
 
 
@@ -64,6 +66,7 @@ class Build:
     model_name_or_path: str = ""
     reasons: dict[str, str] = field(default_factory=dict)
     marks: dict[str, int] = field(default_factory=dict)
+    scores: dict[str, int] = field(default_factory=dict)
     lengths: Lengths | None = None
     timeline: Timeline | None = None
     samples: dict[str, list[Sample]] = field(default_factory=dict)

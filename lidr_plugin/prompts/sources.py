@@ -44,7 +44,7 @@ def _of(config: Config, prompts: str, key: str, shard: int | None) -> dict[str, 
     absent = [code for code, paths in there.items() if not paths]
     if absent and (not config.translate_prompts or config.dominant_language in absent):
         problems = [f"{key}: {_numbered(patterns[code], shard)}: no such file ({code})" for code in absent]
-        hint = "translate_prompts: true has the model translate the prompts of languages without a file"
+        hint = "put the files there; or have the model translate the others first: the same command with translate_prompts=true"
         raise InputError.of(problems, "the prompt files", hint)
     return {code: paths for code, paths in there.items() if paths}
 

@@ -10,22 +10,29 @@ from lidr_plugin.config.methods import Stage
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset import merge as shards
 from lidr_plugin.dataset.build import Built, build, settle_configuration
-from lidr_plugin.dataset.counts import write_report
-from lidr_plugin.dataset.dryrun import DryRun
+from lidr_plugin.dataset.counts import Counts, write_report
+from lidr_plugin.dataset.dryrun import DryRun, estimated
 from lidr_plugin.dataset.dryrun import dry_run as rehearse
+from lidr_plugin.dataset.estimate import Estimate
+from lidr_plugin.dataset.kto import write_kto
 from lidr_plugin.dataset.ownership import check_own
 from lidr_plugin.dataset.parquet import check_parquet, write_parquet
+from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.dataset.shards import AGAIN, finished, opened_for, write_made
 from lidr_plugin.dataset.views import stage_on_disk
+from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.benefit import Candidate
 from lidr_plugin.evaluation.build_signal import CANDIDATES, BuildSignal, verdicts_of
+from lidr_plugin.evaluation.places import PlaceWatch
 from lidr_plugin.evaluation.results import plain
+from lidr_plugin.machine.gpus import Gpu, gpus
 from lidr_plugin.machine.inputs import read_record
-from lidr_plugin.methods.base import Method
+from lidr_plugin.methods.base import Method, SurveyingMethod
 from lidr_plugin.methods.filters import Filter
 from lidr_plugin.pages import renew_page
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.recipe import recipe_for
+from lidr_plugin.training.speed import speed_of
 
 
 def build_pairs(
@@ -39,17 +46,22 @@ def build_pairs(
     """See `lidr_plugin.build_pairs`. A shard that is finished does nothing."""
     with opened_for(config, shard, method=method, filters=filters, engine=engine) as (ready, made):
         run, config = ready.run, ready.config
-        check_own(run, config.dataset_name)
+        check_own(run, config.alpaca_name, config.dataset_name)
         if made and (before := finished(run, made)):
             return before
         recipe_for(config, run, ready.stage)  # a recipe that cannot be made is told before anything is asked
+        if made:
+            _check_part(ready.method)
         with run.at_work("every finished completion is kept; the same command goes on from there"):
             files.sweep(run.path)
             files.sweep(run.data)
             meter, signal = Meter(), BuildSignal(ready, made.total if made else None)
+            watches = signal.watch, PlaceWatch(len(ready.prompts)).watch
             with Store(run.store) as store:
-                counts = build(ready, store, meter, signal.watch, part=bool(made))
+                counts = build(ready, store, meter, watches, part=bool(made))
                 candidates = signal.candidates(store)
+            if not made:
+                _write_views(run, config, counts)
             merged = shards.Merged(counts, meter, ready.method.reasons, ready.marks.honoured)
             built = _complete(run, config, ready.stage, merged, candidates)
             if made:
@@ -65,14 +77,15 @@ def merge(config: Config, *, parquet: bool, command: str) -> Built:
     run = RunDirectory.of(config.output_dir, config.store)
     found = shards.finished_shards(config, command)
     stage = stage_on_disk(config, found[0].run)
-    check_own(run, config.dataset_name)
+    check_own(run, config.alpaca_name, config.dataset_name)
     recipe_for(config, run, stage)
     with run.at_work("the shards are kept; the same command begins anew"):
         files.sweep(run.path)
         files.sweep(run.data)
         merged = shards.merge(config, run, found)
+        _write_views(run, config, merged.counts)
         if parquet:
-            write_parquet(run, config.dataset_name, sum(merged.counts.pairs.values()))
+            write_parquet(run, config, sum(merged.counts.pairs.values()))
         candidates = [x for shard in found for x in read_record(CANDIDATES, shard.run.candidates_json, AGAIN)]
         return _complete(run, config, stage, merged, candidates)
 
@@ -80,9 +93,39 @@ def merge(config: Config, *, parquet: bool, command: str) -> Built:
 def dry_run(config: Config, shard: str | None, *, method: Method | None = None) -> DryRun:
     """See `lidr_plugin.dry_run`."""
     with opened_for(config, shard, keep=False, method=method) as (ready, _):
-        check_own(ready.run, ready.config.dataset_name)
+        check_own(ready.run, ready.config.alpaca_name, ready.config.dataset_name)
         recipe_for(ready.config, ready.run, ready.stage)
-        return rehearse(ready)
+        return rehearse(ready, speed_of(ready.config, gpus()))
+
+
+def estimate_of(config: Config, cards: Sequence[Gpu]) -> Estimate:
+    """What the build of a configuration takes with these GPUs.
+
+    Raises:
+        LidrError: its input is not whole yet.
+    """
+    with Prepared(config) as ready:
+        return estimated(ready, speed_of(config, cards))
+
+
+def _check_part(method: Method) -> None:
+    """Whether a method can make the rows of some prompts alone.
+
+    Raises:
+        InputError: it must know all prompts before.
+    """
+    if isinstance(method, SurveyingMethod) and method.survey():
+        raise InputError(
+            "rank.length_control: auto looks at all prompts before the first row, and a shard has some of them",
+            "give the price of a character that an unsharded run found (`length_control` in its report.json), or build without "
+            "--shard",
+        )
+
+
+def _write_views(run: RunDirectory, config: Config, counts: Counts) -> None:
+    """Writes the dataset of single texts too, where that is trained on."""
+    if config.train.llamafactory.get("stage") == "kto" and counts.pairs.total():
+        write_kto(config, run)
 
 
 def _complete(

@@ -14,13 +14,12 @@ from lidr_plugin.config.schema import Config
 from lidr_plugin.config.section import results_of
 from lidr_plugin.dataset.prepare import prompts_of
 from lidr_plugin.errors import InputError, Interrupted, RunError
-from lidr_plugin.evaluation import gate
-from lidr_plugin.evaluation.intervals import percent
-from lidr_plugin.evaluation.results import LanguageSignal, read_probe, read_results
+from lidr_plugin.evaluation.results import read_results
 from lidr_plugin.machine import interrupts
 from lidr_plugin.machine.children import running
 from lidr_plugin.machine.inputs import is_there, read_record
 from lidr_plugin.pages import renew_page
+from lidr_plugin.rounds.decisions import check_languages, check_model, refused, say_signal
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.text.identifier import name_and_version
 
@@ -60,7 +59,8 @@ def iterate(config: Config, *, until: str, only: int | None, say: Callable[[str]
     _check_rounds(config)
     if until == "eval" and not _is_measured(config):
         say(
-            "no gate: none of eval.prompts, eval.mgsm and eval.skills says on what a round's model is compared with the one before"
+            "no gate: none of eval.prompts, eval.mgsm, eval.skills and eval.lm_eval says on what a round's model is compared with "
+            "the one before"
         )
     if only and only > 1 and not is_there(before := top.round(only - 1).model):
         raise InputError(
@@ -87,10 +87,10 @@ def iterate(config: Config, *, until: str, only: int | None, say: Callable[[str]
                     files.write_json(top.iterate_json, state)
                 renew_page(top)
             if stage.name == "probe":
-                _saturation(top, stage.round, say)
-                _languages(config, top, stage.round, say)
+                say_signal(top, stage.round, say)
+                check_languages(config, top, stage.round, say)
             if stage.name == "eval":
-                _gate(top, stage.round)
+                check_model(top, stage.round)
     return state
 
 
@@ -150,12 +150,12 @@ def _stages(config: Config, top: RunDirectory, *, until: str, only: int | None) 
         }
         for name in names:
             if name == "build":
-                left_out = {code for code, _ in _refused(config, top, number)}
+                left_out = {code for code, _ in refused(config, top, number)}
                 languages = [code for code in config.languages if code not in left_out]
                 yield Stage(number, name, config.model_copy(update={**changes, "languages": languages}))
                 continue
             if name == "eval":
-                if not (_is_measured(config) or config.eval.lm_eval):
+                if not _is_measured(config):
                     continue
                 # The round's model beside the one that it came from.
                 models = {f"M{x}": _model(config, top, x) for x in (number - 1, number)}
@@ -173,7 +173,7 @@ def _mixed_in(config: Config, entry: MixIn, number: int) -> MixIn:
 
 def _is_measured(config: Config) -> bool:
     """Whether a round's model is asked anything that the gate can compare."""
-    return bool(config.eval.prompts or config.eval.mgsm or config.eval.skills)
+    return bool(config.eval.prompts or config.eval.mgsm or config.eval.skills or config.eval.lm_eval)
 
 
 def _model(config: Config, top: RunDirectory, number: int) -> str:
@@ -234,50 +234,3 @@ def _unjudged(top: RunDirectory, number: int) -> bool:
     """Whether the cap on the judge's cost left pairs without a verdict."""
     found = read_results(top.round(number).eval_results).head_to_head
     return found is not None and not found.complete
-
-
-def _saturation(top: RunDirectory, number: int, say: Callable[[str], None]) -> None:
-    """Says when the round has little left to learn from; whether it is trained all the same is the user's choice."""
-    signal = read_probe(top.round(number).probe_json).signal
-    if signal.kind == "judge":
-        what = f"the judge prefers chosen in {percent(signal)} % of the pairs it decides"
-    else:
-        what = f"in {percent(signal)} % of the candidates the imbalance shows without a judge"
-    say(f"round {number}: reward signal: {what}; a round is worth it from {100 * signal.threshold:.0f} % on")
-    if not signal.worth_it:
-        more = "" if signal.kind == "judge" else "; eval.judge would see what cannot be seen so"
-        say(f"round {number}: the signal is used up: another round is not worth it (Ctrl-C stops here){more}")
-
-
-def _refused(config: Config, top: RunDirectory, number: int) -> list[tuple[str, LanguageSignal]]:
-    """The languages that a round leaves out, and why: the probe's verdict on them is "no", and nobody forces them."""
-    path = top.round(number).probe_json
-    if not config.learns_translations or not is_there(path):
-        return []
-    found = read_probe(path).verdicts.items()
-    return [(code, x) for code, x in found if x.verdict == "no" and code not in config.force_languages]
-
-
-def _languages(config: Config, top: RunDirectory, number: int, say: Callable[[str], None]) -> None:
-    """Says which languages a round leaves out, and what would help; raises `RunError` if none is left."""
-    refused = _refused(config, top, number)
-    for code, found in refused:
-        say(f"round {number}: {code} is left out: {found.why}; what would help: {'; '.join(found.advice)}")
-    if refused:
-        say(f"round {number}: force_languages: [{', '.join(code for code, _ in refused)}] trains on them all the same")
-    if refused and len(refused) == len(config.languages):
-        raise RunError(
-            f"round {number}: in no language are pairs worth training on; {top.round(number).probe_json} has the numbers",
-            "see what would help above; force_languages goes on all the same",
-        )
-
-
-def _gate(top: RunDirectory, number: int) -> None:
-    """Stops the loop before a broken model makes data."""
-    if found := gate.problems_in(top.round(number).eval_results, f"M{number - 1}", f"M{number}"):
-        listed = "\n".join(f"  {line}" for line in found)
-        raise RunError(
-            f"round {number}: its model is not fit to make data:\n{listed}",
-            "train more gently (a lower train.learning_rate, fewer epochs), filter more strictly, or put prompts of the "
-            "skill that is lost among the round's; then remove the round's folder and go on",
-        )

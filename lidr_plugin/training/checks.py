@@ -17,14 +17,12 @@ from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training import inside
 from lidr_plugin.training.llamafactory_cli import environment
 from lidr_plugin.training.recipe import Settings
+from lidr_plugin.training.shift import PROBE_TOKENS, PROBES, text_of
 from lidr_plugin.training.state import MergeProof
 
 T = TypeVar("T", bound=BaseModel)
 _SAMPLE = 64
 """Rows whose tokens are compared: what differs in one nearly always differs in all, and a thousand would take seconds."""
-_PROBES = 4
-_PROBE_TOKENS = 64
-"""Rows, and tokens of each, on which a merged model is compared: enough to tell models apart, and quick on a CPU."""
 
 
 class Mismatch(BaseModel, frozen=True):
@@ -131,10 +129,9 @@ def merge(settings: Settings, run: RunDirectory, python: Path, *, dtype: str) ->
     Raises:
         RunError: a model cannot be read or written.
     """
-    rows = islice(rows_of(run, settings["dataset"]), _PROBES)
-    texts = [f"{row['instruction']}\n{row['chosen'] if 'chosen' in row else row['output']}" for row in rows]
+    texts = [text_of(row) for row in islice(rows_of(run, settings["dataset"]), PROBES)]
     target = str(unproved(run).absolute())
-    job = {"settings": settings, "target": target, "dtype": dtype, "probes": texts, "probe_tokens": _PROBE_TOKENS}
+    job = {"settings": settings, "target": target, "dtype": dtype, "probes": texts, "probe_tokens": PROBE_TOKENS}
     return _read(MergeProof, "merge", _answer("merge", job, python, {}))
 
 

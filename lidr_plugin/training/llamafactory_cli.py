@@ -22,6 +22,7 @@ from lidr_plugin.machine.environments import python_of
 from lidr_plugin.machine.inputs import is_there, made_by, read, read_json
 from lidr_plugin.machine.loopback import without_proxy
 from lidr_plugin.run_directory import RunDirectory
+from lidr_plugin.training.shift import last_shift
 
 
 def interpreter(config: Config) -> Path:
@@ -124,7 +125,13 @@ def _logged(line: bytes) -> Mapping[str, Any]:
 
 
 def run_training(
-    run: RunDirectory, recipe: Path, log_file: Path, *, python: Path, env: Mapping[str, str]
+    run: RunDirectory,
+    recipe: Path,
+    log_file: Path,
+    *,
+    python: Path,
+    env: Mapping[str, str],
+    script: Path | None = None,
 ) -> float | None:
     """Runs `llamafactory-cli train` to its end and returns the last loss that it logged.
 
@@ -133,12 +140,14 @@ def run_training(
         log_file: what it says is added there.
         python: the interpreter beside `llamafactory-cli`.
         env: additions to the environment.
+        script: what is started in its place, with the same arguments.
 
     Raises:
         RunError: it failed; with the end of its log and the likely cause.
     """
     # A bare file name, for LLaMA-Factory splits the command line that it gives to torchrun at spaces.
-    command = [str(python.parent / "llamafactory-cli"), "train", recipe.name]
+    started = [str(python), str(script)] if script else [str(python.parent / "llamafactory-cli")]
+    command = [*started, "train", recipe.name]
     seen = len(_steps_of(run))  # those of an earlier call
     loss: float | None = None
     with log_file.open("ab") as log, Steps() as steps:
@@ -155,7 +164,7 @@ def run_training(
                 for line in map(_logged, new):
                     loss = line["loss"] if isinstance(line.get("loss"), int | float) else loss
                     if "loss" in line or "eval_loss" in line:
-                        steps.update(line)
+                        steps.update({**line, "shift": moved.shift if (moved := last_shift(run)) else None})
                 time.sleep(0 if ended else _PAUSE)
     if process.returncode:
         raise _failure(run, log_file, start, process.returncode)

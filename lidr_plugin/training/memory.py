@@ -115,7 +115,8 @@ class Memory(NamedTuple):
 
 def has_reference(settings: Mapping[str, Any]) -> bool:
     """Whether the loss compares the policy with a reference model; without an adapter that is a second model."""
-    return settings["stage"] == "dpo" and settings.get("pref_loss") not in ("simpo", "orpo")
+    alone = settings.get("pref_loss") in ("simpo", "orpo")
+    return settings["stage"] == "kto" or (settings["stage"] == "dpo" and not alone)
 
 
 def estimate(shape: Shape, settings: Mapping[str, Any], *, world: int, zero: str = "", weight_bytes: int = 2) -> Memory:

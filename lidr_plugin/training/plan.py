@@ -2,13 +2,13 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lidr_plugin.config.methods import Stage
 from lidr_plugin.config.schema import Config
-from lidr_plugin.dataset.views import rows_of, stage_on_disk
+from lidr_plugin.dataset.views import copies_of, rows_of, stage_on_disk
 from lidr_plugin.errors import InputError
 from lidr_plugin.machine import hub
 from lidr_plugin.machine.gpus import Gpu, gpus
@@ -125,12 +125,13 @@ def plan(config: Config, given: list[Gpu] | None) -> Plan:
 def _dataset(config: Config) -> Dataset:
     run = RunDirectory.of(config.output_dir, config.store)
     stage, rows, characters = stage_on_disk(config, run), 0, 0
-    if is_there(run.dataset(config.dataset_name)):
-        for row in rows_of(run, config.dataset_name):
+    if is_there(run.dataset(config.alpaca_name)):
+        for row in rows_of(run, config.alpaca_name):
             answers = [row[key] for key in ("chosen", "rejected", "output") if key in row]
             characters += sum(len(row["instruction"]) + len(answer) for answer in answers)
             rows += 1
-    return Dataset(stage, rows, int(characters / _CHARACTERS_A_TOKEN))
+    copies = copies_of(run, config.alpaca_name)
+    return Dataset(stage, round(rows / copies), int(characters / copies / _CHARACTERS_A_TOKEN))
 
 
 def _row(config: Config, shape: Shape, cards: list[Gpu], dataset: Dataset, method: str, zero: str) -> Row:
@@ -160,14 +161,20 @@ def _row(config: Config, shape: Shape, cards: list[Gpu], dataset: Dataset, metho
     )
 
 
+def flops_of(cards: Sequence[Gpu]) -> float | None:
+    """FLOP/s of one of these GPUs by its maker's data sheet; None for one that is not known here."""
+    rate = next((rate for name, rate in _FLOPS.items() if cards and name in cards[0].name), None)
+    return rate * 1e12 if rate else None
+
+
 def _hours(shape: Shape, settings: Settings, cards: list[Gpu], tokens: int, world: int) -> float | None:
     """By arithmetic: 2 FLOP a parameter and token forward, twice that backward, and the recomputed and reference passes."""
-    speed = next((rate for name, rate in _FLOPS.items() if cards and name in cards[0].name), None)
+    speed = flops_of(cards)
     if speed is None or not tokens:
         return None
     passes = 1 + 1 + 2 + has_reference(settings)
     work = 2 * shape.parameters * tokens * passes * settings["num_train_epochs"]
-    return float(work / (speed * 1e12 * _UTILISATION * world) / 3600)
+    return float(work / (speed * _UTILISATION * world) / 3600)
 
 
 def disk_needed(shape: Shape, settings: Settings) -> int:

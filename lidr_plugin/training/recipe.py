@@ -1,5 +1,6 @@
 """Recipes: LLaMA-Factory's keys with the paper's settings, put together from `recipes/layers.yaml`; the shipped ones too."""
 
+import difflib
 import os
 import shlex
 from collections.abc import Mapping
@@ -12,8 +13,11 @@ from lidr_plugin import files
 from lidr_plugin.config.methods import Stage
 from lidr_plugin.config.presets import PRESETS
 from lidr_plugin.config.schema import Config
+from lidr_plugin.dataset.kto import kto_name
+from lidr_plugin.dataset.views import copies_of
 from lidr_plugin.errors import InputError
 from lidr_plugin.errors.terminal import inert
+from lidr_plugin.machine.environments import llamafactory_names
 from lidr_plugin.machine.inputs import read_json
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.datasets import joined, names_in
@@ -63,7 +67,8 @@ def train_settings(config: Config, run: RunDirectory, launch: Launch, *, stage: 
     """The content of `train.yaml`, with absolute paths, so that it works from any folder. Keys under `train:` win.
 
     Raises:
-        InputError: the global batch cannot be split over the processes of the launch, or a file is not there.
+        InputError: the global batch cannot be split over the processes of the launch, a file is not there, or KTO is to be
+            trained on what are no pairs.
     """
     composed = compose(stage, config.train.method, config.task, _layer(config, stage))
     given = config.train.llamafactory
@@ -72,7 +77,7 @@ def train_settings(config: Config, run: RunDirectory, launch: Launch, *, stage: 
         "model_name_or_path": str(folder.absolute()) if os.path.isdir(folder) else config.model_name_or_path,
         "trust_remote_code": config.trust_remote_code,
         "dataset_dir": str(run.data.absolute()),
-        "dataset": config.dataset_name,
+        "dataset": config.alpaca_name,
         "template": config.template or propose_template(config.model_name_or_path) or "default",
         "enable_thinking": config.generation.thinking,
         "output_dir": str(run.checkpoint.absolute()),
@@ -86,6 +91,11 @@ def train_settings(config: Config, run: RunDirectory, launch: Launch, *, stage: 
         settings["use_cpu"] = True
         settings.pop("deepspeed", None)
     settings |= given
+    if settings["stage"] == "kto":
+        settings |= _for_kto(config, stage)
+    if (copies := copies_of(run, config.alpaca_name)) != 1:
+        # So that there are as many steps as with one row for each pair.
+        settings["num_train_epochs"] = round(settings["num_train_epochs"] / copies, 4)
     settings["dataset"] = joined(settings["dataset"])
     batch = split(
         config.train.global_batch_size or composed.global_batch,
@@ -98,6 +108,22 @@ def train_settings(config: Config, run: RunDirectory, launch: Launch, *, stage: 
     if isinstance(settings.get("deepspeed"), str):
         settings["deepspeed"] = _deepspeed(settings["deepspeed"], quantised=bool(settings.get("quantization_bit")))
     return {key: value for key, value in settings.items() if value is not None}
+
+
+def _for_kto(config: Config, stage: Stage) -> Settings:
+    """What changes where single texts are trained on: no loss of pairs, and nothing that changes their order."""
+    if stage != "dpo":
+        raise InputError("train.stage: kto needs pairs", f"method: {config.method} makes none; leave train.stage out")
+    gone = (
+        "pref_loss",
+        "val_size",
+        "eval_strategy",
+        "eval_steps",
+        "load_best_model_at_end",
+        "preprocessing_num_workers",
+    )
+    kept = {"dataset": kto_name(config.alpaca_name)}
+    return {**{key: None for key in gone if key not in config.train.llamafactory}, **kept}
 
 
 def _deepspeed(name: str, *, quantised: bool) -> str:
@@ -126,6 +152,12 @@ def render(settings: Settings, config: Config, launch: Launch, *, rows: int, pat
     variables = "".join(f"{_word(name)}={_word(value)} " for name, value in launch.environment(settings).items())
     place, count = _word(str(path.absolute())), len(names_in(settings)) - 1
     others = f" and those of {count} more dataset{'s' * (count > 1)}" if count else ""
+    target = config.train.stop_at_shift
+    watched = (
+        f"# `lidr train` ends it early, at train.stop_at_shift: {target:g}; llamafactory-cli alone does not.\n"
+        if target
+        else ""
+    )
     head = f"""\
 # Made by lidr: {config.train.method} training on {rows:,} {kind}{others}, with the settings of
 # {_source(config)}{_loss(settings)}.
@@ -134,7 +166,7 @@ def render(settings: Settings, config: Config, launch: Launch, *, rows: int, pat
 #
 # {launch.rows_a_step(settings)} {kind} a step: per_device_train_batch_size x gradient_accumulation_steps x processes \
 ({launch.world}{"" if launch.gpus else "; no GPU was found, so use_cpu is on"}).
-# `lidr train` makes it anew for the machine that it runs on.
+{watched}# `lidr train` makes it anew for the machine that it runs on.
 """
     return head + files.yaml_of(settings)
 
@@ -173,12 +205,25 @@ def _escaped(character: str) -> str:
     return "".join(f"\\x{byte:02x}" for byte in character.encode(errors="surrogateescape"))
 
 
+def _check_template_name(config: Config) -> None:
+    """A name that is nearly one of LLaMA-Factory's is a slip; any other may be of a newer version, or one's own."""
+    name, names = config.template or "", llamafactory_names("templates")
+    if not name or name in names or config.train.allow_template_mismatch:
+        return
+    if near := difflib.get_close_matches(name.lower(), names, 1, 0.8):
+        hint = f"template: {propose_template(config.model_name_or_path) or near[0]}"
+        raise InputError(
+            f"template: {name}: LLaMA-Factory has none of this name", f"{hint}\nlidr doctor compares the tokens"
+        )
+
+
 def recipe_for(config: Config, run: RunDirectory, stage: Stage, *, rows: int = 0) -> str:
     """The text of `train.yaml` for this machine, or for one process if its GPUs do not divide the batch: another may train.
 
     Raises:
         InputError: there is no such recipe, whatever the machine.
     """
+    _check_template_name(config)
     launch = launch_of(config)
     try:
         settings = train_settings(config, run, launch, stage=stage)

@@ -8,6 +8,7 @@ from lidr_plugin import files
 from lidr_plugin.errors import InputError
 from lidr_plugin.machine.inputs import is_there, read_record
 from lidr_plugin.run_directory import RunDirectory
+from lidr_plugin.training.shift import Shift
 
 
 class TrainResult(BaseModel, frozen=True, extra="allow"):
@@ -47,11 +48,13 @@ class MergeProof(BaseModel, frozen=True):
 
 
 class TrainingState(BaseModel, frozen=True):
-    """The content of `train.json`; `training` is all that decides what is learnt, mostly under LLaMA-Factory's names."""
+    """The content of `train.json`; `training` is all that decides what is learnt, mostly under LLaMA-Factory's names, and `shift`
+    how far the model had moved where that was watched."""
 
     status: Literal["begun", "trained", "done"]
     training: dict[str, Any]
     result: TrainResult | None = None
+    shift: Shift | None = None
     merge: MergeProof | None = None
 
 

@@ -14,12 +14,14 @@ from pydantic import TypeAdapter
 
 from lidr_plugin import files
 from lidr_plugin.config.schema import Config
+from lidr_plugin.dataset.kto import write_kto
 from lidr_plugin.dataset.views import rows_of, stage_on_disk, without
 from lidr_plugin.errors import InputError, RunError
 from lidr_plugin.errors.redaction import is_secret_name
 from lidr_plugin.machine.hub import is_path
 from lidr_plugin.machine.inputs import made_by, opened, read_record
 from lidr_plugin.run_directory import RunDirectory
+from lidr_plugin.training import shift
 from lidr_plugin.training.checks import Parity, check_template, merge, unproved
 from lidr_plugin.training.datasets import check_others, digests_of_others, joined, names_in, own_name
 from lidr_plugin.training.llamafactory_cli import interpreter, run_training, sweep_checkpoints
@@ -61,7 +63,12 @@ class _Training:
     @property
     def own(self) -> str:
         """The name of the run's own rows."""
-        return own_name(self.settings, self.config.dataset_name)
+        return own_name(self.settings, self.config.alpaca_name)
+
+    def env(self) -> Mapping[str, str]:
+        """What it adds to the environment."""
+        watched = shift.environment_of(self.config, self.run, self.launch, self.settings, self.own)
+        return {**self.launch.environment(self.settings), **watched}
 
     def recipe(self, path: Path) -> str:
         rows = sum(1 for _ in rows_of(self.run, self.own))
@@ -87,6 +94,8 @@ def train(config: Config, *, restart: bool, say: Say) -> Trained:
             for path in (run.checkpoint, run.model):
                 shutil.rmtree(path, ignore_errors=True)
             run.train_json.unlink(missing_ok=True)
+        if training.settings["stage"] == "kto":
+            write_kto(config, run)
         state = _begun(training, read_state(run), say)
         if state.status == "done" and os.path.exists(run.model):
             return Trained(run, state, repeated=True)
@@ -94,7 +103,8 @@ def train(config: Config, *, restart: bool, say: Say) -> Trained:
             fitting = _fitting(training, _check(training, say))
             write_state(run, state)
             files.write_text(run.train_yaml, fitting.recipe(run.train_yaml))
-            state = _noted(run, state, status="trained", result=_run_llamafactory(fitting, say))
+            result = _run_llamafactory(fitting, say)
+            state = _noted(run, state, status="trained", result=result, shift=_moved(fitting, say))
         state = _noted(run, state, merge=_merged(training, say))
         shutil.rmtree(run.model, ignore_errors=True)
         os.replace(unproved(run), run.model)
@@ -118,7 +128,7 @@ def _follow(training: _Training) -> Trained:
     run, launch = training.run, training.launch
     recipe, log = run.of_node(launch.rank)
     files.write_text(recipe, training.recipe(recipe))
-    run_training(run, recipe, log, python=training.python, env=launch.environment(training.settings))
+    run_training(run, recipe, log, python=training.python, env=training.env(), script=shift.script_of(training.config))
     return Trained(run, None, repeated=False)
 
 
@@ -127,11 +137,12 @@ def _prepared(config: Config, say: Say) -> _Training:
     run = RunDirectory.of(config.output_dir, config.store)
     python, launch = interpreter(config), launch_of(config)
     settings = train_settings(config, run, launch, stage=stage_on_disk(config, run))
-    data = run.dataset(config.dataset_name)
+    data = run.dataset(config.alpaca_name)
     with opened(data, "`lidr build-pairs` makes the dataset first") as file:
         if not file.read(1):
             raise InputError(f"{data}: no rows", f"{run.rejected} has every candidate with its reason")
-    check_others(settings, own_name(settings, config.dataset_name))
+    shift.check(config, launch, settings)
+    check_others(settings, own_name(settings, config.alpaca_name))
     if launch.torchrun(settings) and " " in str(python.parent):
         raise InputError(
             f"{python.parent}: torchrun does not work from a path with spaces: LLaMA-Factory splits torchrun's command there",
@@ -191,7 +202,7 @@ def _fitting(training: _Training, parity: Parity) -> _Training:
         raise InputError(f"{training.run.dataset(name)}: no row fits into cutoff_len", "set a larger train.cutoff_len")
     fitting = without(training.config, training.run, name, lengths.over)
     names = [fitting if each == name else each for each in names_in(training.settings)]
-    config = training.config.model_copy(update={"dataset_name": fitting})
+    config = training.config.model_copy(update={"dataset_name": fitting, "dataset_format": "alpaca"})
     return replace(training, config=config, settings={**training.settings, "dataset": joined(names)})
 
 
@@ -204,7 +215,9 @@ def _identity(training: _Training) -> dict[str, Any]:
     deciding = {
         **{key: value for key, value in sorted(settings.items()) if key not in _FREE},
         "merge_dtype": wanted.merge_dtype,
-        **({"drop_over_cutoff": True} if wanted.drop_over_cutoff else {}),  # version 0.1 had no such key
+        # Version 0.1 had no such keys.
+        **({"drop_over_cutoff": True} if wanted.drop_over_cutoff else {}),
+        **({"stop_at_shift": wanted.stop_at_shift} if wanted.stop_at_shift else {}),
         # Of weights no more than their size: it tells most models apart, and to read them takes minutes.
         "model_bytes": sum(path.stat().st_size for path in model.glob("*.safetensors")) if os.path.isdir(model) else 0,
         "dataset_sha256": dataset,
@@ -250,13 +263,22 @@ def _run_llamafactory(training: _Training, say: Say) -> TrainResult:
         f"{training.config.train.method}: {each} x {launch.world} processes = {launch.rows_a_step(settings)} rows a step; "
         f"{'policy and reference' if settings['stage'] == 'dpo' else 'model'}: {settings['model_name_or_path']}"
     )
-    env = launch.environment(settings)
-    loss = run_training(run, run.train_yaml, run.train_log, python=training.python, env=env)
+    env = training.env()
+    script = shift.script_of(training.config)
+    loss = run_training(run, run.train_yaml, run.train_log, python=training.python, env=env, script=script)
     with made_by("LLaMA-Factory"):
         measured = read_record(
             TypeAdapter(TrainResult), run.checkpoint / "all_results.json", f"{run.train_log} may say more"
         )
     return measured.model_copy(update={"last_loss": loss})
+
+
+def _moved(training: _Training, say: Say) -> shift.Shift | None:
+    """How far the model moved, if that was watched."""
+    target, found = training.config.train.stop_at_shift, shift.last_shift(training.run)
+    if target and found:
+        say(shift.words_of(found, target))
+    return found
 
 
 def _merged(training: _Training, say: Say) -> MergeProof:

@@ -19,9 +19,9 @@ from lidr_plugin.completions.budget import Budget
 from lidr_plugin.completions.engines.chat_completions import Capabilities, completion_of
 from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling
 from lidr_plugin.completions.store import Entry, Store
-from lidr_plugin.evaluation import judge
-from lidr_plugin.evaluation.grades import grade
-from lidr_plugin.evaluation.verdicts import verdict
+from lidr_plugin.methods.judging import letter
+from lidr_plugin.text.grades import grade
+from lidr_plugin.text.verdicts import verdict
 
 VERDICTS = [
     ("A\n\nAnswer A is complete.", "A"),
@@ -175,7 +175,7 @@ def test_log_probabilities_that_are_no_numbers_are_not_kept(top: list[object]) -
     choice = {"logprobs": {"content": [{"top_logprobs": top}]}}
     completion = completion_of(replied(choice=choice), REQUEST, Capabilities())
     assert completion.first_token is None
-    assert judge.letter(completion) == "A"
+    assert letter(completion) == "A"
 
 
 @pytest.mark.parametrize("value", [math.nan, -math.inf, math.inf])
@@ -185,4 +185,4 @@ def test_a_store_that_holds_such_log_probabilities_is_read(tmp_path: Path, value
     with Store(tmp_path / "completions.sqlite") as store:
         store.put_many([Entry(request, completion)])
         (entry,) = store.entries()
-    assert judge.letter(entry.completion) == "B"
+    assert letter(entry.completion) == "B"

@@ -12,8 +12,8 @@ from pathlib import Path
 from re import _parser  # type: ignore[attr-defined]  # there is no public name for it
 from typing import Any, NamedTuple
 
-from lidr_plugin.evaluation import verdicts
 from lidr_plugin.methods import translation_words
+from lidr_plugin.text import verdicts
 from lidr_plugin.text.numbers import final_numbers
 from lidr_plugin.training.llamafactory_cli import causes
 
@@ -22,7 +22,7 @@ ANCHORED = ("match", "fullmatch")
 SCANNING = ("search", "sub", "subn", "findall", "finditer", "split")
 FROM_DATA: dict[str, Callable[[], "list[str | re.Pattern[str]]"]] = {
     "lidr_plugin/training/llamafactory_cli.py: cause.pattern": lambda: [cause.pattern for cause in causes()],
-    "lidr_plugin/evaluation/verdicts.py: _WORDS[kind]": lambda: [*verdicts._WORDS.values()],
+    "lidr_plugin/text/verdicts.py: _WORDS[kind]": lambda: [*verdicts._WORDS.values()],
     "lidr_plugin/methods/translation_words.py: _tree(triggers)": lambda: [
         translation_words.trigger(ascii_only=some) for some in (True, False)
     ],
@@ -34,8 +34,10 @@ FROM_DATA: dict[str, Callable[[], "list[str | re.Pattern[str]]"]] = {
 
 BOUNDED = {
     "lidr_plugin/methods/translation_words.py": 470,
-    **{f"lidr_plugin/evaluation/{name}.py": 20_000 for name in ("verdicts", "grades")},
-    **{f"lidr_plugin/text/{name}.py": 20_000 for name in "numbers numerals asides formulae compounds spelled".split()},
+    **{
+        f"lidr_plugin/text/{name}.py": 20_000
+        for name in "numbers numerals asides formulae compounds spelled verdicts grades".split()
+    },
 }
 """Modules whose patterns are tried on the ends of a text alone: on so many characters."""
 

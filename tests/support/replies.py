@@ -10,6 +10,9 @@ from aiohttp import web
 Reply = Callable[[web.Request, Mapping[str, Any]], Awaitable[web.StreamResponse]]
 """From a chat request and its JSON to the answer."""
 
+Tokenize = Callable[[Mapping[str, Any]], list[int]]
+"""From what `/tokenize` is asked to the tokens."""
+
 
 def answer(text: str = "yes", **choice: Any) -> web.Response:
     """A chat completion."""
@@ -28,13 +31,17 @@ def refusal(status: int, words: str, headers: Mapping[str, str] | None = None) -
 
 
 @asynccontextmanager
-async def replying(reply: Reply, models: web.Response | None = None) -> AsyncIterator[str]:
+async def replying(
+    reply: Reply, models: web.Response | None = None, tokenize: Tokenize | None = None
+) -> AsyncIterator[str]:
     """Serves the model `fake` in this loop; yields the address. Asked for models, it gives `models` if there is one."""
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         assert isinstance(request, web.Request)
         if request.path.endswith("/models"):
             return models or web.json_response({"data": [{"id": "fake"}]})
+        if request.path.endswith("/tokenize") and tokenize:
+            return web.json_response({"tokens": tokenize(json.loads(await request.read()))})
         if request.path.endswith("/tokenize"):
             return web.json_response({"error": "not found"}, status=404)
         return await reply(request, json.loads(await request.read()))

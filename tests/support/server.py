@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from lidr_plugin.completions.engines.capabilities import TRIAL
-from tests.support import encoder, model
+from tests.support import encoder, model, scores
 from tests.support.child import PATIENCE
 
 
@@ -24,6 +24,8 @@ class FakeServer:
 
     Attributes:
         asked: bodies of all chat requests, in order of arrival, without the trial requests.
+        scored: bodies of all requests for rewards, embeddings and log-probabilities, without trials.
+        score_script: for such a request's body the whole answer, or None: `scores.answer` has it.
         trials: the trial requests, by which a client finds out what the server takes; they meet no fault.
         answered: the user turns of those that got a whole answer.
         script: for a request's body the choice of its answer, or None: `model.answer` has it.
@@ -57,6 +59,8 @@ class FakeServer:
         self.ignores_prefill = False
         self.trial_letter = ""
         self.asked: list[dict[str, Any]] = []
+        self.scored: list[dict[str, Any]] = []
+        self.score_script: Callable[[dict[str, Any]], Any | None] = lambda _: None
         self.trials: list[dict[str, Any]] = []
         self.answered: list[str] = []
         self.in_flight = 0
@@ -96,6 +100,8 @@ class FakeServer:
             told = json.loads(body)
             text = told["prompt"] if "prompt" in told else encoder.rendered(told["messages"])
             return self._send(writer, 200, {"tokens": self.tokens(text), "count": 1})
+        if path.endswith(scores.ROUTES):
+            return await self._score(path, json.loads(body), writer)
         if path.endswith("/log"):
             return self._send(writer, 200, {"asked": self.asked, "answered": self.answered})
         request = json.loads(body)
@@ -118,6 +124,15 @@ class FakeServer:
             return await self._chat(request, text, tries, writer)
         finally:
             self.in_flight -= 1
+
+    async def _score(self, path: str, request: dict[str, Any], writer: asyncio.StreamWriter) -> bool:
+        if TRIAL not in str(request) and request.get("input") not in scores.TRIALS:
+            self.scored.append(request)
+            await asyncio.sleep(self.delay + self.jitter * (model.digest(str(request)) % 1000) / 1000)
+        scripted = self.score_script(request)
+        self._send(writer, 200, scores.answer(path, request) if scripted is None else scripted)
+        await writer.drain()
+        return True
 
     async def _chat(self, request: dict[str, Any], text: str, tries: int, writer: asyncio.StreamWriter) -> bool:
         fault = self.fault_of(text)

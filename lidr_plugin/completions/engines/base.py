@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
+from lidr_plugin.completions.engines.purpose import Purpose
 from lidr_plugin.completions.requests import Chat, Completion, Need, Score, Scored
 from lidr_plugin.errors import EngineError
 
@@ -79,32 +80,19 @@ def build_engine(
     config: EngineSettings,
     *,
     model: str,
-    max_tokens: int,
+    purpose: Purpose,
     log: Path,
     revision: str = "main",
     trust_remote_code: bool = False,
-    top_logprobs: int = 0,
 ) -> Engine:
     """The engine for `config`, not opened yet.
 
     Args:
-        max_tokens: new tokens of the longest answer that will be asked for.
         log: where a server that lidr starts writes.
-        top_logprobs: the most that a request will ask for.
     """
     backend = backend_of(config)
     if backend == "openai":
-        from lidr_plugin.completions.engines.openai import OpenAI
-
-        return OpenAI(
-            config.base_url,
-            model=config.model or model,
-            api_key_env=config.api_key_env,
-            timeout=config.timeout,
-            max_retries=config.max_retries,
-            max_tokens=max_tokens,
-            top_logprobs=top_logprobs,
-        )
+        return _at_an_address(config, model, purpose)
     if backend == "vllm":
         from lidr_plugin.completions.engines.servers import Vllm
         from lidr_plugin.machine.access import key_of
@@ -116,25 +104,44 @@ def build_engine(
             revision=revision,
             trust_remote_code=trust_remote_code,
             log=log,
-            max_tokens=max_tokens,
-            top_logprobs=top_logprobs,
+            purpose=purpose,
         )
-    return _in_process(config, model, revision, trust_remote_code)
+    return _in_process(config, model, revision, trust_remote_code, purpose.scores)
 
 
-def _in_process(config: EngineSettings, model: str, revision: str, trust_remote_code: bool) -> Engine:
+def _at_an_address(config: EngineSettings, model: str, purpose: Purpose) -> Engine:
+    from lidr_plugin.completions.engines.openai import OpenAI
+    from lidr_plugin.completions.engines.pooling import Pooling
+
+    server: dict[str, Any] = {
+        "model": config.model or model,
+        "api_key_env": config.api_key_env,
+        "timeout": config.timeout,
+        "max_retries": config.max_retries,
+    }
+    if purpose.scores & Pooling.scores:
+        return Pooling(config.base_url, wanted=purpose.scores, **server)
+    return OpenAI(config.base_url, max_tokens=purpose.max_tokens, top_logprobs=purpose.top_logprobs, **server)
+
+
+def _in_process(
+    config: EngineSettings, model: str, revision: str, trust_remote_code: bool, scores: frozenset[Need]
+) -> Engine:
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("transformers") is None:
         raise EngineError(
             "engine.backend: transformers is not installed in this environment",
             "pip install 'lidr[transformers]', or `lidr env create vllm`, or give a server: engine.base_url=http://…/v1",
         )
+    loaded: dict[str, Any] = {
+        "revision": revision,
+        "trust_remote_code": trust_remote_code,
+        "device": config.device,
+        "dtype": config.dtype,
+    }
+    if scores:
+        from lidr_plugin.completions.engines.scorer import Scorer
+
+        return Scorer(model, wanted=scores, **loaded)
     from lidr_plugin.completions.engines.transformers import Transformers
 
-    return Transformers(
-        model,
-        revision=revision,
-        trust_remote_code=trust_remote_code,
-        device=config.device,
-        dtype=config.dtype,
-        batch_size=config.batch_size,
-    )
+    return Transformers(model, batch_size=config.batch_size, **loaded)

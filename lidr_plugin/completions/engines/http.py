@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import orjson
 
 from lidr_plugin.completions.engines.served import Listing, SettledModel
+from lidr_plugin.completions.engines.words import own_words, words_of
 from lidr_plugin.errors import EngineError
 from lidr_plugin.errors.redaction import HIDDEN
-from lidr_plugin.errors.terminal import one_line
 from lidr_plugin.machine.access import key_of, proxy_for
 from lidr_plugin.machine.secrets import is_a_word
 
@@ -121,6 +121,10 @@ class Server:
         if self._session is not None:
             await self._session.close()
 
+    @property
+    def _root(self) -> str:
+        return self.url.removesuffix("/v1")
+
     def apart(self) -> Server:
         """The same server, for connections of their own."""
         return Server(self.url, key_env=self.key_env, timeout=self._timeout)
@@ -146,7 +150,7 @@ class Server:
             async with self._session.get(f"{self.url}/models", timeout=timeout, allow_redirects=False) as answer:
                 content = self._without_key(await answer.read())
                 if answer.status != 200:
-                    raise Refused(answer.status, _own_words(content))
+                    raise Refused(answer.status, own_words(content))
                 return {str(item["id"]): dict(item) for item in orjson.loads(content)["data"]}
         except Refused as error:
             hint = "does the address end in /v1?"
@@ -157,14 +161,22 @@ class Server:
         except (aiohttp.ClientError, OSError, UnicodeError) as error:  # UnicodeError: a host name that cannot be
             raise EngineError(
                 f"no server answers at {self.url} ({str(error) or type(error).__name__})",
-                "start one (`vllm serve MODEL --port 8000`), or set engine.base_url",
+                "start one (`vllm serve MODEL --port 8000`), or set engine.base_url to the address of one; without a base_url "
+                "lidr starts vLLM itself (`lidr env create vllm`)",
             ) from None
         except (ValueError, KeyError, TypeError, AttributeError):
-            words = f": {said}" if (said := _own_words(content)) else ""
+            words = f": {said}" if (said := own_words(content)) else ""
             raise EngineError(f"{self.url}/models: the answer is no list of models{words}", "is it /v1?") from None
 
     async def chat(self, body: Mapping[str, Any]) -> Any:
-        """The JSON that it answers a chat request with.
+        """The JSON that it answers a chat request with. Raises as `post` does."""
+        return await self.post("/v1/chat/completions", body)
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The JSON that it answers a request with.
+
+        Args:
+            path: from the server's root; `/v1` is where `url` has it.
 
         Raises:
             Refused: with a status that is final, or with an error in an answer of 200.
@@ -174,11 +186,12 @@ class Server:
         import aiohttp
 
         assert self._session is not None
+        address = self.url + path.removeprefix("/v1") if path.startswith("/v1/") else self._root + path
         connected = _Connected()
         _request.set(connected)
         try:
             # A redirect would make a GET of the request, or carry the key elsewhere.
-            async with self._session.post(f"{self.url}/chat/completions", json=body, allow_redirects=False) as answer:
+            async with self._session.post(address, json=body, allow_redirects=False) as answer:
                 content = self._without_key(await answer.read())
                 self.heard = time.monotonic()
         except TimeoutError:
@@ -187,12 +200,12 @@ class Server:
             raise Passing(f"{self.url}: the connection failed ({str(error) or type(error).__name__})") from None
         if answer.status in _PASSING or answer.status >= 500:
             wait = retry_after(answer.headers.get("retry-after"))
-            words = f": {said}" if (said := _own_words(content)) else ""
+            words = f": {said}" if (said := own_words(content)) else ""
             raise Passing(f"{self.url}: the server answered {answer.status}{words}", wait)
         if answer.status != 200:
             if answer.status == 404:  # no such address, or no such model any more
                 await self._confirm(doubted=True)
-            raise Refused(answer.status, _own_words(content))
+            raise Refused(answer.status, own_words(content))
         try:
             found = orjson.loads(content)
         except ValueError:
@@ -211,7 +224,7 @@ class Server:
         import aiohttp
 
         assert self._session is not None
-        url, timeout = f"{self.url.removesuffix('/v1')}/tokenize", aiohttp.ClientTimeout(_MODELS_SECONDS)
+        url, timeout = f"{self._root}/tokenize", aiohttp.ClientTimeout(_MODELS_SECONDS)
         try:
             async with self._session.post(url, json=body, timeout=timeout, allow_redirects=False) as answer:
                 found = orjson.loads(await answer.read())["tokens"] if answer.status == 200 else None
@@ -276,22 +289,7 @@ def _check_no_error(found: Any, url: str) -> None:
         return
     error = found.get("error")
     code = error.get("code") if isinstance(error, dict) else found.get("code")
-    words = _words_of(found)
+    words = words_of(found)
     if isinstance(code, int) and 400 <= code < 500 and code not in _PASSING:
         raise Refused(code, words)
     raise Passing(f"{url}: the server answered 200 with an error: {words}")
-
-
-def _own_words(content: bytes) -> str:
-    """What a server says of an error, on one line."""
-    try:
-        return _words_of(orjson.loads(content))
-    except ValueError:
-        return _words_of(content.decode(errors="replace"))
-
-
-def _words_of(found: Any) -> str:
-    for name in ("error", "detail", "message"):
-        if isinstance(found, dict) and found.get(name):
-            found = found[name]
-    return one_line(" ".join(str(found).split()), 500)

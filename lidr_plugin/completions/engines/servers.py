@@ -6,14 +6,17 @@ import json
 import os
 import socket
 import sys
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from lidr_plugin.completions.engines.openai import OpenAI
+from lidr_plugin.completions.engines.logprobs import VllmClient
+from lidr_plugin.completions.engines.pooling import Pooling
+from lidr_plugin.completions.engines.purpose import Purpose
 from lidr_plugin.completions.engines.watched import Died, Watched
 from lidr_plugin.completions.progress import say
-from lidr_plugin.completions.requests import Chat, Completion
+from lidr_plugin.completions.requests import Chat, Completion, Need, Score, Scored
 from lidr_plugin.completions.tokens import Ids, Sample
 from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.errors import EngineError
@@ -23,6 +26,8 @@ from lidr_plugin.machine.kv_cache import VARIABLE, Cache, cache_of, left_to_vllm
 from lidr_plugin.machine.loopback import without_proxy
 from lidr_plugin.machine.memory import free_memory
 from lidr_plugin.machine.server_process import Log, ServerProcess
+
+_Answer = TypeVar("_Answer")
 
 _PAUSES = (1.0, 4.0, 16.0)
 """Seconds before a server that died is started again: so often in a run, with more and more time for what killed it to pass."""
@@ -57,7 +62,8 @@ def arguments(args: dict[str, Any]) -> list[str]:
 
 
 class Vllm:
-    """Starts `python -m vllm.entrypoints.openai.api_server` on a free local port and talks to it as `OpenAI` does.
+    """Starts `python -m vllm.entrypoints.openai.api_server` on a free local port and talks to it as `OpenAI` does, or, where
+    the model is there for rewards or embeddings, as `Pooling` does.
 
     One that dies or hangs at work is started again, and what it had no time to answer is asked again. Its output goes to
     `log`, whose end is shown where it cannot go on.
@@ -71,8 +77,7 @@ class Vllm:
         revision: str,
         trust_remote_code: bool,
         log: Path,
-        max_tokens: int,
-        top_logprobs: int = 0,
+        purpose: Purpose,
     ) -> None:
         self._config = config
         self._args = {name.replace("-", "_"): value for name, value in config.args.items()}
@@ -80,8 +85,9 @@ class Vllm:
         self._revision = revision
         self._trust = trust_remote_code
         self._log = Log(log)
-        self._max_tokens = max_tokens
-        self._top_logprobs = top_logprobs
+        self._purpose = purpose
+        self._pools = bool(purpose.scores & Pooling.scores)
+        self.scores: frozenset[Need] = Pooling.scores if self._pools else VllmClient.scores
         self._cache: Cache | None = None
         self._life = AsyncExitStack()
         self._server: Watched
@@ -104,6 +110,8 @@ class Vllm:
         command += ["--host", "127.0.0.1", "--port", str(port), "--model", self._model, "--served-model-name", "policy"]
         if not Path(self._model).is_dir():
             command += ["--revision", self._revision]
+        if self._pools:
+            command += ["--runner", "pooling"]
         if self._trust:
             command.append("--trust-remote-code")
         if self._cache and "max_num_seqs" not in self._args:
@@ -141,15 +149,7 @@ class Vllm:
         env = {**seen, **without_proxy(seen)}
         process = ServerProcess(self._command(port), env, self._log)
         url, patience = f"http://127.0.0.1:{port}", self._config.startup_timeout
-        client = OpenAI(
-            [f"{url}/v1"],
-            model="policy",
-            api_key_env="VLLM_API_KEY",
-            timeout=self._config.timeout,
-            max_retries=self._config.max_retries,
-            max_tokens=self._max_tokens,
-            top_logprobs=self._top_logprobs,
-        )
+        client = self._client(f"{url}/v1")
         async with AsyncExitStack() as life:  # a start that fails, or that Ctrl-C stops, leaves no server
             life.push_async_callback(process.stop)
             await process.start()
@@ -166,6 +166,20 @@ class Vllm:
             )
             life.push_async_callback(self._kill_the_dead, self._server, process)
             self._life = life.pop_all()
+
+    def _client(self, url: str) -> VllmClient | Pooling:
+        """To a server that is about to be well."""
+        patience, retries = self._config.timeout, self._config.max_retries
+        server: dict[str, Any] = {
+            "model": "policy",
+            "api_key_env": "VLLM_API_KEY",
+            "timeout": patience,
+            "max_retries": retries,
+        }
+        if self._pools:
+            return Pooling([url], wanted=self._purpose.scores, **server)
+        purpose = self._purpose
+        return VllmClient([url], max_tokens=purpose.max_tokens, top_logprobs=purpose.top_logprobs, **server)
 
     @staticmethod
     async def _kill_the_dead(server: Watched, process: ServerProcess) -> None:
@@ -193,10 +207,17 @@ class Vllm:
             RequestError: it failed for good.
             EngineError: the server died more often than it is started again.
         """
+        return await self._asked(lambda server: server.complete(request))
+
+    async def score(self, request: Score) -> Scored:
+        """One score, likewise. Raises as `complete` does."""
+        return await self._asked(lambda server: server.score(request))
+
+    async def _asked(self, ask: Callable[[Watched], Awaitable[_Answer]]) -> _Answer:
         while True:
             server = await self._alive()
             try:
-                return await server.complete(request)
+                return await ask(server)
             except Died:
                 continue
 

@@ -7,7 +7,19 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
 from lidr_plugin.completions.engines.chat_completions import BEGUN, TRIAL
-from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling, key_of, request_json
+from lidr_plugin.completions.engines.forward import Causal
+from lidr_plugin.completions.engines.scorer import scored_in
+from lidr_plugin.completions.requests import (
+    Chat,
+    Completion,
+    Message,
+    Need,
+    Sampling,
+    Score,
+    Scored,
+    key_of,
+    request_json,
+)
 from lidr_plugin.completions.tokens import Ids, Sample
 from lidr_plugin.errors import EngineError, RequestError
 from lidr_plugin.errors.terminal import one_line
@@ -22,6 +34,8 @@ class Transformers:
         dtype: type of the weights; `auto` is the checkpoint's own.
         batch_size: texts generated together.
     """
+
+    scores: frozenset[Need] = frozenset({"logprob", "layer"})
 
     def __init__(
         self, model: str, *, revision: str, trust_remote_code: bool, device: str | None, dtype: str, batch_size: int
@@ -39,6 +53,7 @@ class Transformers:
         self._tokenizer: Any = None
         self._model: Any = None
         self._prefills = True
+        self._causal: Causal | None = None
 
     async def __aenter__(self) -> Self:
         """Loads the model. Raises `EngineError` if it cannot be loaded."""
@@ -70,6 +85,14 @@ class Transformers:
         self._waiting.append((request, self._render(request), future))
         self._wakeup.set()
         return await future
+
+    async def score(self, request: Score) -> Scored:
+        """The log-probability of a text, or a hidden layer's mean over it. Raises `RequestError` if the model has none."""
+        return await scored_in(self._thread, self._forward, request)
+
+    def _forward(self, request: Score) -> Scored:
+        self._causal = self._causal or Causal(self._tokenizer, self._model)
+        return self._causal.score(request)
 
     def _goes_on(self) -> bool:
         """Whether the chat template leaves a begun answer open, as some do not."""
@@ -116,8 +139,9 @@ class Transformers:
                 # The longest first: a batch is as slow as its longest text, so equals go together.
                 self._waiting.sort(key=lambda item: (item[0].sampling.max_tokens, len(item[1])), reverse=True)
                 sampling = self._waiting[0][0].sampling
-                batch = [item for item in self._waiting if item[0].sampling == sampling][: self._batch_size]
-                self._waiting = [item for item in self._waiting if item not in batch]
+                alike = [item for item in self._waiting if item[0].sampling == sampling]
+                batch, rest = alike[: self._batch_size], alike[self._batch_size :]
+                self._waiting = [*rest, *(item for item in self._waiting if item[0].sampling != sampling)]
                 try:
                     answers = await loop.run_in_executor(self._thread, self._generate, batch)
                 except (RuntimeError, ValueError) as error:

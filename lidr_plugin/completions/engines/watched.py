@@ -2,15 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Callable
-from typing import Self
+from collections.abc import Callable, Coroutine
+from typing import Any, Self, TypeVar
 
 import aiohttp
 
-from lidr_plugin.completions.engines.openai import OpenAI
-from lidr_plugin.completions.requests import Chat, Completion
+from lidr_plugin.completions.engines.logprobs import VllmClient
+from lidr_plugin.completions.engines.pooling import Pooling
+from lidr_plugin.completions.requests import Chat, Completion, Score, Scored
 from lidr_plugin.completions.tokens import Ids, Sample
 from lidr_plugin.errors import RequestError
+
+_Answer = TypeVar("_Answer")
 
 _LOOK_EVERY = 1.0
 _DOUBT_AFTER = 3.0
@@ -35,7 +38,7 @@ class Watched:
         timeout: seconds without any answer after which it hangs.
     """
 
-    def __init__(self, client: OpenAI, url: str, ended: Callable[[], str | None], timeout: float) -> None:
+    def __init__(self, client: VllmClient | Pooling, url: str, ended: Callable[[], str | None], timeout: float) -> None:
         self._client = client
         self._health = f"{url}/health"
         self._ended = ended
@@ -66,10 +69,17 @@ class Watched:
             RequestError: it failed for good, and the server is well.
             Died: the server is not.
         """
+        return await self._answer(self._client.complete(request))
+
+    async def score(self, request: Score) -> Scored:
+        """One score. Raises as `complete` does."""
+        return await self._answer(self._client.score(request))
+
+    async def _answer(self, asked: Coroutine[Any, Any, _Answer]) -> _Answer:
         if not self._asked:
             self._begun = time.monotonic()
         self._asked += 1
-        asking = asyncio.create_task(self._client.complete(request))
+        asking = asyncio.create_task(asked)
         try:
             await asyncio.wait((asking, self._death), return_when=asyncio.FIRST_COMPLETED)
             if asking.done():
@@ -86,7 +96,7 @@ class Watched:
 
     async def tokens(self, sample: Sample) -> list[Ids]:
         """As the server reads them."""
-        return await self._client.tokens(sample)
+        return await self._client.tokens(sample) if isinstance(self._client, VllmClient) else []
 
     async def _look(self) -> None:
         while not self._death.done():

@@ -26,6 +26,8 @@ DECIDING = frozenset(
     "tokenizer tokenizer_mode tokenizer_revision chat_template chat_template_content_format default_chat_template_kwargs "
     # How tokens are drawn where the request leaves it open (top_k, min_p), and changed after.
     "generation_config override_generation_config logits_processors logprobs_mode watermark_config diffusion_config "
+    # What a pooling model gives.
+    "runner convert pooler_config "
     # What of the model's text comes back as the answer.
     "reasoning_parser reasoning_parser_plugin reasoning_config structured_outputs_config".split()
 )

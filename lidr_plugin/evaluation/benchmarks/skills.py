@@ -1,7 +1,7 @@
 """A skill that the user names: questions with final answers, as they are, in the chat template.
 
-An answer that is a number compares as a number. Any other is right if it is what the model's answer ends with, letter case,
-white space and punctuation aside.
+An answer that is one number compares as a number. Any other, a list of numbers too, is right if it is what the model's answer
+ends with, letter case, white space and punctuation aside.
 """
 
 from collections.abc import Mapping, Sequence
@@ -67,7 +67,8 @@ def is_right(answer: str, expected: str, language: str = "") -> bool:
     """Whether an answer ends as it should, or gives the number that it should."""
     if _bare(answer).endswith(_bare(expected)):
         return True
-    return not any(map(str.isalpha, expected)) and is_correct(answer, expected, language)
+    several = ", " in expected or any(map(str.isalpha, expected))
+    return not several and is_correct(answer, expected, language)
 
 
 def _bare(text: str) -> str:

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lidr_plugin.completions.client import Model
+from lidr_plugin.completions.requests import Need
 from lidr_plugin.completions.steps import Steps
 from lidr_plugin.config.schema import Config
 from lidr_plugin.methods.base import Ask
 from lidr_plugin.methods.candidates import Pool, Ranked, Ranking
 from lidr_plugin.methods.filters import without_answers
-from lidr_plugin.methods.rankers.base import Tools
+from lidr_plugin.methods.rankers.base import Asked, Tools
 from lidr_plugin.prompts.prompt import Prompt
 from lidr_plugin.prompts.prompt_set import PromptSet
 from lidr_plugin.text.numbers import is_correct
@@ -21,15 +22,18 @@ class ByAnswer:
 
     name: str = "answer"
     compares: bool = False
+    ranks_dominant: bool = True
+    needs_dominant: bool = False
     roles: Mapping[str, Model] = field(default_factory=dict)
+    scores: Mapping[str, frozenset[Need]] = field(default_factory=dict)
 
     def problems(self, prompts: PromptSet) -> Sequence[str]:
         """Prompts without a final answer."""
         return without_answers(prompts, "rank.by: answer", "set rank.by=vote, which needs none")
 
-    def requests_at_most(self, languages: int, answers: int) -> int:
-        """None."""
-        return 0
+    def asked(self, languages: int, answers: int) -> Asked:
+        """Nothing."""
+        return Asked()
 
     def rank(self, prompt: Prompt, pools: Sequence[Pool], ask: Ask) -> Steps[list[Ranking]]:
         """By the final answer alone."""

@@ -5,17 +5,17 @@ V(y) = votes for y's final answer    chosen: argmax V    rejected: argmin V    w
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 from lidr_plugin.completions.client import Model
+from lidr_plugin.completions.requests import Need
 from lidr_plugin.completions.steps import Steps, together
 from lidr_plugin.config.schema import Config
 from lidr_plugin.methods.base import Ask, Reason, Sft
 from lidr_plugin.methods.candidates import Candidate, Pool, Ranked, Ranking
 from lidr_plugin.methods.filters import unread_answers, weigh
 from lidr_plugin.methods.rankers.answer import by_answer
-from lidr_plugin.methods.rankers.base import Tools
-from lidr_plugin.methods.votes import Tally, tally
+from lidr_plugin.methods.rankers.base import Asked, Tools
+from lidr_plugin.methods.votes import Tally, votes_in
 from lidr_plugin.prompts.prompt import Prompt
 from lidr_plugin.prompts.prompt_set import PromptSet
 from lidr_plugin.text.numbers import final_numbers
@@ -36,20 +36,27 @@ class ByVote:
     threshold: float
     semi_supervised: bool
     name: str = "vote"
+    ranks_dominant: bool = True
     roles: Mapping[str, Model] = field(default_factory=dict)
+    scores: Mapping[str, frozenset[Need]] = field(default_factory=dict)
 
     @property
     def compares(self) -> bool:
         """Where all languages vote together."""
         return self.all_languages
 
+    @property
+    def needs_dominant(self) -> bool:
+        """As it compares."""
+        return self.all_languages
+
     def problems(self, prompts: PromptSet) -> Sequence[str]:
         """A final answer that is no number, where it would decide."""
         return unread_answers(prompts, "set answer_filter=none") if self.semi_supervised else ()
 
-    def requests_at_most(self, languages: int, answers: int) -> int:
+    def asked(self, languages: int, answers: int) -> Asked:
         """A translation of the winner for every language in which nobody said it."""
-        return languages - 1 if self.all_languages else 0
+        return Asked(languages - 1 if self.all_languages else 0)
 
     def rank(self, prompt: Prompt, pools: Sequence[Pool], ask: Ask) -> Steps[list[Ranking]]:
         """By votes; a prompt with a final answer by that, if wanted."""
@@ -103,7 +110,7 @@ class ByVote:
         if source is None or supported or not others:
             return ranking
         target = ranking.pool.language
-        text = yield from self.tools.translator.carried(source.text, source.language, target, ask, prompt.id)
+        text = yield from self.tools.responder.translator.carried(source.text, source.language, target, ask, prompt.id)
         origin = f"translation:{source.name}->{target}"
         row = Sft(prompt.id, target, ranking.pool.prompt, text, origin, source.text, final_answer=prompt.final_answer)
         reason = weigh(row, self.tools.filters)
@@ -114,16 +121,6 @@ class ByVote:
             return ranking._replace(reason=reason)
         translation = Ranked(made, votes.most, rejectable=False, right=True)
         return ranking._replace(ranked=[*ranking.ranked, translation], reason=None)
-
-
-def votes_in(members: Sequence[Candidate]) -> Tally:
-    """The votes of answers; those that are cut, failed or without a number abstain."""
-    return tally(
-        [
-            final_numbers(x.text.text, x.language) if x.is_there and not x.text.cut else frozenset[Fraction]()
-            for x in members
-        ]
-    )
 
 
 def _is_sound(candidate: Candidate, dominant: Pool) -> bool:

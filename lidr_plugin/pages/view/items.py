@@ -74,6 +74,8 @@ def item_of(line: bytes, round: int) -> Item | None:
         return None
     if not isinstance(row, dict) or not ({"chosen", "rejected"} <= row.keys() or "output" in row):
         return None
+    if isinstance(row.get("chosen"), list):  # a conversation, whose row lies in alpaca form beside it
+        return None
     names = ("chosen", "rejected") if "chosen" in row else ("output",)
     sides = tuple([Side(name, _text(row, name), _text(row, f"{name}_source")) for name in names])
     prompt = "\n".join(filter(None, (_text(row, "instruction"), _text(row, "input"))))

@@ -63,7 +63,7 @@ def _datasets(run: RunDirectory) -> Iterator[Path]:
     """The datasets, without the views of them that a training makes; of one that is not there what is being written."""
     names = {path.name for path in run.data.glob("*.jsonl")}
     for name in sorted(names):
-        whole = name.removesuffix(".jsonl").removesuffix("_fitting").removesuffix("_dropped")
+        whole = name.removesuffix(".jsonl").removesuffix("_fitting").removesuffix("_dropped").removesuffix("_kto")
         if name == f"{whole}.jsonl" or f"{whole}.jsonl" not in names:
             yield run.data / name
     if not names:

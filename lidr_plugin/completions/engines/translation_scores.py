@@ -1,0 +1,69 @@
+"""How likely a translation model finds a given translation: NLLB and its kin, MADLAD."""
+
+from typing import Any, NamedTuple
+
+from lidr_plugin.completions.engines.forward import check_length, summed
+from lidr_plugin.completions.requests import Score, Scored
+
+
+class _Asked(NamedTuple):
+    """A translation: the languages as the model calls them, and the text that is translated."""
+
+    origin: str
+    target: str
+    source: str
+
+
+class Translation:
+    """A model with an encoder for the source and a decoder for the translation."""
+
+    def __init__(self, tokenizer: Any, model: Any) -> None:
+        self._tokenizer = tokenizer
+        self._model = model
+
+    def score(self, request: Score) -> Scored:
+        """The log-probability of the translation, without the tag of its language.
+
+        Raises:
+            ValueError: the request is none for a translation, a language is not the model's, or a text is too long.
+        """
+        import torch
+
+        if request.kind != "logprob":
+            raise ValueError("a translation model gives log-probabilities alone")
+        source, said, tags = self._tokens(_asked(request), request.text)
+        said = said[:-1] if request.cut else said
+        if len(said) == tags:
+            raise ValueError("a text without a token has no score")
+        check_length(self._model, source, self._tokenizer.model_max_length)
+        check_length(self._model, said, self._tokenizer.model_max_length)
+        device = self._model.device
+        labels = torch.tensor([said], device=device)
+        with torch.inference_mode():
+            logits = self._model(input_ids=torch.tensor([source], device=device), labels=labels).logits[0]
+            total = summed(logits[tags:], labels[0, tags:])
+        return Scored((total, float(len(said) - tags)))
+
+    def _tokens(self, asked: _Asked, text: str) -> tuple[list[int], list[int], int]:
+        """The tokens of source and translation, and how many tags the translation begins with."""
+        tokenizer = self._tokenizer
+        if hasattr(tokenizer, "src_lang"):
+            self._check_known(asked.origin, asked.target)
+            tokenizer.src_lang, tokenizer.tgt_lang = asked.origin, asked.target
+            return tokenizer(asked.source)["input_ids"], tokenizer(text_target=text)["input_ids"], 1
+        tag = f"<2{asked.target}>"
+        self._check_known(tag)
+        return tokenizer(f"{tag} {asked.source}")["input_ids"], tokenizer(text_target=text)["input_ids"], 0
+
+    def _check_known(self, *codes: str) -> None:
+        """What a tokenizer does not know it would read as any other word, and say nothing."""
+        for code in codes:
+            if self._tokenizer.convert_tokens_to_ids(code) in (None, self._tokenizer.unk_token_id):
+                raise ValueError(f"the model knows no language {code}")
+
+
+def _asked(request: Score) -> _Asked:
+    turns = {role.partition(":")[0]: (role.partition(":")[2], content) for role, content in request.messages}
+    if turns.keys() != {"source", "target"}:
+        raise ValueError("a translation model is asked with a turn `source:CODE` and a turn `target:CODE`")
+    return _Asked(turns["source"][0], turns["target"][0], turns["source"][1])

@@ -1,0 +1,193 @@
+"""Scores of tiny random models in process, beside the same numbers worked out plainly; prints both."""
+
+import asyncio
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    BertConfig,
+    BertModel,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen2ForSequenceClassification,
+    T5Config,
+    T5ForConditionalGeneration,
+)
+
+from lidr_plugin.completions.engines.scorer import Scorer
+from lidr_plugin.completions.engines.transformers import Transformers
+from lidr_plugin.completions.requests import Message, Need, Score
+from lidr_plugin.errors import EngineError, RequestError
+
+TURNS = (Message("user", "What floats?"),)
+TEXT = "A boat, of course."
+LOADED: dict[str, Any] = {"revision": "main", "trust_remote_code": False, "device": "cpu", "dtype": "float32"}
+
+
+async def scores(model: Path, wanted: Need, requests: list[Score]) -> list[Any]:
+    """The values, or what an error says."""
+
+    async def one(engine: Scorer, request: Score) -> Any:
+        try:
+            return list((await engine.score(request)).values)
+        except RequestError as error:
+            return error.message
+
+    try:
+        async with Scorer(str(model), wanted=frozenset({wanted}), **LOADED) as engine:
+            return [await one(engine, request) for request in requests]
+    except EngineError as error:
+        return [error.message]
+
+
+def plainly(model: Any, prompt: list[int], said: list[int]) -> list[float]:
+    """Token by token, each by a pass of its own."""
+    total = 0.0
+    for place, token in enumerate(said):
+        with torch.inference_mode():
+            logits = model(torch.tensor([prompt + said[:place]])).logits[0, -1].double()
+        total += float(logits[token] - torch.logsumexp(logits, 0))
+    return [total, len(said)]
+
+
+async def causal(tiny: Path) -> dict[str, Any]:
+    tokenizer, model = AutoTokenizer.from_pretrained(tiny), AutoModelForCausalLM.from_pretrained(tiny).eval()
+    prompt = tokenizer.encode("<|im_start|>user\nWhat floats?<|im_end|>\n<|im_start|>assistant\n")
+    text, end = tokenizer.encode(TEXT), tokenizer.encode("<|im_end|>")
+    whole = Score("w", "logprob", TURNS, TEXT)
+    requests = [whole, whole._replace(cut=True), whole._replace(text=""), whole._replace(text="long " * 700)]
+    requests += [Score("w", "embed", TURNS, TEXT, layer) for layer in (0, 2, 3)]
+    with torch.inference_mode():
+        states = model(torch.tensor([prompt + text]), output_hidden_states=True).hidden_states
+    async with Transformers(str(tiny), batch_size=4, **LOADED) as engine:
+        beside = await asyncio.gather(*(engine.score(whole._replace(text=f"{TEXT} {n}")) for n in range(5)))
+        alone = [await engine.score(whole._replace(text=f"{TEXT} {n}")) for n in reversed(range(5))]
+        policy = await engine.score(whole)
+    return {
+        "found": await scores(tiny, "logprob", requests),
+        "plain": [plainly(model, prompt, text + end), plainly(model, prompt, text), plainly(model, prompt, end)],
+        "layers": [states[layer][0, len(prompt) :].mean(0).tolist() for layer in (0, 2)],
+        "policy": list(policy.values),
+        "same whatever waits": list(beside) == alone[::-1],
+    }
+
+
+async def rewards(tiny: Path, folder: Path) -> dict[str, Any]:
+    tokenizer = AutoTokenizer.from_pretrained(tiny)
+    torch.manual_seed(1)
+    # vLLM on a CPU has no heads of the tiny size; great weights make rewards that differ.
+    shape = {"hidden_size": 128, "num_attention_heads": 2, "num_key_value_heads": 2, "initializer_range": 0.3}
+    model, two = [
+        Qwen2ForSequenceClassification(Qwen2Config.from_pretrained(tiny, num_labels=labels, **shape)).eval()
+        for labels in (1, 2)
+    ]
+    for name, made in {"one": model, "two": two}.items():
+        made.save_pretrained(folder / name)
+        tokenizer.save_pretrained(folder / name)
+    request = Score("w", "reward", TURNS, TEXT)
+    ids = tokenizer.encode(f"<|im_start|>user\nWhat floats?<|im_end|>\n<|im_start|>assistant\n{TEXT}<|im_end|>\n")
+    with torch.inference_mode():
+        plain = float(model(torch.tensor([ids])).logits[0][0])
+    return {
+        "found": await scores(folder / "one", "reward", [request, request._replace(text="long " * 700)]),
+        "plain": plain,
+        "two outputs": await scores(folder / "two", "reward", [request]),
+        "no head": await scores(tiny, "reward", [request]),
+    }
+
+
+def words(folder: Path, *further: str) -> PreTrainedTokenizerFast:
+    """A tokenizer of a few words."""
+    listed = ["<pad>", "</s>", "<unk>", *further, *"a boat floats ein Boot schwimmt .".split()]
+    raw = Tokenizer(models.WordLevel({word: number for number, word in enumerate(listed)}, unk_token="<unk>"))
+    raw.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    raw.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    made = PreTrainedTokenizerFast(
+        tokenizer_object=raw, pad_token="<pad>", eos_token="</s>", unk_token="<unk>", model_max_length=20
+    )
+    made.save_pretrained(folder)
+    return made
+
+
+async def encoders(folder: Path) -> dict[str, Any]:
+    tokenizer = words(folder)
+    config = BertConfig(
+        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
+    )
+    model = BertModel(config).eval()
+    model.save_pretrained(folder)
+    asked = [Score("w", "embed", (), "a boat floats"), Score("w", "embed", (), "a boat " * 20)]
+    with torch.inference_mode():
+        output = model(torch.tensor([tokenizer("a boat floats")["input_ids"]]))
+    found = {"pooler": await scores(folder, "embed", asked)}
+    for way, key in (
+        ("mean", "pooling_mode_mean_tokens"),
+        ("cls", "pooling_mode_cls_token"),
+        ("max", "pooling_mode_max"),
+    ):
+        (folder / "1_Pooling").mkdir(exist_ok=True)
+        (folder / "1_Pooling/config.json").write_text(json.dumps({"word_embedding_dimension": 16, key: True}))
+        found[way] = await scores(folder, "embed", asked[:1])
+    dense = [{"type": f"sentence_transformers.models.{name}"} for name in ("Transformer", "Pooling", "Dense")]
+    (folder / "modules.json").write_text(json.dumps(dense))
+    found["dense"] = await scores(folder, "embed", asked[:1])
+    states = output.last_hidden_state[0]
+    plain = {"pooler": output.pooler_output[0].tolist(), "mean": states.mean(0).tolist(), "cls": states[0].tolist()}
+    return {"found": found, "plain": plain}
+
+
+async def translations(folder: Path) -> dict[str, Any]:
+    tokenizer = words(folder, "<2de>", "<2en>")
+    torch.manual_seed(1)
+    config = T5Config(
+        vocab_size=len(tokenizer),
+        d_model=16,
+        d_kv=8,
+        d_ff=16,
+        num_layers=1,
+        num_heads=2,
+        decoder_start_token_id=0,
+        pad_token_id=0,
+        eos_token_id=1,
+    )
+    model = T5ForConditionalGeneration(config).eval()
+    model.save_pretrained(folder)
+    turns = (Message("source:de", "ein Boot schwimmt"), Message("target:en", ""))
+    request = Score("w", "logprob", turns, "a boat floats")
+    source, said = tokenizer("<2en> ein Boot schwimmt")["input_ids"], tokenizer("a boat floats")["input_ids"]
+    total = 0.0
+    for place, token in enumerate(said):
+        with torch.inference_mode():
+            logits = (
+                model(input_ids=torch.tensor([source]), decoder_input_ids=torch.tensor([[0, *said[:place]]]))
+                .logits[0, -1]
+                .double()
+            )
+        total += float(logits[token] - torch.logsumexp(logits, 0))
+    wrong = request._replace(messages=(turns[0], Message("target:xx", "")))
+    requests = [request, request._replace(cut=True), wrong, request._replace(messages=TURNS)]
+    return {"found": await scores(folder, "logprob", requests), "plain": [total, len(said)]}
+
+
+async def main(tiny: str, folder: str) -> None:
+    root = Path(folder)
+    found = {
+        "causal": await causal(Path(tiny)),
+        "rewards": await rewards(Path(tiny), root / "rewards"),
+        "encoders": await encoders(root / "encoder"),
+        "translations": await translations(root / "translation"),
+        "missing": await scores(Path("/no/such/model"), "reward", []),
+    }
+    assert not math.isnan(found["rewards"]["plain"])
+    print("FOUND " + json.dumps(found))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
