@@ -15,15 +15,19 @@
 import argparse
 import asyncio
 import os
+import re
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
 from lidr_plugin.completions.engines.capabilities import TRIAL
+from tests.support import scores
 from tests.support.replies import answer, refusal
+from tests.support.templates import Template
 
 
 class Behaviour(NamedTuple):
@@ -33,11 +37,21 @@ class Behaviour(NamedTuple):
     at: int
 
 
-class Pretender:
-    """The server's routes."""
+def spoken(body: Mapping[str, Any]) -> str:
+    """A judge prefers the greater number, samples differ by their prompts and seeds, and all else is fine."""
+    text = body["messages"][0]["content"]
+    if text.startswith("Below are a request"):
+        first, *second = map(int, re.findall(r"^fine (\d+)$", text, re.MULTILINE))
+        return ("A" if first > second[0] else "B") if second else str(first % 11)
+    return f"fine {1000 * body['seed'] + sum(map(ord, text)) % 997}" if body.get("temperature") else "fine"
 
-    def __init__(self, behaviour: Behaviour) -> None:
+
+class Pretender:
+    """The server's routes, for one model: others find the same text more or less likely."""
+
+    def __init__(self, behaviour: Behaviour, model: str = "") -> None:
         self._behaviour = behaviour
+        self._model = model
         self._asked = 0
 
     async def health(self, _: web.Request) -> web.Response:
@@ -51,7 +65,8 @@ class Pretender:
 
     async def chat(self, request: web.Request) -> web.Response:
         """Answers, until it is time."""
-        text = (await request.json())["messages"][0]["content"]
+        body = await request.json()
+        text = body["messages"][0]["content"]
         if text == TRIAL:
             return answer("yes")
         self._asked += 1
@@ -66,13 +81,31 @@ class Pretender:
                 os.kill(os.getpid(), signal.SIGSTOP)
             if name == "hang" or (name == "mute" and self._asked == at):
                 await asyncio.sleep(3600)
-        return answer("fine")
+        return answer(spoken(body))
+
+    async def tokenize(self, request: web.Request) -> web.Response:
+        """By a template of letters."""
+        return web.json_response({"tokens": Template().tokenize(await request.json())})
+
+    async def score(self, request: web.Request) -> web.Response:
+        """A log-probability, a reward or an embedding, another one for each model."""
+        body = await request.json()
+        print(f"scored: {request.path}", flush=True)
+        told = scores.answer(request.path, {**body, "model": self._model})
+        if request.path.endswith("/completions"):
+            odd = sum(body["prompt"]) % 7 * len(self._model)
+            for said in told["choices"][0]["prompt_logprobs"][1:]:
+                for token in said.values():
+                    token["logprob"] -= odd / 100
+        return web.json_response(told)
 
     def application(self) -> web.Application:
         """To be served."""
         app = web.Application()
         routes = [web.get("/health", self.health), web.get("/v1/models", self.models)]
-        app.add_routes([*routes, web.post("/v1/chat/completions", self.chat)])
+        asked = {"/v1/chat/completions": self.chat, "/tokenize": self.tokenize}
+        asked |= dict.fromkeys(("/pooling", "/v1/embeddings", "/v1/completions"), self.score)
+        app.add_routes([*routes, *(web.post(path, handler) for path, handler in asked.items())])
         return app
 
 
@@ -90,6 +123,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("-m")
     parser.add_argument("--port", type=int)
+    parser.add_argument("--model", default="")
     parser.add_argument("--behave", default="well")
     parser.add_argument("--at", type=int, default=1)
     parser.add_argument("--lives", type=Path)
@@ -104,7 +138,7 @@ def main() -> None:
     behaves = lives[0]
     if behaves == "die":
         sys.exit("ValueError: No available memory for the cache blocks")
-    app = Pretender(Behaviour(behaves, args.at)).application()
+    app = Pretender(Behaviour(behaves, args.at), args.model).application()
     web.run_app(app, host="127.0.0.1", port=args.port, print=None, loop=asyncio.new_event_loop(), shutdown_timeout=0.1)
 
 
