@@ -16,6 +16,8 @@ from .terminal import AsJson, cell, say, say_json
 
 if TYPE_CHECKING:
     from lidr_plugin.completions.requests import Request
+    from lidr_plugin.config.schema import Config
+    from lidr_plugin.dataset.build import Built
     from lidr_plugin.dataset.dryrun import DryRun
 
 
@@ -61,16 +63,17 @@ def build_pairs(
     if dry_run:
         show_dry_run(lidr_plugin.dry_run(settings, shard=shard), as_json=as_json)
         return
-    if ray:
-        from lidr_plugin.rounds.cluster import build_on_ray
-
-        if shard:
-            raise lidr_plugin.InputError("--shard and --ray: which?", "--ray builds all shards, and merges them")
-        command = shlex.join(["lidr", "build-pairs", str(config), *(overrides or [])])
-        built = build_on_ray(settings, ray, command=command)
-    else:
-        built = lidr_plugin.build_pairs(settings, shard=shard)
+    if ray and shard:
+        raise lidr_plugin.InputError("--shard and --ray: which?", "--ray builds all shards, and merges them")
+    command = shlex.join(["lidr", "build-pairs", str(config), *(overrides or [])])
+    built = _on_ray(settings, ray, command) if ray else lidr_plugin.build_pairs(settings, shard=shard)
     say_json(built.report) if as_json else show_built(built)
+
+
+def _on_ray(settings: "Config", address: str, command: str) -> "Built":
+    from lidr_plugin.rounds.cluster import build_on_ray
+
+    return build_on_ray(settings, address, command=command)
 
 
 def show_built(built: Any) -> None:
