@@ -155,6 +155,9 @@ class Config(Section):
     """Directory of the run, relative to the working directory."""
     store: PathText | None = Field(default=None, json_schema_extra=HOW)
     """File of all completions. Null: `completions.sqlite` in `output_dir`."""
+    shards_dir: PathText | None = Field(default=None, json_schema_extra=HOW)
+    """Folder or address (`s3://bucket/run`, `gs://…`, whatever fsspec knows) to which shards copy new completions every 30 seconds
+    and, when they are finished, what they came to. For machines that share no disk."""
     dataset_name: str = Field(default="lidr", max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Name of the dataset in `data/dataset_info.json`."""
     dataset_format: Literal["alpaca", "messages"] = "alpaca"

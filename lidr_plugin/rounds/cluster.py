@@ -18,6 +18,7 @@ from lidr_plugin.completions.models import policy_of
 from lidr_plugin.completions.progress import ShardsDisplay
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.build import Built
+from lidr_plugin.dataset.elsewhere import brought
 from lidr_plugin.dataset.merge import check_made, numbers_of_shards
 from lidr_plugin.dataset.shards import Shard, opened_for, read_made
 from lidr_plugin.errors import EngineError, InputError, LidrError, RunError
@@ -160,6 +161,7 @@ def _room(ray: Any, config: Config) -> int:
 
 def _planned(config: Config, room: int) -> _Plan:
     """Checks all that can be checked before anything is asked; joins the prompts, once for all shards."""
+    brought(config)
     top, numbered = RunDirectory.of(config.output_dir, None), is_numbered(config)
     there = numbers_of_shards(top)
     if len(there) > 1:
