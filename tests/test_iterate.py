@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lidr_plugin.config.file import load
 from lidr_plugin.errors import RunError
 from lidr_plugin.evaluation.intervals import Share
 from lidr_plugin.files import write_json
@@ -59,6 +60,19 @@ def test_rounds_need_new_prompts_and_models_of_their_own(tmp_path: Path, lidr: L
     assert fixed.returncode == 2
     assert "rounds have a model each" in fixed.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_an_implicit_reward_is_that_against_the_model_which_the_rounds_own_was_trained_from(tmp_path: Path) -> None:
+    scorer = {"model_name_or_path": "before/its-dpo", "backend": "vllm"}
+    config = load(write_config(tmp_path, rounds=3, max_prompts=1, method="icr", rank={"scorer": scorer}), [])
+    top = RunDirectory(tmp_path / "run")
+    stages = [stage for stage in rounds._stages(config, top, until="train", only=None) if stage.name == "build"]
+    found = [(stage.config.model_name_or_path, stage.config.rank.scorer) for stage in stages]
+    assert [(model, reference and reference.name) for model, reference in found] == [
+        ("fake", "before/its-dpo"),
+        (str(top.round(1).model), "fake"),
+        (str(top.round(2).model), str(top.round(1).model)),
+    ]
 
 
 def test_without_held_out_prompts_the_loop_says_that_it_has_no_gate(tmp_path: Path, lidr: Lidr) -> None:

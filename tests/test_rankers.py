@@ -56,6 +56,16 @@ def test_the_rejected_one_of_a_spread_is_two_deviations_below_and_no_outlier(tmp
     assert of(rewarded(tmp_path, [2, 1, 0.5, -1], "spread"), "de") == [(0, 3)]
 
 
+def test_a_spread_of_five_answers_is_said_to_be_extremes(tmp_path: Path) -> None:
+    for count, said in ((5, True), (6, False)):
+        rank = {"by": "reward", "samples": count, "select": "spread", "scorer": OTHER, "dominant": False}
+        config = config_of(tmp_path, ["de"], rank)
+        answers = texts("Antwort", count)
+        other = scorer(lambda x, answers=answers: [float(answers.index(x.text))])
+        found = lidr.build_pairs(config, method=method_of(config, other), engine=Samples({"de": answers}))
+        assert any("spread is extremes here" in note for note in found.report["notes"]) == said
+
+
 def test_an_english_answer_is_not_chosen_however_much_the_reward_model_likes_it(tmp_path: Path) -> None:
     answers = [
         "The river carries every small boat slowly towards the old harbour where people wait.",

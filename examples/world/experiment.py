@@ -128,7 +128,7 @@ def experiment(folder: Path, knobs: Knobs, settings: Sequence[str] = ()) -> dict
     world = world_of(knobs)
     given = [*of_world(world), *settings, f"output_dir={folder}"]
     lidr("iterate", CONFIG, *given, "--until", "train")
-    rounds = sorted(folder.glob("iter*"), key=lambda path: int(path.name.removeprefix("iter")))
+    rounds = sorted(folder.glob("iter[0-9]*"), key=lambda path: int(path.name.removeprefix("iter")))
     models = {"M0": world / "m0"} | {f"M{n}": path / "model" for n, path in enumerate(rounds, 1)}
     measure(folder, world, models, settings)
     labels = list(models)

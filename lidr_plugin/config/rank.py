@@ -75,6 +75,11 @@ class Rank(Section):
     the model itself, `middle`."""
 
     @property
+    def answers(self) -> int:
+        """To a prompt in a language."""
+        return self.samples + self.include_greedy
+
+    @property
     def votes_needed(self) -> float:
         """The threshold that holds."""
         return 0.5 if self.threshold is None else self.threshold
@@ -114,7 +119,7 @@ class Rank(Section):
             yield f"length_control: needs by: implicit or by: reward, whose scores like length; by is {by}"
         if by != "grade" and self.grades > 1:
             yield f"grades: needs by: grade; by is {by}"
-        if by == "judge" and self.samples + self.include_greedy != 2:
+        if by == "judge" and self.answers != 2:
             yield "samples: a judge compares two answers; set samples: 2"
         if self.scorer is None and by in _NEEDS_SCORER:
             yield f"scorer: by: {by} needs {_NEEDS_SCORER[by]}: scorer: {{model_name_or_path: …}}"

@@ -12,7 +12,7 @@ from lidr_plugin import __version__, files
 from lidr_plugin.completions.progress import Meter
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.marks import REASONS as MARKS
-from lidr_plugin.dataset.ranking import RankingCounts
+from lidr_plugin.dataset.ranking import RankingCounts, notes_before
 from lidr_plugin.dataset.rows import row_json
 from lidr_plugin.methods.base import Outcome, Preference, Row
 from lidr_plugin.run_directory import RunDirectory
@@ -151,6 +151,7 @@ def write_report(
         **({"ranking": ranking} if ranking else {}),
         "notes": [
             *(unidentifiable(config.codes) if config.filters.off_target else ()),
+            *notes_before(config),
             *counts.ranking.notes(config.codes),
         ],
         **(also or {}),

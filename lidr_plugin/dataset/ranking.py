@@ -5,10 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from lidr_plugin.config.schema import Config
 from lidr_plugin.methods.base import Preference
 
 _UNEVEN = 1.3
 """Times by which chosen and rejected texts may differ in length, on average, before that is what is learnt."""
+_NONE_BELOW = 5
+"""So many numbers, or fewer: none of them is two of their standard deviations below their mean, whatever they are."""
 _LOPSIDED = 0.6
 """Share of the chosen texts that one language may have where all compete with each other."""
 
@@ -84,6 +87,15 @@ class RankingCounts:
                 f"{most:,} of {self.pairs.total():,} chosen texts are in {code}: scores of different languages are on different "
                 "scales, and training may teach that one is better; rank.pool: language compares within each"
             )
+
+
+def notes_before(config: Config) -> Iterator[str]:
+    """What the settings of a ranking come to that is not what they say."""
+    if config.family == "rank" and config.rank.select == "spread" and config.rank.answers <= _NONE_BELOW:
+        yield (
+            f"rank.select: spread is extremes here: of {config.rank.answers} answers none lies two deviations below their mean; it "
+            f"takes more than {_NONE_BELOW}"
+        )
 
 
 def _language_of(source: str) -> str:

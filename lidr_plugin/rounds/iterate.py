@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from lidr_plugin import files
 from lidr_plugin.config.file import changes, resolved
 from lidr_plugin.config.mix_in import MixIn, beside
+from lidr_plugin.config.rank import Rank
 from lidr_plugin.config.schema import Config
 from lidr_plugin.config.section import results_of
 from lidr_plugin.dataset.prepare import prompts_of
@@ -101,7 +102,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _check_rounds(config: Config) -> None:
-    for key, value in (("engine.model", config.engine.model), ("engine.weights", config.engine.weights)):
+    scorer = config.rank.scorer if config.family == "rank" and config.rank.by == "implicit" else None
+    named = [("engine.model", config.engine.model), ("engine.weights", config.engine.weights)]
+    for key, value in [*named, ("rank.scorer.weights", scorer and scorer.weights)]:
         if config.rounds > 1 and value is not None:
             raise InputError(
                 f"{key}: {value}: rounds have a model each, and this names one for all",
@@ -145,6 +148,7 @@ def _stages(config: Config, top: RunDirectory, *, until: str, only: int | None) 
             "model_name_or_path": _model(config, top, number - 1),
             "prompts": config.prompts.replace("{round}", str(number)),
             "skip_prompts": config.skip_prompts if "{round}" in config.prompts else skip,
+            "rank": _ranked(config, top, number),
             "mix_in": [_mixed_in(config, entry, number) for entry in config.mix_in],
             "force_languages": [],  # has done its part once the languages of a build are known
         }
@@ -161,6 +165,15 @@ def _stages(config: Config, top: RunDirectory, *, until: str, only: int | None) 
                 models = {f"M{x}": _model(config, top, x) for x in (number - 1, number)}
                 changes["eval"] = config.eval.model_copy(update={"models": models})
             yield Stage(number, name, config.model_copy(update=changes))
+
+
+def _ranked(config: Config, top: RunDirectory, number: int) -> Rank:
+    """How a round ranks: an implicit reward is that against the model which the round's own was trained from (ICR)."""
+    rank = config.rank
+    if number == 1 or rank.by != "implicit" or rank.scorer is None:
+        return rank
+    scorer = rank.scorer.model_copy(update={"model_name_or_path": _model(config, top, number - 2)})
+    return rank.model_copy(update={"scorer": scorer})
 
 
 def _mixed_in(config: Config, entry: MixIn, number: int) -> MixIn:
