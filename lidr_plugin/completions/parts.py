@@ -49,7 +49,7 @@ class Parts:
         with Store(None) as there:
             there.put_many(self._entries())
             taken = store.put_many(chain(there.entries(), there.score_entries()))
-            own = chain(store.entries(), store.score_entries())
+            own: Iterator[AnyEntry] = chain(store.entries(), store.score_entries())
             missing = _lacking(there, own) if len(store) > len(there) or store.scores > there.scores else iter(())
             while part := list(islice(missing, _LARGEST)):
                 self.give(part)
