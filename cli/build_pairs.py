@@ -1,9 +1,12 @@
 """`lidr build-pairs`: from parallel prompts to a preference dataset."""
 
+import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from lidr_plugin.errors.terminal import one_line
 
@@ -13,6 +16,8 @@ from .terminal import AsJson, cell, say, say_json
 
 if TYPE_CHECKING:
     from lidr_plugin.completions.requests import Request
+    from lidr_plugin.config.schema import Config
+    from lidr_plugin.dataset.build import Built
     from lidr_plugin.dataset.dryrun import DryRun
 
 
@@ -27,6 +32,10 @@ def build_pairs(
     shard: Annotated[
         str | None,
         typer.Option("--shard", metavar="K/N", help="Only slice K (from 0) of N, in shards/K-of-N; then `lidr merge`."),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option("--ray", metavar="[ADDRESS]", help="Build in shards on a Ray cluster, this machine's by default."),
     ] = None,
     preview: Annotated[
         int | None,
@@ -45,17 +54,26 @@ def build_pairs(
 
     settings = lidr_plugin.load(config, *(overrides or []))
     if preview is not None:
-        if dry_run or shard:
+        if dry_run or shard or ray:
             raise lidr_plugin.InputError(
-                "--preview goes without --dry-run and --shard", "lidr build-pairs CONFIG --preview 3"
+                "--preview goes without --dry-run, --shard and --ray", "lidr build-pairs CONFIG --preview 3"
             )
         show_outcomes(lidr_plugin.preview(settings, prompts=preview), as_json=as_json)
         return
     if dry_run:
         show_dry_run(lidr_plugin.dry_run(settings, shard=shard), as_json=as_json)
         return
-    built = lidr_plugin.build_pairs(settings, shard=shard)
+    if ray and shard:
+        raise lidr_plugin.InputError("--shard and --ray: which?", "--ray builds all shards, and merges them")
+    command = shlex.join(["lidr", "build-pairs", str(config), *(overrides or [])])
+    built = _on_ray(settings, ray, command) if ray else lidr_plugin.build_pairs(settings, shard=shard)
     say_json(built.report) if as_json else show_built(built)
+
+
+def _on_ray(settings: "Config", address: str, command: str) -> "Built":
+    from lidr_plugin.rounds.cluster import build_on_ray
+
+    return build_on_ray(settings, address, command=command)
 
 
 def show_built(built: Any) -> None:
@@ -156,6 +174,21 @@ def _show_request(request: "Request") -> None:
         say(f"[assistant]\n{request.text}")
 
 
+_ADDRESS = re.compile(r"auto|local|ray://\S+|[\w.-]+:[0-9]+")
+
+
+class _WithAddress(TyperCommand):
+    """Takes `--ray` without an address too, which is none of Typer's kinds of options."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Puts `auto` where no address follows."""
+        for place, word in reversed(list(enumerate(args))):
+            following = args[place + 1] if place + 1 < len(args) else ""
+            if word == "--ray" and not _ADDRESS.fullmatch(following):
+                args = [*args[: place + 1], "auto", *args[place + 1 :]]
+        return super().parse_args(ctx, args)
+
+
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command("build-pairs")(build_pairs)
+    app.command("build-pairs", cls=_WithAddress)(build_pairs)

@@ -72,6 +72,8 @@ rank:
 filters:
   {truncated: false, identical: false, off_target: false, mixed_script: false, repetition: false, length_ratio: [0, 7],
     fidelity: false}
+cluster: {workers: 4, gpus_per_worker: 0.5, cpus_per_worker: 2, shards: 16}
+shards_dir: s3://bucket/run
 output_dir: runs/x
 store: other.sqlite
 dataset_name: x

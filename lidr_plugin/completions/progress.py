@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -209,6 +209,32 @@ class Display(_Bar):
                 f", about {(time.monotonic() - self._started) / gained * (1 - share):.0f} s left" if gained > 0 else ""
             )
             print(f"{self._what}: {done}/{self._prompts}, {numbers}{left}", file=sys.stderr, flush=True)
+
+
+class ShardsDisplay(_Bar):
+    """Shows the shards of a run that many workers build: those done, the workers, tokens/s and the time left.
+
+    Args:
+        requests: that they need at most, second tries aside.
+    """
+
+    def __init__(self, shards: int, requests: int) -> None:
+        super().__init__("shards", 1.0, "", TimeRemainingColumn())
+        self._shards = shards
+        self._requests = max(requests, 1)
+        self._started = time.monotonic()
+        self.due()
+
+    def update(self, done: int, workers: int, made: Sequence[tuple[int, int]]) -> None:
+        """So many shards are done, so many workers are at one; each that there was has made answers and tokens."""
+        answers, tokens = (sum(numbers) for numbers in zip(*made, strict=True)) if made else (0, 0)
+        share = max(done / self._shards, min(0.99, answers / self._requests))
+        rate = tokens / max(time.monotonic() - self._started, 1e-9)
+        numbers = f"{done}/{self._shards}, {workers} workers, {answers} generated, {rate:.0f} tokens/s"
+        if self._live:
+            self._progress.update(self._task, completed=share, numbers=numbers)
+        elif self.due():
+            print(f"shards: {numbers}", file=sys.stderr, flush=True)
 
 
 @asynccontextmanager

@@ -10,7 +10,10 @@ _FULL = "free some space and start again; nothing is lost"
 _SAID = {
     "FULL": ("the disk is full", _FULL),
     "IOERR": ("the disk is full, or fails (disk I/O error)", _FULL),
-    "BUSY": ("locked by another program", "end what reads or copies it (a browser for databases, a backup)"),
+    "BUSY": (
+        "locked by another program",
+        "end what reads or copies it (a browser for databases, a backup); on a network's disk one process has it at a time",
+    ),
     "READONLY": ("cannot be written: the file, its folder or its disk is read-only", "set `store` elsewhere"),
     "CANTOPEN": ("cannot be opened, or its folder cannot be written", "check the folder's owner, mode and disk"),
 }

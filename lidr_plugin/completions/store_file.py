@@ -10,6 +10,7 @@ from lidr_plugin.completions import score_rows
 from lidr_plugin.completions.rows import COLUMNS, sum_of
 from lidr_plugin.completions.store_errors import ELSEWHERE, UnreadableError, check_place, damaged, in_words
 from lidr_plugin.errors import InputError
+from lidr_plugin.machine.mounts import is_network
 
 _MIGRATIONS = (
     """
@@ -72,6 +73,9 @@ def opened(path: Path | None, name: Path, *, read_only: bool) -> sqlite3.Connect
         try:
             db.execute(f"PRAGMA busy_timeout = {int(1000 * _PATIENCE)}")
             db.execute("PRAGMA cache_size = -64000")
+            if path and not read_only and is_network(path):
+                # Before the first look: then the write-ahead log needs no memory shared with others, which no network has.
+                db.execute("PRAGMA locking_mode = EXCLUSIVE")
             version = version_of(db, name)  # before another program's file would be changed
             if not read_only:
                 _write_ahead(db)

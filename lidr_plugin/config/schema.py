@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from lidr_plugin import languages
+from lidr_plugin.config.cluster import Cluster
 from lidr_plugin.config.columns import Columns
 from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.config.evaluation import Eval
@@ -134,10 +135,15 @@ class Config(Section):
     """How `method: rank` draws answers and puts them in order."""
     filters: Filters = Filters()
     """What a pair must pass to be kept."""
+    cluster: Cluster = Cluster()
+    """How `lidr build-pairs --ray` spreads a run."""
     output_dir: PathText = Field(default="runs/lidr", min_length=1, json_schema_extra=HOW)
     """Directory of the run, relative to the working directory."""
     store: PathText | None = Field(default=None, json_schema_extra=HOW)
     """File of all completions. Null: `completions.sqlite` in `output_dir`."""
+    shards_dir: PathText | None = Field(default=None, json_schema_extra=HOW)
+    """Folder or address (`s3://bucket/run`, `gs://…`, whatever fsspec knows) to which shards copy new completions every 30 seconds
+    and, when they are finished, what they came to. For machines that share no disk."""
     dataset_name: str = Field(default="lidr", max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Name of the dataset in `data/dataset_info.json`."""
     dataset_format: Literal["alpaca", "messages"] = "alpaca"

@@ -70,22 +70,34 @@ def finished_shards(config: Config, command: str) -> list[Finished]:
         commands = "\n".join(f"{command} --shard {shard}" for shard in todo[:10])
         raise InputError.of(problems, str(top.shards), commands)
     made = [x for x in found.values() if x is not None]
-    problems = []
-    for shard, one in zip(shards, made, strict=True):
-        now = replace(one, settings=settings_of(config), models=made[0].models, marks=read_marks(top.marks).digest)
-        changed = one.changed(now)
-        problems += [f"shard {shard}: {line}" for line in changed]
-    if problems:
-        hint = "set them back, or make the shards anew: remove the shard.json of each and run its command again"
-        raise InputError.of(problems, str(top.shards), hint)
+    check_made(config, dict(zip(shards, made, strict=True)), made[0].models)
     _check_prompts(top, made)
     runs = [top.shard(*shard) for shard in shards]
     return [Finished(run, one, _report(run)) for run, one in zip(runs, made, strict=True)]
 
 
-def _number_of_shards(top: RunDirectory, command: str) -> int:
+def check_made(config: Config, made: Mapping[Shard, Made], models: Mapping[str, str]) -> None:
+    """Raises `InputError` where a finished shard was made with other settings, models or marks, each named with old and new."""
+    top = RunDirectory.of(config.output_dir, config.store)
+    settings, marks = settings_of(config), read_marks(top.marks).digest
+    problems = [
+        f"shard {shard}: {line}"
+        for shard, one in made.items()
+        for line in one.changed(replace(one, settings=settings, models=dict(models), marks=marks))
+    ]
+    if problems:
+        hint = "set them back, or make the shards anew: remove the shard.json of each and run its command again"
+        raise InputError.of(problems, str(top.shards), hint)
+
+
+def numbers_of_shards(top: RunDirectory) -> set[int]:
+    """Into how many shards the run was cut, by the folders that are there: more than one where runs are mixed up."""
     names = [path.name for path in top.shards.glob("*-of-*")] if top.shards.is_dir() else []
-    found = {int(of) for name in names for of in [name.rpartition("-")[2]] if of.isdecimal() and of.isascii()}
+    return {int(of) for name in names for of in [name.rpartition("-")[2]] if of.isdecimal() and of.isascii()}
+
+
+def _number_of_shards(top: RunDirectory, command: str) -> int:
+    found = numbers_of_shards(top)
     if not found:
         raise InputError(f"{top.shards}: no shards", f"{command} --shard 0/2 and --shard 1/2, for example")
     if len(found) > 1:

@@ -6,6 +6,7 @@ They are read as they come, never whole. What is at an address is asked for by f
 import gzip
 import importlib.util
 import os
+import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from lidr_plugin.machine.inputs import opened
 Source: TypeAlias = Path | str
 """A file here, or the address of one."""
 _PACKED = (".gz", ".zst")
-_EXTRAS = {"s3": "lidr[s3]", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "az": "adlfs"}
+EXTRAS = {"s3": "lidr[s3]", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "az": "adlfs"}
 """What is to be installed for an address."""
 _PIECE = 2048
 """Bytes that are unpacked at once: of the most tightly packed ones 64 MB."""
@@ -151,6 +152,12 @@ def _raw(source: Source) -> Iterator[IO[bytes]]:
         yield file
 
 
+def failures() -> tuple[type[BaseException], ...]:
+    """What file systems raise when they do not answer: that of botocore, under `s3://`, is no error of the system."""
+    loaded = sys.modules.get("botocore.exceptions")
+    return (OSError, loaded.BotoCoreError) if loaded else (OSError,)
+
+
 @contextmanager
 def _asked(address: str) -> Iterator[tuple[Any, str]]:
     """The file system of an address, and the path there.
@@ -164,12 +171,12 @@ def _asked(address: str) -> Iterator[tuple[Any, str]]:
     try:
         place, path = url_to_fs(address)
     except (ImportError, ValueError) as error:
-        needed = _EXTRAS.get(scheme)
+        needed = EXTRAS.get(scheme)
         raise InputError(f"{address}: {error}", f"pip install '{needed}'" if needed else "") from None
     try:
         yield place, path
     except _DAMAGED:
         raise
-    except OSError as error:
-        said = " ".join(str(error.strerror or error).split()) or type(error).__name__
+    except failures() as error:
+        said = " ".join(str(getattr(error, "strerror", None) or error).split()) or type(error).__name__
         raise InputError(f"{address}: {said[:300]}", "is the name right, and are its keys set?") from None

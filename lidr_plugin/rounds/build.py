@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from lidr_plugin import files
 from lidr_plugin.completions.engines.base import NamedEngine
 from lidr_plugin.completions.progress import Meter
-from lidr_plugin.completions.store import Store
 from lidr_plugin.config.methods import Stage
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset import merge as shards
@@ -13,6 +12,7 @@ from lidr_plugin.dataset.build import Built, build, settle_configuration
 from lidr_plugin.dataset.counts import Counts, write_report
 from lidr_plugin.dataset.dryrun import DryRun, estimated
 from lidr_plugin.dataset.dryrun import dry_run as rehearse
+from lidr_plugin.dataset.elsewhere import bring, brought, leave, store_of
 from lidr_plugin.dataset.estimate import Estimate
 from lidr_plugin.dataset.kto import write_kto
 from lidr_plugin.dataset.ownership import check_own
@@ -48,7 +48,10 @@ def build_pairs(
     with opened_for(config, shard, method=method, filters=filters, engine=engine) as (ready, made):
         run, config = ready.run, ready.config
         check_own(run, config.alpaca_name, config.dataset_name)
+        if made:
+            bring(config, run)
         if made and (before := finished(run, made)):
+            leave(config, run)
             return before
         recipe_for(config, run, ready.stage)  # a recipe that cannot be made is told before anything is asked
         if made:
@@ -59,7 +62,7 @@ def build_pairs(
             files.sweep(run.data)
             meter, signal = Meter(), BuildSignal(ready, made.total if made else None)
             watches = signal.watch, PlaceWatch(len(ready.prompts)).watch
-            with Store(run.store) as store:
+            with store_of(config, run, part=bool(made)) as store:
                 counts = build(ready, store, meter, watches, part=bool(made))
                 candidates = signal.candidates(store)
             if not made:
@@ -69,6 +72,7 @@ def build_pairs(
             if made:
                 files.write_json(run.candidates_json, CANDIDATES.dump_python(candidates, mode="json"))
                 write_made(run, made)
+                leave(config, run)
             return built
 
 
@@ -77,6 +81,7 @@ def merge(config: Config, *, parquet: bool, command: str) -> Built:
     if parquet:
         check_parquet()
     run = RunDirectory.of(config.output_dir, config.store)
+    brought(config)
     found = shards.finished_shards(config, command)
     stage = stage_on_disk(config, found[0].run)
     check_own(run, config.alpaca_name, config.dataset_name)
