@@ -97,10 +97,10 @@ def sample_of(ready: Prepared) -> Sample:
     return sample_among((request.messages for request in _first_requests(ready)), ready.config)
 
 
-def sample_among(requests: Iterable[Chat], config: Config) -> Sample:
-    """These requests, without the ends of long texts."""
-    chats = (tuple(Message(role, content[:_CHARACTERS]) for role, content in request.messages) for request in requests)
-    return Sample(tuple(dict.fromkeys(chats)), config.generation.thinking)
+def sample_among(chats: Iterable[Iterable[Message]], config: Config) -> Sample:
+    """These chats, without the ends of long texts."""
+    short = (tuple(Message(role, content[:_CHARACTERS]) for role, content in chat) for chat in chats)
+    return Sample(tuple(dict.fromkeys(short)), config.generation.thinking)
 
 
 def _first_requests(ready: Prepared) -> Iterator[Chat]:
