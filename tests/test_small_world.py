@@ -15,8 +15,8 @@ from tests.support.child import PATIENCE
 from tests.support.trained import ROOT, alone, anywhere, environment, once
 
 WORLD = ROOT / "examples/world"
-MODELS = {"M0": "runs/worlds/prompts400-held_out500/m0", "M1": "run/iter1/model"}
-ROUND = ("--prompts", "400", "--held-out", "500", "rounds=1", "max_prompts=400", "train.learning_rate=6.0e-6")
+MODELS = {"M0": "runs/worlds/usual/m0", "M1": "run/iter1/model"}
+ROUND = ("rounds=1", "max_prompts=500", "train.learning_rate=5.0e-6")
 
 
 def with_torch(train_python: Path, folder: Path) -> Path:
@@ -72,8 +72,8 @@ def test_vllm_and_transformers_answer_as_the_same_model(world: Path, tmp_path_fa
     settings: dict[str, Any] = {
         "engine": {"backend": "vllm", "concurrency": 128, "args": args},
         "eval.models": {label: str(world / path) for label, path in MODELS.items()},
-        "eval.skills": {"problems": str(world / "runs/worlds/prompts400-held_out500/held_out/{language}.jsonl")},
-        "prompts": str(world / "runs/worlds/prompts400-held_out500/prompts/{language}.jsonl"),
+        "eval.skills": {"problems": str(world / "runs/worlds/usual/held_out/{language}.jsonl")},
+        "prompts": str(world / "runs/worlds/usual/prompts/{language}.jsonl"),
         "model_name_or_path": str(world / MODELS["M0"]),
         "output_dir": str(world / "served"),
     }
