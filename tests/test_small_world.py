@@ -1,22 +1,17 @@
-"""A round in the small world: the model becomes right more often, and the one that is served is the one that was trained."""
+"""A round in the small world: the model becomes right more often."""
 
 import json
 import subprocess
 import sysconfig
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from lidr_plugin.evaluation.intervals import Share
-from lidr_plugin.evaluation.results import read_results
-from lidr_plugin.machine.environments import python_of
 from tests.support.child import PATIENCE
-from tests.support.trained import ROOT, alone, anywhere, environment, once
+from tests.support.trained import ROOT, environment, once
 
 WORLD = ROOT / "examples/world"
-MODELS = {"M0": "runs/worlds/prompts400-held_out500/m0", "M1": "run/iter1/model"}
-ROUND = ("--prompts", "400", "--held-out", "500", "rounds=1", "max_prompts=400", "train.learning_rate=6.0e-6")
+ROUND = ("rounds=1", "max_prompts=500", "train.learning_rate=5.0e-6")
 
 
 def with_torch(train_python: Path, folder: Path) -> Path:
@@ -50,37 +45,3 @@ def test_a_round_makes_both_weak_languages_better_and_the_dominant_one_no_worse(
         assert low > 0, change
     _, _, high = change["en"]
     assert high >= 0, change
-
-
-def shares(results: Path) -> dict[tuple[str, str], float]:
-    """By model and language, the right answers."""
-    found: dict[tuple[str, str], float] = {}
-    for label, by_skill in read_results(results).results.items():
-        for code, marks in by_skill["problems"].items():
-            share = marks["accuracy"]
-            assert isinstance(share, Share)
-            found[label, code] = share.share
-    return found
-
-
-@pytest.mark.train
-@pytest.mark.vllm
-def test_vllm_and_transformers_answer_as_the_same_model(world: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    if python_of("vllm") is None:
-        pytest.skip("no vllm environment: lidr env create vllm")
-    args = {"max_num_seqs": 64, "enforce_eager": True, "max_model_len": 512, "dtype": "float32"}
-    settings: dict[str, Any] = {
-        "engine": {"backend": "vllm", "concurrency": 128, "args": args},
-        "eval.models": {label: str(world / path) for label, path in MODELS.items()},
-        "eval.skills": {"problems": str(world / "runs/worlds/prompts400-held_out500/held_out/{language}.jsonl")},
-        "prompts": str(world / "runs/worlds/prompts400-held_out500/prompts/{language}.jsonl"),
-        "model_name_or_path": str(world / MODELS["M0"]),
-        "output_dir": str(world / "served"),
-    }
-    with alone(tmp_path_factory, "vllm"):
-        done = anywhere("eval", WORLD / "lidr.yaml", *(f"{key}={json.dumps(value)}" for key, value in settings.items()))
-    assert done.returncode == 0, done.stderr[-3000:]
-    served, here = shares(world / "served/eval/results.json"), shares(world / "run/eval/results.json")
-    assert served.keys() == here.keys()
-    for key, share in served.items():
-        assert share == pytest.approx(here[key], abs=0.01), key

@@ -2,7 +2,7 @@
 
     python examples/world/sweep.py runs/matters [rate prompts …]
 
-Each step is a command that is printed; what was done is not done again. FOLDER/matters.json is what `python -m docs.matters` draws.
+Each step is a command that is printed; what was done is not done again. What came of it is in FOLDER/matters.json.
 """
 
 import argparse
