@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,18 +66,32 @@ def tiny(train_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return once(tmp_path_factory, "tiny model", lambda folder: in_train(train_python, "make_model", folder))
 
 
-@pytest.fixture
-def checkpoint(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A real model for a vLLM server: the only one while the test runs, in an environment that says nothing of its memory."""
+@contextmanager
+def _real_model(factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A real model for vLLM servers: the only one in this block, in an environment that says nothing of its memory."""
     from tests.support.trained import CHECKPOINT, alone
 
     if python_of("vllm") is None:
         pytest.skip("no vllm environment: lidr env create vllm")
     if not (CHECKPOINT / "config.json").exists():
         pytest.skip(f"no real checkpoint at {CHECKPOINT}")
-    monkeypatch.delenv("VLLM_CPU_KVCACHE_SPACE", raising=False)
-    with alone(tmp_path_factory, "vllm"):
+    with pytest.MonkeyPatch.context() as patched, alone(factory, "vllm"):
+        patched.delenv("VLLM_CPU_KVCACHE_SPACE", raising=False)
         yield CHECKPOINT
+
+
+@pytest.fixture
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A real model for the servers of a test."""
+    with _real_model(tmp_path_factory) as path:
+        yield path
+
+
+@pytest.fixture(scope="module")
+def lasting_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A real model for a server that all tests of a module share; none of them asks for `checkpoint`, which waits for its end."""
+    with _real_model(tmp_path_factory) as path:
+        yield path
 
 
 def prompts(count: int, languages: Sequence[str] = LANGUAGES) -> list[dict[str, str]]:

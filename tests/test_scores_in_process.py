@@ -54,12 +54,13 @@ def test_an_embedding_is_pooled_as_the_encoder_says(found: dict[str, Any]) -> No
     assert "modules.json has Dense" in encoders["found"]["dense"][0]
 
 
-def test_a_translation_is_scored_without_the_tag_of_its_language(found: dict[str, Any]) -> None:
-    whole, cut, unknown, chat = found["translations"]["found"]
-    assert whole == close(found["translations"]["plain"])
+@pytest.mark.parametrize("kind", ["tagged sources", "tagged texts"])
+def test_a_translation_is_scored_without_the_tag_of_its_language(kind: str, found: dict[str, Any]) -> None:
+    whole, cut, unknown, *chat = found[kind]["found"]
+    assert whole == close(found[kind]["plain"])
     assert cut[1] == whole[1] - 1
-    assert "the model knows no language <2xx>" in unknown
-    assert "is asked with a turn `source:CODE`" in chat
+    assert "the model knows no language" in unknown
+    assert all("is asked with a turn `source:CODE`" in said for said in chat)
 
 
 def test_a_model_that_is_not_there_is_told(found: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from lidr_plugin.dataset.kto import write_kto
 from lidr_plugin.dataset.ownership import check_own
 from lidr_plugin.dataset.parquet import check_parquet, write_parquet
 from lidr_plugin.dataset.prepare import Prepared
+from lidr_plugin.dataset.references import check_references
 from lidr_plugin.dataset.shards import AGAIN, finished, opened_for, write_made
 from lidr_plugin.dataset.views import stage_on_disk
 from lidr_plugin.errors import InputError
@@ -55,6 +56,7 @@ def build_pairs(
         recipe_for(config, run, ready.stage)  # a recipe that cannot be made is told before anything is asked
         if made:
             _check_part(ready.method)
+        check_references(ready)
         with run.at_work("every finished completion is kept; the same command goes on from there"):
             files.sweep(run.path)
             files.sweep(run.data)

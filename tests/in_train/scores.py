@@ -14,6 +14,9 @@ from transformers import (
     AutoTokenizer,
     BertConfig,
     BertModel,
+    M2M100Config,
+    M2M100ForConditionalGeneration,
+    NllbTokenizer,
     PreTrainedTokenizerFast,
     Qwen2Config,
     Qwen2ForSequenceClassification,
@@ -143,37 +146,52 @@ async def encoders(folder: Path) -> dict[str, Any]:
     return {"found": found, "plain": plain}
 
 
-async def translations(folder: Path) -> dict[str, Any]:
+def translated(model: Any, source: list[int], begun: list[int], said: list[int]) -> list[float]:
+    """Token by token, each by a pass of its own; the decoder begins with `begun`."""
+    total = 0.0
+    for place, token in enumerate(said):
+        before = torch.tensor([begun + said[:place]])
+        with torch.inference_mode():
+            logits = model(input_ids=torch.tensor([source]), decoder_input_ids=before).logits[0, -1].double()
+        total += float(logits[token] - torch.logsumexp(logits, 0))
+    return [total, len(said)]
+
+
+async def tagged_sources(folder: Path) -> dict[str, Any]:
+    """As MADLAD is: the source begins with the language that is wanted."""
     tokenizer = words(folder, "<2de>", "<2en>")
     torch.manual_seed(1)
-    config = T5Config(
-        vocab_size=len(tokenizer),
-        d_model=16,
-        d_kv=8,
-        d_ff=16,
-        num_layers=1,
-        num_heads=2,
-        decoder_start_token_id=0,
-        pad_token_id=0,
-        eos_token_id=1,
-    )
-    model = T5ForConditionalGeneration(config).eval()
+    shape = {"d_model": 16, "d_kv": 8, "d_ff": 16, "num_layers": 1, "num_heads": 2}
+    special = {"decoder_start_token_id": 0, "pad_token_id": 0, "eos_token_id": 1}
+    model = T5ForConditionalGeneration(T5Config(vocab_size=len(tokenizer), **shape, **special)).eval()
     model.save_pretrained(folder)
     turns = (Message("source:de", "ein Boot schwimmt"), Message("target:en", ""))
     request = Score("w", "logprob", turns, "a boat floats")
-    source, said = tokenizer("<2en> ein Boot schwimmt")["input_ids"], tokenizer("a boat floats")["input_ids"]
-    total = 0.0
-    for place, token in enumerate(said):
-        with torch.inference_mode():
-            logits = (
-                model(input_ids=torch.tensor([source]), decoder_input_ids=torch.tensor([[0, *said[:place]]]))
-                .logits[0, -1]
-                .double()
-            )
-        total += float(logits[token] - torch.logsumexp(logits, 0))
+    plain = translated(
+        model, tokenizer("<2en> ein Boot schwimmt")["input_ids"], [0], tokenizer("a boat floats")["input_ids"]
+    )
     wrong = request._replace(messages=(turns[0], Message("target:xx", "")))
     requests = [request, request._replace(cut=True), wrong, request._replace(messages=TURNS)]
-    return {"found": await scores(folder, "logprob", requests), "plain": [total, len(said)]}
+    return {"found": await scores(folder, "logprob", requests), "plain": plain}
+
+
+async def tagged_texts(folder: Path) -> dict[str, Any]:
+    """As NLLB is: source and translation each begin with their language."""
+    letters = ["<s>", "<pad>", "</s>", "<unk>", "▁", *"abcdefghijklmnopqrstuvwxyz"]
+    tokenizer = NllbTokenizer(vocab={letter: number for number, letter in enumerate(letters)}, merges=[])
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(1)
+    shape = {"d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 16, "decoder_ffn_dim": 16}
+    heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "max_position_embeddings": 64}
+    model = M2M100ForConditionalGeneration(M2M100Config(vocab_size=len(tokenizer), **shape, **heads)).eval()
+    model.save_pretrained(folder)
+    origin, target = tokenizer.convert_tokens_to_ids(["deu_Latn", "eng_Latn"])
+    source, said = (tokenizer.encode(text, add_special_tokens=False) for text in ("ein boot", "a boat"))
+    plain = translated(model, [origin, *source, 2], [2, target], [*said, 2])
+    turns = (Message("source:deu_Latn", "ein boot"), Message("target:eng_Latn", ""))
+    request = Score("w", "logprob", turns, "a boat")
+    wrong = request._replace(messages=(Message("source:deu", "ein boot"), turns[1]))
+    return {"found": await scores(folder, "logprob", [request, request._replace(cut=True), wrong]), "plain": plain}
 
 
 async def main(tiny: str, folder: str) -> None:
@@ -182,7 +200,8 @@ async def main(tiny: str, folder: str) -> None:
         "causal": await causal(Path(tiny)),
         "rewards": await rewards(Path(tiny), root / "rewards"),
         "encoders": await encoders(root / "encoder"),
-        "translations": await translations(root / "translation"),
+        "tagged sources": await tagged_sources(root / "sources"),
+        "tagged texts": await tagged_texts(root / "texts"),
         "missing": await scores(Path("/no/such/model"), "reward", []),
     }
     assert not math.isnan(found["rewards"]["plain"])

@@ -30,12 +30,12 @@ def rendered(messages: Sequence[Mapping[str, str]]) -> str:
     return "".join(f"<{message['role']}>{message['content']}" for message in messages) + "<assistant>"
 
 
-def interpreter(folder: Path) -> Path:
-    """One that answers a job of `machine/encode.py` by letter, and notes each start in `starts` beside it."""
+def interpreter(folder: Path, *, pairs: bool = False) -> Path:
+    """One that answers a job of `machine/encode.py` by letter or by pair, and notes each start in `starts` beside it."""
     folder.mkdir(parents=True, exist_ok=True)
     path, root = folder / "python", Path(__file__).resolve().parents[2]
     path.write_text(
-        f'#!/bin/sh\necho >> "{folder}/starts"\ncd "{root}"\nexec "{sys.executable}" -m tests.support.encoder\n'
+        f'#!/bin/sh\necho >> "{folder}/starts"\ncd "{root}"\nexec "{sys.executable}" -m tests.support.encoder {"pairs" * pairs}\n'
     )
     path.chmod(0o755)
     return path
@@ -47,7 +47,10 @@ def main() -> None:
     if os.environ.get("LIDR_TEST_NO_TOKENIZER"):
         sys.exit("OSError: no tokenizer there")
     texts = [*job["texts"], *map(rendered, job["chats"])]
-    found = {"tokens": [by_letter(text) for text in texts], "shown": [[shown(t) for t in ids] for ids in job["ids"]]}
+    found = {
+        "tokens": [(by_pair if "pairs" in sys.argv else by_letter)(text) for text in texts],
+        "shown": [[shown(t) for t in ids] for ids in job["ids"]],
+    }
     print("a warning of some library\nLIDR " + json.dumps(found))
 
 

@@ -1,6 +1,7 @@
 """A model in this process that gives scores and writes nothing: a reference, a reward model, an encoder, a translation model."""
 
 import asyncio
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +12,7 @@ import orjson
 from lidr_plugin.completions.engines.forward import Causal, Forward, Rewards, SentenceEncoder
 from lidr_plugin.completions.engines.translation_scores import Translation
 from lidr_plugin.completions.requests import Chat, Completion, Need, Score, Scored
+from lidr_plugin.completions.tokens import Encoder
 from lidr_plugin.errors import EngineError, RequestError
 from lidr_plugin.errors.terminal import one_line
 
@@ -41,7 +43,8 @@ class Scorer:
         wanted: frozenset[Need],
     ) -> None:
         self._name = model
-        self._options = {"revision": revision, "trust_remote_code": trust_remote_code}
+        self._revision = revision
+        self._trust = trust_remote_code
         self._device = device
         self._dtype = dtype
         self.scores = _kinds(wanted)
@@ -59,10 +62,12 @@ class Scorer:
     def _load(self) -> Forward:
         from transformers import AutoConfig, AutoTokenizer
 
-        tokenizer = AutoTokenizer.from_pretrained(self._name, **self._options)
+        tokenizer = AutoTokenizer.from_pretrained(self._name, revision=self._revision, trust_remote_code=self._trust)
         if "embed" in self.scores:
             return self._encoder(tokenizer)
-        if AutoConfig.from_pretrained(self._name, **self._options).is_encoder_decoder:
+        if AutoConfig.from_pretrained(
+            self._name, revision=self._revision, trust_remote_code=self._trust
+        ).is_encoder_decoder:
             model, _ = self._model("AutoModelForSeq2SeqLM")
             return Translation(tokenizer, model)
         if tokenizer.chat_template is None:
@@ -96,7 +101,7 @@ class Scorer:
         """What a JSON file beside the checkpoint says; None where there is none."""
         from transformers.utils import cached_file
 
-        options = {"revision": self._options["revision"], "_raise_exceptions_for_missing_entries": False}
+        options = {"revision": self._revision, "_raise_exceptions_for_missing_entries": False}
         path = cached_file(self._name, name, **options)
         return orjson.loads(Path(path).read_bytes()) if path else None
 
@@ -107,9 +112,17 @@ class Scorer:
 
         device = self._device or ("cuda" if torch.cuda.is_available() else "cpu")
         model, found = getattr(transformers, kind).from_pretrained(
-            self._name, dtype=self._dtype, output_loading_info=True, **self._options
+            self._name,
+            dtype=self._dtype,
+            output_loading_info=True,
+            revision=self._revision,
+            trust_remote_code=self._trust,
         )
         return model.to(device).eval(), set(found["missing_keys"])
+
+    def encoder(self) -> Encoder:
+        """The model's tokenizer as this process reads it."""
+        return Encoder(Path(sys.executable), self._name, self._revision, self._trust)
 
     async def complete(self, request: Chat) -> Completion:
         """Raises `EngineError`: it writes nothing."""

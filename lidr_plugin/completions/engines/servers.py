@@ -17,7 +17,7 @@ from lidr_plugin.completions.engines.purpose import Purpose
 from lidr_plugin.completions.engines.watched import Died, Watched
 from lidr_plugin.completions.progress import say
 from lidr_plugin.completions.requests import Chat, Completion, Need, Score, Scored
-from lidr_plugin.completions.tokens import Ids, Sample
+from lidr_plugin.completions.tokens import Encoder, Ids, Sample
 from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.errors import EngineError
 from lidr_plugin.machine.environments import python_of, versions
@@ -247,6 +247,10 @@ class Vllm:
                 return await self._start()
             except EngineError as error:
                 what = error.message.removeprefix("the vLLM server ").partition(". The end of")[0]
+
+    def encoder(self) -> Encoder:
+        """The model's tokenizer as the server's interpreter reads it. Raises `EngineError` as `interpreter` does."""
+        return Encoder(Path(self.interpreter()), self._model, self._revision, self._trust)
 
     async def tokens(self, sample: Sample) -> list[Ids]:
         """As the server reads them."""

@@ -2,8 +2,10 @@
 
 import asyncio
 import hashlib
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Self
 
 from lidr_plugin.completions.engines.chat_completions import BEGUN, TRIAL
@@ -20,7 +22,7 @@ from lidr_plugin.completions.requests import (
     key_of,
     request_json,
 )
-from lidr_plugin.completions.tokens import Ids, Sample
+from lidr_plugin.completions.tokens import Encoder, Ids, Sample
 from lidr_plugin.errors import EngineError, RequestError
 from lidr_plugin.errors.terminal import one_line
 
@@ -89,6 +91,10 @@ class Transformers:
     async def score(self, request: Score) -> Scored:
         """The log-probability of a text, or a hidden layer's mean over it. Raises `RequestError` if the model has none."""
         return await scored_in(self._thread, self._forward, request)
+
+    def encoder(self) -> Encoder:
+        """The model's tokenizer as this process reads it."""
+        return Encoder(Path(sys.executable), self._name, self._revision, self._trust)
 
     def _forward(self, request: Score) -> Scored:
         self._causal = self._causal or Causal(self._tokenizer, self._model)

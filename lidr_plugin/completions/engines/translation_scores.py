@@ -31,29 +31,32 @@ class Translation:
 
         if request.kind != "logprob":
             raise ValueError("a translation model gives log-probabilities alone")
-        source, said, tags = self._tokens(_asked(request), request.text)
-        said = said[:-1] if request.cut else said
-        if len(said) == tags:
+        asked = _asked(request)
+        source, tag = self._source(asked)
+        ids = self._tokenizer(text_target=request.text, add_special_tokens=False)["input_ids"]
+        measured = ids if request.cut else [*ids, self._tokenizer.eos_token_id]
+        if not measured:
             raise ValueError("a text without a token has no score")
+        said = tag + measured
         check_length(self._model, source, self._tokenizer.model_max_length)
         check_length(self._model, said, self._tokenizer.model_max_length)
         device = self._model.device
         labels = torch.tensor([said], device=device)
         with torch.inference_mode():
             logits = self._model(input_ids=torch.tensor([source], device=device), labels=labels).logits[0]
-            total = summed(logits[tags:], labels[0, tags:])
-        return Scored((total, float(len(said) - tags)))
+            total = summed(logits[len(tag) :], labels[0, len(tag) :])
+        return Scored((total, float(len(measured))))
 
-    def _tokens(self, asked: _Asked, text: str) -> tuple[list[int], list[int], int]:
-        """The tokens of source and translation, and how many tags the translation begins with."""
+    def _source(self, asked: _Asked) -> tuple[list[int], list[int]]:
+        """The tokens of the source, and the tag that the translation begins with, if the source has none for it."""
         tokenizer = self._tokenizer
         if hasattr(tokenizer, "src_lang"):
             self._check_known(asked.origin, asked.target)
             tokenizer.src_lang, tokenizer.tgt_lang = asked.origin, asked.target
-            return tokenizer(asked.source)["input_ids"], tokenizer(text_target=text)["input_ids"], 1
+            return tokenizer(asked.source)["input_ids"], [tokenizer.convert_tokens_to_ids(asked.target)]
         tag = f"<2{asked.target}>"
         self._check_known(tag)
-        return tokenizer(f"{tag} {asked.source}")["input_ids"], tokenizer(text_target=text)["input_ids"], 0
+        return tokenizer(f"{tag} {asked.source}")["input_ids"], []
 
     def _check_known(self, *codes: str) -> None:
         """What a tokenizer does not know it would read as any other word, and say nothing."""
