@@ -32,6 +32,7 @@ for _command in (
     "train",
     "iterate",
     "eval",
+    "judge_check",
     "probe",
     "report",
     "view",

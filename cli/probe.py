@@ -23,6 +23,12 @@ def probe(
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Overrides: engine.concurrency=64")
     ] = None,
     sample: Annotated[int, typer.Option("--sample", min=1, help="So many prompts, evenly spread.")] = 64,
+    mexa: Annotated[
+        bool,
+        typer.Option(
+            "--mexa", help="Look at how alike the model represents the prompts in two languages (transformers)."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure the reward signal before any training.
@@ -39,13 +45,15 @@ def probe(
     from lidr_plugin.run_directory import RunDirectory
 
     settings = load(config, overrides or [])
-    done = lidr_plugin.probe(settings, sample=sample)
+    done = lidr_plugin.probe(settings, sample=sample, mexa=mexa)
     if as_json:
         return say_json(plain(done))
     console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(_responses(done))
     console.print(_against(settings.dominant_language, done))
     console.print(signal_table(done.verdicts))
+    if done.mexa:
+        console.print(_mexa(settings.dominant_language, done))
     for line in _verdict(settings.dominant_language, done):
         say(line)
     say(f"all numbers: {RunDirectory.of(settings.output_dir, settings.store).probe_json}")
@@ -86,6 +94,15 @@ def _against(dominant: str, found: "Probe") -> "Table":
         judged = [percent(share) for share in (verdicts.win, verdicts.tie, verdicts.lose)] if verdicts else []
         if x or verdicts:
             table.add_row(cell(code), *cells, *judged)
+    return table
+
+
+def _mexa(dominant: str, found: "Probe") -> "Table":
+    layers = list(next(iter(found.mexa.values())).layers)
+    title = f"MEXA: prompts that are closer to themselves in {dominant} than to any other, by hidden layer"
+    table = _table(title, [f"layer {layer}" for layer in layers])
+    for code, x in found.mexa.items():
+        table.add_row(cell(code), *(percent(x.layers[layer]) if layer in x.layers else "" for layer in layers))
     return table
 
 

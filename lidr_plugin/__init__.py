@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lidr_plugin.dataset.dryrun import DryRun
     from lidr_plugin.errors import EngineError, InputError, Interrupted, LidrError, RequestError, RunError, StoreError
     from lidr_plugin.evaluation.benchmarks.base import Benchmark, Question
+    from lidr_plugin.evaluation.judge_check import JudgeCheck
     from lidr_plugin.evaluation.results import Probe, Results
     from lidr_plugin.methods.base import Ask, Drop, Method, Outcome, Preference, Reason, Sft, Text
     from lidr_plugin.methods.filters import Filter, filters_of
@@ -84,6 +85,7 @@ __all__ = [
     "evaluate",
     "filters_of",
     "iterate",
+    "judge_check",
     "load",
     "make_prompts",
     "merge",
@@ -149,15 +151,7 @@ def build_pairs(
 
 
 def make_prompts(config: Config, *, engine: NamedEngine | None = None) -> MadePrompts:
-    """Has the model write the prompt files that the configuration names, as its section `make_prompts` says.
-
-    Args:
-        engine: who answers in place of the configuration's engine.
-
-    Raises:
-        InputError: something is wrong with the input, or a prompt file is there that lidr did not write; nothing was written.
-        RunError: the run failed, or no prompt was kept; what was answered is kept.
-    """
+    """Has the model write the prompt files that the configuration names: see `rounds.make_prompts`."""
     from lidr_plugin.rounds.make_prompts import make_prompts as make
 
     return make(config, engine=engine)
@@ -197,8 +191,8 @@ def preview(config: Config, *, prompts: int = 3, method: Method | None = None) -
     return look(config, prompts, method=method)
 
 
-def probe(config: Config, *, sample: int = 64) -> Probe:
-    """Measures the imbalance on a sample of the prompts, before anything is trained.
+def probe(config: Config, *, sample: int = 64, mexa: bool = False) -> Probe:
+    """Measures the imbalance on a sample of the prompts, before anything is trained; with `mexa` hidden layers too.
 
     Raises:
         InputError: something is wrong with the input, or every prompt of the sample asks for a translation.
@@ -206,7 +200,7 @@ def probe(config: Config, *, sample: int = 64) -> Probe:
     """
     from lidr_plugin.evaluation.probe import probe as measure
 
-    return measure(config, sample=sample)
+    return measure(config, sample=sample, mexa=mexa)
 
 
 def train(config: Config, *, restart: bool = False, say: Callable[[str], None] = print) -> Trained:
@@ -261,6 +255,13 @@ def evaluate(config: Config, *, benchmarks: Sequence[Benchmark] | None = None) -
     results = measure(config, benchmarks=benchmarks)
     renew_page(RunDirectory.of(config.output_dir, config.store))
     return results
+
+
+def judge_check(config: Config, preferences: Path) -> JudgeCheck:
+    """How often the judge of `eval.judge` is right, in each language of the run: see `evaluation.judge_check`."""
+    from lidr_plugin.evaluation.judge_check import judge_check as check
+
+    return check(config, preferences)
 
 
 def iterate(

@@ -44,8 +44,8 @@ BUDGETS = {
         most=15030,
     ),
     "training": Budget("training", wanted=1500, most=2230),
-    "evaluation": Budget("evaluation", wanted=1200, most=2560),
-    "rounds, pages, machine, doctor": Budget("rounds pages machine doctor", wanted=1200, most=4420),
+    "evaluation": Budget("evaluation", wanted=1200, most=2830),
+    "rounds, pages, machine, doctor": Budget("rounds pages machine doctor", wanted=1200, most=4440),
     "cli": Budget("../cli", wanted=700, most=1800),
 }
 

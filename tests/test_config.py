@@ -95,9 +95,11 @@ eval:
   mgsm: mgsm/{language}.jsonl
   skills: {sums: 'sums/{language}.jsonl'}
   prompts: heldout/{language}.jsonl
+  baselines: [vote, xlt]
   outputs: {other: 'outputs/{language}.json'}
   judge:
-    {base_url: [http://127.0.0.1:1/v1, http://127.0.0.1:2/v1], model: j, max_tokens: 4, prompt_price: 1, completion_price: 2,
+    {base_url: [http://127.0.0.1:1/v1, http://127.0.0.1:2/v1], model: j, preset: mr3, max_tokens: 4, prompt_price: 1,
+     completion_price: 2,
      max_cost: 3}
   lm_eval: {tasks: [arc], model: vllm, model_args: {dtype: bfloat16}, args: {limit: 5}, include_path: own, python: /bin/python}
   limit: 5

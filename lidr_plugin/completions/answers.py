@@ -2,13 +2,18 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import TypeVar
 
 from lidr_plugin.completions.budget import Budget
 from lidr_plugin.completions.client import Client, Missing, Model
 from lidr_plugin.completions.progress import Display, Meter, kept_up
 from lidr_plugin.completions.requests import Chat, Completion, Scored
+from lidr_plugin.completions.runner import run
+from lidr_plugin.completions.steps import Steps
 from lidr_plugin.completions.store import Store
 from lidr_plugin.errors import LidrError
+
+T = TypeVar("T")
 
 
 async def ask(
@@ -21,6 +26,23 @@ async def ask(
         return await answers(client, meter, requests, what, budget=budget)
     finally:
         await client.close()
+
+
+async def all_of(store: Store, model: Model, steps: Sequence[Steps[T]], what: str) -> list[T]:
+    """What many generators that ask one model come to, in their order; its engine is opened if anything is missing.
+
+    Raises:
+        RunError: a request failed for good; what was answered is kept.
+    """
+    meter, found = Meter(), list[T]()
+    client = Client(store, {model.identity: model}, meter)
+    try:
+        with Display(what, meter, len(steps), len(steps)) as display:
+            async with kept_up(lambda: display.update(len(found))):
+                await run(steps, client, found.append, model.concurrency)
+    finally:
+        await client.close()
+    return found
 
 
 async def answers(

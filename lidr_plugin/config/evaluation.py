@@ -1,9 +1,9 @@
 """The section `eval`."""
 
 import re
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from lidr_plugin.config.engine import OtherModel
 from lidr_plugin.config.section import HOW, Number, PathText, Section
@@ -13,17 +13,30 @@ _LABEL = 60
 """Characters of a label: four bytes each, and two of them beside each other, still make a file's name."""
 
 
-class Judge(OtherModel):
-    """The model that compares answers, with thinking turned off. Prices are in any currency."""
+_LONGEST = {"plain": 8, "mr3": 16_384, "m-prometheus": 2048}
+"""New tokens of a verdict, by the preset."""
 
+
+class Judge(OtherModel):
+    """The model that compares answers. Prices are in any currency."""
+
+    preset: Literal["plain", "mr3", "m-prometheus"] = "plain"
+    """How it is asked and read: `plain`, for any chat model, with thinking turned off; `mr3` (`rubricreward/mR3-Qwen3-14B-…`) and
+    `m-prometheus` (`Unbabel/M-Prometheus-7B`) as these judges were trained, with their reasons before the verdict."""
     max_tokens: int = Field(default=8, ge=1, le=10_000_000)
-    """Maximum number of new tokens in a verdict, which is one letter."""
+    """Maximum number of new tokens in a verdict: one letter or, where `preset` sets another default, 16384 (`mr3`) or 2048."""
     prompt_price: Number = Field(default=0.0, ge=0, le=1e9)
     """Price of a million prompt tokens."""
     completion_price: Number = Field(default=0.0, ge=0, le=1e9)
     """Price of a million completion tokens."""
     max_cost: Number | None = Field(default=None, gt=0, le=1e15)
     """Maximum cost of all verdicts of this evaluation, including those already in the store. Null: no maximum."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_the_preset(cls, data: Any) -> Any:
+        longest = _LONGEST.get(data.get("preset", "plain")) if isinstance(data, dict) else None
+        return {"max_tokens": longest, **data} if longest else data
 
 
 class LmEval(Section):
@@ -59,6 +72,10 @@ class Eval(Section):
     prompts: PathText | None = None
     """Path of held-out prompts, with `{language}` in it, relative to the configuration file. They give language fidelity, the
     AlpacaEval export and, with a judge, head-to-head comparisons. Null: none of these."""
+    baselines: list[Literal["self_translate", "xlt", "clp", "vote"]] = Field(default=[])
+    """Other ways to ask the first model, measured beside it: is training worth it at all? `self_translate` into the dominant
+    language and, for `prompts`, back; `xlt` and `clp`, which retell and solve a question there; `vote`, over its solutions in
+    all languages. All but the first suit `mgsm` and `skills` alone."""
     outputs: dict[str, PathText] = Field(default={})
     """Other systems' answers to `prompts`, by label: paths, with `{language}` in them, of JSON lists of `instruction` and
     `output` as AlpacaEval writes them. They are measured and judged alongside the models."""
@@ -82,6 +99,13 @@ class Eval(Section):
         if problems:
             raise ValueError("\n".join(problems))
         return named
+
+    @field_validator("baselines")
+    @classmethod
+    def _each_once(cls, names: list[str]) -> list[str]:
+        if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+            raise ValueError(f"{', '.join(twice)}: listed more than once")
+        return names
 
     @field_validator("mgsm", "prompts")
     @classmethod

@@ -1,22 +1,24 @@
 """Measures one model or several side by side: the whole of `lidr eval`, as one call."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
 from lidr_plugin import files
-from lidr_plugin.completions.answers import ask
+from lidr_plugin.completions.answers import all_of
 from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.engines.base import backend_of
 from lidr_plugin.completions.models import Purpose, model_of
-from lidr_plugin.completions.requests import Chat
+from lidr_plugin.completions.steps import Steps
 from lidr_plugin.completions.store import Store
 from lidr_plugin.completions.store_errors import check_place
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
+from lidr_plugin.evaluation.baselines import baselines_of
+from lidr_plugin.evaluation.baselines.base import Baseline, Reached, Setting
 from lidr_plugin.evaluation.benchmarks import benchmarks_of
-from lidr_plugin.evaluation.benchmarks.base import Benchmark, MarkedAnswer, Question
+from lidr_plugin.evaluation.benchmarks.base import Benchmark, MarkedAnswer, Marks, Question
 from lidr_plugin.evaluation.benchmarks.mgsm import lacking
 from lidr_plugin.evaluation.benchmarks.prompts import Prompts, outputs_of
 from lidr_plugin.evaluation.changes import Change
@@ -25,19 +27,21 @@ from lidr_plugin.evaluation.judge import Contest, JudgeModel, Verdicts, warning
 from lidr_plugin.evaluation.lm_eval import Harness
 from lidr_plugin.evaluation.results import Changes, HeadToHead, ModelResults, Results, plain
 from lidr_plugin.machine import interrupts
-from lidr_plugin.methods.base import Text
-from lidr_plugin.methods.responses import turns_of
-from lidr_plugin.methods.translation import sampling_of
+from lidr_plugin.methods.base import POLICY, TRANSLATOR, Ask, Text
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.text.language import Identification
-from lidr_plugin.text.thinking import without_thoughts
 
 
 class _Exam(NamedTuple):
-    """A benchmark and its questions."""
+    """A benchmark and its questions.
+
+    Attributes:
+        kept: the marks that are looked at; None: all.
+    """
 
     benchmark: Benchmark
     questions: Sequence[Question]
+    kept: frozenset[str] | None = None
 
 
 def evaluate(config: Config, *, benchmarks: Sequence[Benchmark] | None = None) -> Results:
@@ -80,18 +84,28 @@ class _Evaluation:
         self._names = _names_of(config, run)
         self._models = {label: _model(config, label, name) for label, name in self._names.items()}
         self._judge = JudgeModel(config) if config.eval.judge and prompts else None
+        self._setting = Setting.of(config)
+        self._baselines = {name: (x, self._suiting(x)) for name, x in baselines_of(config).items()}
         self._answers: dict[str, dict[str, list[MarkedAnswer]]] = {}
 
     def results(self, store: Store) -> Results:
         """Asks and marks, one model after the other, then the answers that others gave."""
         results: dict[str, ModelResults] = {}
+        first = next(iter(self._models))
         for label, model in self._models.items():
-            results[label] = self._measured(label, self._exams, iter(self._texts(store, label, model)))
+            baselines = self._baselines if label == first else {}
+            reached = iter(self._reached(store, label, model, baselines))
+            results[label] = self._measured(label, self._exams, reached)
+            results |= {
+                f"{label}+{name}": self._measured(f"{label}+{name}", exams, reached)
+                for name, (_, exams) in baselines.items()
+            }
             if self._harness:
                 tasks = self._harness.run(label, self._names[label], model.identity)
                 results[label] = {**results[label], "lm_eval": tasks}
         for label, texts in self._outputs.items():
-            results[label] = self._measured(label, self._prompts, iter(texts))
+            languages = [question.language for exam in self._prompts for question in exam.questions]
+            results[label] = self._measured(label, self._prompts, map(Reached, texts, languages))
         skipped = self._harness.tasks.skipped if self._harness else []
         return Results(
             models=self._names,
@@ -102,29 +116,37 @@ class _Evaluation:
             notes=(*self._identification.notes, *lacking(self._config), *(f"lm-eval: {task}" for task in skipped)),
         )
 
-    def _texts(self, store: Store, label: str, model: Model) -> list[Text]:
-        """A model's answers to all questions, in one go: an engine is started once."""
-        drawn = self._config.generation
-        sampling = sampling_of(drawn, drawn.temperature, self._config.eval.max_tokens)
-        requests = [
-            Chat(model.identity, turns_of(x.text, drawn.system), sampling, row=f"{x.id} [{x.language}]")
-            for exam in self._exams
-            for x in exam.questions
-        ]
-        found = interrupts.run(ask(store, model, requests, label)) if requests else []
+    def _suiting(self, baseline: Baseline) -> list[_Exam]:
+        """The exams that suit a baseline. What it answers in another language than the question's is right or wrong, no more."""
         return [
-            Text(without_thoughts(answer.text, thinking=drawn.thinking), cut=answer.cut)
-            for answer in found
-            if answer  # None only where a budget ends
+            _Exam(benchmark, questions, frozenset({"accuracy", "cut"}) if questions[0].expected else None)
+            for benchmark, questions, _ in self._exams
+            if questions[0].expected or not baseline.needs_answer
         ]
 
-    def _measured(self, label: str, exams: Iterable[_Exam], texts: Iterator[Text]) -> ModelResults:
+    def _reached(
+        self, store: Store, label: str, model: Model, baselines: Mapping[str, tuple[Baseline, list[_Exam]]]
+    ) -> list[Reached]:
+        """A model's answers to all questions, those by way of baselines after the plain ones: an engine is started once."""
+        asker = Ask({POLICY: model.identity, TRANSLATOR: model.identity})
+        plain = [self._plain(x, asker) for exam in self._exams for x in exam.questions]
+        others = [y.steps(x, asker) for y, exams in baselines.values() for exam in exams for x in exam.questions]
+        if not plain:
+            return []
+        return interrupts.run(all_of(store, model, [*plain, *others], label))
+
+    def _plain(self, question: Question, asker: Ask) -> Steps[Reached]:
+        turns = self._setting.turns(question.text)
+        answer = yield from self._setting.answered(turns, asker, f"{question.id} [{question.language}]")
+        return Reached(answer, question.language)
+
+    def _measured(self, label: str, exams: Iterable[_Exam], reached: Iterator[Reached]) -> ModelResults:
         """By benchmark and language, what the marks come to; also writes the answers that they were found in."""
         found: ModelResults = {}
-        for benchmark, questions in exams:
+        for benchmark, questions, kept in exams:
             answers = [
-                MarkedAnswer(question, text, benchmark.marks(question, text))
-                for question, text in zip(questions, islice(texts, len(questions)), strict=True)
+                MarkedAnswer(question, text, _marks(benchmark, question._replace(language=language), text, kept))
+                for question, (text, language) in zip(questions, islice(reached, len(questions)), strict=True)
             ]
             self._answers.setdefault(label, {})[benchmark.name] = answers
             by_language = grouped((answer.question.language, answer) for answer in answers)
@@ -150,7 +172,9 @@ class _Evaluation:
 
     def _head_to_head(self, judge: JudgeModel, store: Store) -> HeadToHead:
         """Each model's answers to the prompts against the first model's; also writes the verdicts."""
-        (baseline, known), *others = [(label, answers[Prompts.name]) for label, answers in self._answers.items()]
+        (baseline, known), *others = [
+            (label, answers[Prompts.name]) for label, answers in self._answers.items() if Prompts.name in answers
+        ]
         contests = [
             (label, Contest(new.question.id, new.question.language, new.question.text, new.text.text, old.text.text))
             for label, answers in others
@@ -172,6 +196,12 @@ class _Evaluation:
             pairs=len(contests),
             results=results,
         )
+
+
+def _marks(benchmark: Benchmark, question: Question, text: Text, kept: frozenset[str] | None) -> Marks:
+    """What is found in an answer, as far as it is looked at."""
+    marks = benchmark.marks(question, text)
+    return marks if kept is None else {mark: value for mark, value in marks.items() if mark in kept}
 
 
 def changes_of(before: Sequence[MarkedAnswer], after: Sequence[MarkedAnswer]) -> dict[str, dict[str, Change]]:

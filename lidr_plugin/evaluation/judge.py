@@ -7,12 +7,13 @@ from typing import NamedTuple
 from lidr_plugin.completions.answers import ask
 from lidr_plugin.completions.budget import Budget
 from lidr_plugin.completions.models import Purpose, other_model
-from lidr_plugin.completions.requests import TOP_LOGPROBS, Chat, Message
+from lidr_plugin.completions.requests import TOP_LOGPROBS, Chat
 from lidr_plugin.completions.store import Store
 from lidr_plugin.config.schema import Config
 from lidr_plugin.evaluation.intervals import Share, percent
 from lidr_plugin.machine import interrupts
-from lidr_plugin.methods.judging import Verdict, comparison, grading, letter, sampling
+from lidr_plugin.methods.judge_styles import STYLES
+from lidr_plugin.methods.judging import Verdict, grading, sampling
 from lidr_plugin.text.grades import grade
 
 
@@ -50,14 +51,15 @@ class JudgeModel:
         purpose = Purpose("eval.judge", wanted.max_tokens, "judge.log", TOP_LOGPROBS)
         # A verdict that failed must not count as one that could not be read: no request may fail.
         self._model = other_model(config, wanted, purpose)._replace(max_failures=0, budget=None)
-        self._sampling = sampling(wanted.max_tokens)
+        self._max_tokens = wanted.max_tokens
+        self._style = STYLES[wanted.preset]
         self.name = wanted.name
         self.budget = Budget(wanted.prompt_price, wanted.completion_price, wanted.max_cost)
 
     def judge(self, store: Store, contests: Sequence[Contest], submissions: Sequence[Submission] = ()) -> Judgements:
         """All in one go, so that a judge that lidr starts is started once. Raises `RunError` if a request failed for good."""
         requests = [request for contest in contests for request in self.both_orders(contest)]
-        requests += [self._request(grading(x.prompt, x.answer), f"{x.id} [grade]") for x in submissions]
+        requests += [self._graded(x) for x in submissions]
         answers = iter(interrupts.run(ask(store, self._model, requests, "judge", budget=self.budget)))
         verdicts: list[Verdict | None] = []
         for contest in contests:
@@ -65,7 +67,7 @@ class JudgeModel:
                 verdicts.append(Verdict(contest.id, same=True))
                 continue
             first, second = next(answers), next(answers)
-            read = None if first is None or second is None else (letter(first), letter(second))
+            read = None if first is None or second is None else (self._style.read(first), self._style.read(second))
             verdicts.append(read and Verdict(contest.id, *read))
         return Judgements(verdicts, [None if answer is None else grade(answer.text) for answer in answers])
 
@@ -75,11 +77,21 @@ class JudgeModel:
             return []
         orders = (contest.challenger, contest.opponent), (contest.opponent, contest.challenger)
         row = f"{contest.id} [{contest.language}, judge]"
-        asked = [self._request(comparison(contest.prompt, a, b), row) for a, b in orders]
-        return [request._replace(top_logprobs=TOP_LOGPROBS) for request in asked]
+        style, drawn = self._style, self._style.sampling(self._max_tokens)
+        return [
+            Chat(
+                self._model.identity,
+                style.turns(contest.prompt, a, b),
+                drawn,
+                row=row,
+                top_logprobs=style.top_logprobs,
+            )
+            for a, b in orders
+        ]
 
-    def _request(self, turn: Message, row: str) -> Chat:
-        return Chat(self._model.identity, (turn,), self._sampling, row=row)
+    def _graded(self, submission: Submission) -> Chat:
+        turn = grading(submission.prompt, submission.answer)
+        return Chat(self._model.identity, (turn,), sampling(self._max_tokens), row=f"{submission.id} [grade]")
 
 
 @dataclass(frozen=True, slots=True)

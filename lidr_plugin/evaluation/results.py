@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from lidr_plugin.evaluation.changes import Change
 from lidr_plugin.evaluation.intervals import Mean, Share, Value
 from lidr_plugin.evaluation.judge import Verdicts
+from lidr_plugin.evaluation.mexa import Alignment
 from lidr_plugin.machine.inputs import read_record
 
 ModelResults: TypeAlias = dict[str, Mapping[str, Mapping[str, Value]]]
@@ -152,7 +153,8 @@ class Probe:
     """What `lidr probe` measured on so many `prompts`, by language.
 
     `judged`: the verdicts on chosen against rejected; `judge_warning`: why they say nothing, if they do; `notes`: for people,
-    what was not measured and why; `verdicts`: none in files of version 0.1.
+    what was not measured and why; `verdicts`: none in files of version 0.1; `mexa`: where it was wanted, how much of the sample
+    the model represents as in the dominant language.
     """
 
     prompts: int
@@ -164,6 +166,7 @@ class Probe:
     signal: Signal
     notes: tuple[str, ...] = ()
     verdicts: Mapping[str, LanguageSignal] = field(default_factory=dict)
+    mexa: Mapping[str, Alignment] = field(default_factory=dict)
 
 
 def _default(each: Field[Any]) -> Any:

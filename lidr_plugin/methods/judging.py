@@ -48,15 +48,16 @@ def sampling(max_tokens: int, temperature: float = 0.0) -> Sampling:
 
 def comparison(prompt: str, a: str, b: str) -> Message:
     """The turn that asks which of two answers is better."""
-    return _filled(_VERDICT, prompt=prompt, a=a, b=b)
+    return filled(_VERDICT, prompt=prompt, a=a, b=b)
 
 
 def grading(prompt: str, answer: str) -> Message:
     """The turn that asks for a grade from 0 to 10."""
-    return _filled(_GRADE, prompt=prompt, answer=answer)
+    return filled(_GRADE, prompt=prompt, answer=answer)
 
 
-def _filled(wording: str, **texts: str) -> Message:
+def filled(wording: str, **texts: str) -> Message:
+    """A turn with texts in the places that the wording names."""
     # In one pass, so that braces in the texts stay as they are.
     return Message("user", re.sub(r"\{(\w+)\}", lambda match: texts[match[1]], wording))
 

@@ -4,7 +4,7 @@ import csv
 import json
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
@@ -12,6 +12,7 @@ from lidr_plugin.config.schema import Columns
 from lidr_plugin.errors import InputError
 from lidr_plugin.machine.sources import Source, format_of, opened_source, source_lines
 
+T = TypeVar("T")
 _SHOWN = 20
 
 
@@ -186,11 +187,7 @@ def _text(item: dict[str, Any], column: str, *, needed: bool) -> str:
     return value
 
 
-def _row(line: int, item: Any, columns: Columns, *, need_id: bool) -> Row:
-    if isinstance(item, _Broken):
-        raise item
-    if not isinstance(item, dict):
-        raise ValueError(f"expected an object, found a {type(item).__name__}")
+def _row(line: int, item: dict[str, Any], columns: Columns, *, need_id: bool) -> Row:
     ident = item.get(columns.id)
     if isinstance(ident, int) and not isinstance(ident, bool):
         ident = str(ident)
@@ -212,7 +209,15 @@ def _row(line: int, item: Any, columns: Columns, *, need_id: bool) -> Row:
 
 
 def read_rows(path: Source, columns: Columns, *, need_id: bool) -> Iterator[Row]:
-    """The rows of a prompt file, in order.
+    """The rows of a prompt file, in order. Raises `InputError` as `read_items`."""
+    return read_items(path, lambda line, item: _row(line, item, columns, need_id=need_id))
+
+
+def read_items(path: Source, make: Callable[[int, dict[str, Any]], T]) -> Iterator[T]:
+    """What is made of the objects in a file, in order.
+
+    Args:
+        make: is told the line, too; raises `ValueError` with what is wrong with an object.
 
     Raises:
         InputError: after the last readable row, with the first 20 problems, each as `file:line: what`.
@@ -226,7 +231,7 @@ def read_rows(path: Source, columns: Columns, *, need_id: bool) -> Iterator[Row]
     try:
         for line, item in reader(path):
             try:
-                yield _row(line, item, columns, need_id=need_id)
+                yield make(line, _object(item))
             except (ValueError, _Broken) as error:
                 problems.append(f"{path}:{line}: {error}")
                 if len(problems) == _SHOWN:
@@ -241,3 +246,11 @@ def read_rows(path: Source, columns: Columns, *, need_id: bool) -> Iterator[Row]
         raise InputError.of(problems, str(path))
     if not count:
         raise InputError(f"{path}:1: no prompts in the file")
+
+
+def _object(item: Any) -> dict[str, Any]:
+    if isinstance(item, _Broken):
+        raise item
+    if not isinstance(item, dict):
+        raise ValueError(f"expected an object, found a {type(item).__name__}")
+    return item

@@ -172,7 +172,15 @@ class _Making:
 
 
 def make_prompts(config: Config, *, engine: NamedEngine | None = None) -> MadePrompts:
-    """See `lidr_plugin.make_prompts`."""
+    """Has the model write the prompt files that a configuration names, as its section `make_prompts` says.
+
+    Args:
+        engine: who answers in place of the configuration's engine.
+
+    Raises:
+        InputError: something is wrong with the input, or a prompt file is there that lidr did not write; nothing was written.
+        RunError: the run failed, or no prompt was kept; what was answered is kept.
+    """
     making = _Making(config, engine)
     with (
         making.run.at_work("every answer is kept; the same command goes on from there"),

@@ -16,12 +16,17 @@ Marks: TypeAlias = Mapping[str, bool | int | float]
 
 
 class Question(NamedTuple):
-    """One question in one language; `text` is the user turn, `expected` the right answer where there is one."""
+    """One question in one language; `text` is the user turn, `expected` the right answer where there is one.
+
+    Attributes:
+        bare: the question without the words by which the benchmark asks it; empty: it has no such words.
+    """
 
     id: str
     language: str
     text: str
     expected: str = ""
+    bare: str = ""
 
 
 class MarkedAnswer(NamedTuple):

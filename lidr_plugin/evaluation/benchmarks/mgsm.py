@@ -111,7 +111,7 @@ class Mgsm:
                 f"{reprlib.repr(unread.expected)}",
                 "correct it, or leave the question out",
             )
-        return [x._replace(text=turn(x.text, x.language)) for x in found]
+        return [x._replace(text=turn(x.text, x.language), bare=x.text) for x in found]
 
     def marks(self, question: Question, answer: Text) -> Marks:
         """Numbers compare as numbers, in any digits; where the language cannot be identified its marks are left out."""
@@ -123,7 +123,13 @@ class Mgsm:
     def export(self, folder: Path, label: str, language: str, answers: Sequence[MarkedAnswer]) -> None:
         """A line for each question, with the answer and how it fared."""
         with files.replacing(folder / f"{label}.mgsm.{language}.jsonl") as file:
-            for (id, _, _, expected), text, marks in answers:
+            for question, text, marks in answers:
                 found = {mark: marks[mark] for mark in ("off_target", "cut") if mark in marks}
-                row = {"id": id, "answer": text.text, "expected": expected, "correct": marks["accuracy"], **found}
+                row = {
+                    "id": question.id,
+                    "answer": text.text,
+                    "expected": question.expected,
+                    "correct": marks["accuracy"],
+                    **found,
+                }
                 file.write(files.dump_line(row))
