@@ -70,7 +70,8 @@ def entries(ready: Prepared) -> Iterator[Entry]:
                 course.answer(branch, answer)
 
 
-def prepare(folder: Path, count: int, off_target: bool) -> Path:
+def prepare(folder: Path, count: int, off_target: bool, *, full: bool = True) -> Path:
+    """Prompts and a configuration, and where it is wanted a store with all answers."""
     for code in ("en", "de"):
         with (folder / f"{code}.jsonl").open("w") as file:
             for number in range(count):
@@ -86,6 +87,8 @@ def prepare(folder: Path, count: int, off_target: bool) -> Path:
         "output_dir": str(folder / "run"),
     }
     config.write_text(yaml.safe_dump(settings))
+    if not full:
+        return config
     (folder / "run").mkdir()
     with Prepared(load(config)) as ready, Store(ready.run.store) as store:
         stream = entries(ready)

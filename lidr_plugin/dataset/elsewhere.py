@@ -12,11 +12,10 @@ from lidr_plugin.run_directory import RunDirectory
 _PARTS = "completions"
 
 
-def _results(run: RunDirectory, name: str) -> list[str]:
-    """The files of a finished shard, by their paths in it; what says that it is finished is the last."""
+def _results(run: RunDirectory) -> list[str]:
+    """The files of a finished shard beside its `data/`; what says that it is finished is the last."""
     there = [run.config, run.train_yaml, run.report_json, run.report_html, run.report_md, run.candidates_json]
-    there += [run.rejected, run.dataset_info, run.dataset(name), run.data / "README.md", run.shard_json]
-    return [path.relative_to(run.path).as_posix() for path in there]
+    return [path.name for path in (*there, run.rejected, run.shard_json)]
 
 
 def brought(config: Config) -> None:
@@ -39,12 +38,10 @@ def bring(config: Config, run: RunDirectory) -> None:
     if config.shards_dir is None or run.shard_json.exists():
         return
     place, folder = Place.at(config.shards_dir), run.path.name
-    last = run.shard_json.name
-    if last not in place.names(folder):
-        return
-    there = {*place.names(folder), *(f"data/{name}" for name in place.names(f"{folder}/data"))}
-    for name in _results(run, config.dataset_name):
-        if name in there:
+    there = place.names(folder)
+    if run.shard_json.name in there:
+        data = [f"{run.data.name}/{name}" for name in place.names(f"{folder}/{run.data.name}")]
+        for name in (*data, *(name for name in _results(run) if name in there)):
             place.download(f"{folder}/{name}", run.path / name)
 
 
@@ -54,7 +51,8 @@ def leave(config: Config, run: RunDirectory) -> None:
         return
     place, folder = Place.at(config.shards_dir), run.path.name
     if run.shard_json.name not in place.names(folder):
-        for name in _results(run, config.dataset_name):
+        data = sorted(f"{run.data.name}/{path.name}" for path in run.data.iterdir() if path.is_file())
+        for name in (*data, *_results(run)):
             if (run.path / name).exists():
                 place.upload(run.path / name, f"{folder}/{name}")
 
