@@ -62,6 +62,7 @@ translation:
   temperature: 5e-1
   max_tokens: 10
   retries: 0
+  refine: true
   template: "{text} into {language}"
   engine: {backend: openai, base_url: "http://127.0.0.1:1/v1", model: t, model_name_or_path: t/t, timeout: 3}
 rank:

@@ -50,6 +50,15 @@ class Writer(Fake):
         super().__init__(answered)
 
 
+class Once(Writer):
+    """One that cannot be opened again, as a model in this process cannot."""
+
+    async def __aenter__(self) -> "Once":
+        assert not self.opened
+        await super().__aenter__()
+        return self
+
+
 def config_of(folder: Path, **values: Any) -> lidr.Config:
     made = {"count": 60, **values.pop("make_prompts", {})}
     wanted = {
@@ -70,7 +79,8 @@ def files_in(folder: Path) -> dict[str, bytes]:
 
 
 def test_prompts_are_made_in_every_language_each_with_where_it_comes_from(tmp_path: Path) -> None:
-    made = lidr.make_prompts(config_of(tmp_path), engine=Writer())
+    engine = Once()
+    made = lidr.make_prompts(config_of(tmp_path), engine=engine)
     english, german = (rows_of(made.files[code]) for code in ("en", "de"))
     assert 20 < len(english) == made.report["prompts"] == len(german) == len(rows_of(made.files["es"]))
     for row, other in zip(english, german, strict=True):

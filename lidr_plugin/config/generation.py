@@ -36,6 +36,9 @@ class Translation(Section):
     """Maximum number of retries of a translation that is missing, empty or cut off; they ask more plainly and in smaller parts."""
     template: str | None = None
     """Wording of the request, with `{language}` (English name of the target language) and `{text}`. Null: lidr's own."""
+    refine: bool = False
+    """Whether the translator then looks for errors in its translation and, where it finds some, translates again (TEaR). Up to two
+    requests more for each; small models find no errors. The way there and back of `lidr probe` tells whether it pays."""
     engine: OtherModel | None = None
     """Another translator. Null: the model translates its own texts."""
 

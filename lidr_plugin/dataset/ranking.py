@@ -100,4 +100,4 @@ def notes_before(config: Config) -> Iterator[str]:
 
 def _language_of(source: str) -> str:
     """The language of a text, by where it comes from: `sw` of `translation:en#0->sw`."""
-    return source.partition(":")[2].rpartition("->")[2].partition("#")[0]
+    return source.partition(":")[2].rpartition("->")[2].partition("#")[0].partition("+")[0]

@@ -47,12 +47,18 @@ class Text(NamedTuple):
         cut: whether it stopped at `max_tokens`.
         failed: why it cannot be used; None if it can.
         echo: whether it is a translation of lidr's own request, and of no other text.
+        refined: whether it took the place of a first translation, in which errors were found.
     """
 
     text: str
     cut: bool = False
     failed: str | None = None
     echo: bool = False
+    refined: bool = False
+
+    def translated(self, origin: str, target: str) -> str:
+        """Where it comes from if it is a translation: `translation:en->de`, or `translation:en->de+refined`."""
+        return f"translation:{origin}->{target}{'+refined' * self.refined}"
 
 
 class Preference(NamedTuple):

@@ -150,7 +150,7 @@ def fidelity(row: Row) -> Reason | None:
     if made != "translation":
         return None
     origin, _, target = languages.partition("->")
-    origin = origin.partition("#")[0]
+    origin, target = origin.partition("#")[0], target.partition("+")[0]
     lost = row.target.echo or loss(row.source.text, row.target.text, origin, target)
     return Reason.UNFAITHFUL if lost else None
 

@@ -48,9 +48,9 @@ class Imbalance:
 
     def requests_at_most(self, prompts: int) -> int:
         """Responses and first tries of translations."""
-        return prompts * (
-            1 + 2 * len(self.languages) + {"none": 0, "all": len(self.languages)}.get(self.dominant_pairs, 1)
-        )
+        others = len(self.languages)
+        translations = others + {"none": 0, "all": others}.get(self.dominant_pairs, 1)
+        return prompts * (1 + others + translations * self.responder.translator.requests_each)
 
     def steps(self, prompt: Prompt, ask: Ask) -> Steps[Outcome]:
         """All pairs of a prompt: those of the other languages in their order, then those of the dominant one."""
@@ -171,10 +171,10 @@ class _Pairs:
     ) -> Preference:
         dominant, untranslated = self._method.dominant, self._asks_translation == "untranslated"
         if code == dominant:
-            sources = f"response:{dominant}", f"translation:{other}->{dominant}"
+            sources = f"response:{dominant}", rejected.translated(other, dominant)
         else:
             sources = (
-                (f"response:{dominant}" if untranslated else f"translation:{dominant}->{code}"),
+                (f"response:{dominant}" if untranslated else chosen.translated(dominant, code)),
                 f"response:{code}",
             )
         return Preference(

@@ -68,7 +68,8 @@ class Mix:
     def requests_at_most(self, prompts: int) -> int:
         """The dominant answers and their translations."""
         answered = bool(self.shares.keys() - QUESTIONS)
-        return prompts * (answered + len(self.languages) * bool(self.shares.keys() & NEED_TRANSLATION))
+        translations = len(self.languages) * bool(self.shares.keys() & NEED_TRANSLATION)
+        return prompts * (answered + translations * self.responder.translator.requests_each)
 
     def steps(self, prompt: Prompt, ask: Ask) -> Steps[Outcome]:
         """The rows of a prompt: y^d -> x^d first, then those of every other language, by template."""
@@ -137,7 +138,7 @@ class Mix:
             y_d=y_d,
             t=t,
             y_origin=y_origin,
-            t_origin=y_origin if untranslated else f"translation:{self.dominant}->{code}",
+            t_origin=y_origin if untranslated else t.translated(self.dominant, code),
         )
 
     def _row(self, prompt: Prompt, name: str, draft: Draft, untranslated: bool) -> Sft:

@@ -115,8 +115,7 @@ class PromptMaker:
         )
         texts = {self.dominant: made.text}
         for code, text in zip(self.languages, found, strict=True):
-            origin = f"translation:{self.dominant}->{code}"
-            row = Sft(id, code, PromptText(made.text), text, origin, source)
+            row = Sft(id, code, PromptText(made.text), text, text.translated(self.dominant, code), source)
             if reason := weigh(row, self.checks):
                 return Carried(made, {}, Drop(row, reason))
             texts[code] = text.text

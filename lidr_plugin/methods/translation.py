@@ -11,8 +11,10 @@ from lidr_plugin.completions.steps import Answer, Steps, both, together
 from lidr_plugin.config.generation import Generation
 from lidr_plugin.config.schema import Config
 from lidr_plugin.methods.base import TRANSLATOR, Ask, Reason, Text
+from lidr_plugin.methods.refinement import Refiner, errors_in
 from lidr_plugin.methods.translation_answers import Translated, escaped, parse_translation
 from lidr_plugin.methods.translation_echo import share_within
+from lidr_plugin.text.language import LanguageGate
 
 __all__ = [
     "PREFILL",
@@ -106,6 +108,7 @@ class Translator:
         retries: further tries for a translation that is missing, empty or cut.
         skip_cut: whether texts that were cut at `max_tokens` are dropped later; a cut translation then says so.
         names: English names of languages that lidr has none for, by their codes.
+        refiner: looks for errors in what came back, where that is wanted.
         knows_echoes: whether the model is asked for a translation of the request itself, to know one where it comes instead.
         requests: by model and target, the request and its translation, once it is known: it is not asked for again.
     """
@@ -115,6 +118,7 @@ class Translator:
     retries: int
     skip_cut: bool
     knows_echoes: bool = False
+    refiner: Refiner | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     requests: dict[tuple[str, str], str] = field(default_factory=dict, compare=False, repr=False)
 
@@ -129,7 +133,13 @@ class Translator:
             skip_cut=config.filters.truncated,
             names=config.language_names,
             knows_echoes=config.filters.fidelity,
+            refiner=Refiner(LanguageGate(config.codes)) if wanted.refine else None,
         )
+
+    @property
+    def requests_each(self) -> int:
+        """Requests for a translation, second tries aside."""
+        return 3 if self.refiner else 1
 
     def carried(self, source: Text, origin: str, target: str, ask: Ask, id: str) -> Steps[Text]:
         """t^{a->b}: the translation of a response; nothing is asked where there is nothing to translate."""
@@ -140,6 +150,22 @@ class Translator:
         return (yield from self.translated(source, origin, target, ask, id))
 
     def translated(self, source: Text, origin: str, target: str, ask: Ask, id: str) -> Steps[Text]:
+        """As `_first`; where errors are looked for and found, once more with these before its eyes."""
+        first = yield from self._first(source, origin, target, ask, id)
+        refiner, name, thinking = self.refiner, self.name_of(target), self.sampling.thinking
+        if refiner is None or first.failed or first.cut or first.echo:
+            return first
+        row = f"{id} [{origin}->{target}"
+        turn = Message("user", refiner.estimate(source.text, first.text, name))
+        estimate: Answer = yield ask.chat(TRANSLATOR, [turn], self.sampling, row=f"{row}, errors]")
+        if not (errors := errors_in(estimate, thinking=thinking)):
+            return first
+        asked = translation_request(source.text, name, 0, template=self.template)
+        turn = asked._replace(content=asked.content + refiner.correction(first.text, errors))
+        again: Answer = yield ask.chat(TRANSLATOR, [turn], self.sampling, prefill=PREFILL, row=f"{row}, refined]")
+        return refiner.better(source, first, again, target, thinking=thinking)
+
+    def _first(self, source: Text, origin: str, target: str, ask: Ask, id: str) -> Steps[Text]:
         """Whole at first, then in smaller and smaller parts, as often as `retries` allows."""
         best = Text("", failed=Reason.TRANSLATION_FAILED)
         row = f"{id} [{origin}->{target}]"

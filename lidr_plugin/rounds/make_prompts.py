@@ -71,8 +71,7 @@ class _Making:
         paths = [self.run.path / name for name in ("make_prompts.rejected.jsonl", "make_prompts.json")]
         with files.replacing(paths[0]) as dropped:
             drop = partial(self._drop, dropped.write)
-            kept = self._first(store, drop)
-            whole = self._carried(store, kept, drop)
+            whole = interrupts.run(self._asked(store, drop))
         report = {
             "lidr": __version__,
             "asked": self.count,
@@ -90,7 +89,15 @@ class _Making:
         self._write(whole)
         return report
 
-    def _first(self, store: Store, drop: Callable[[Drop], None]) -> list[Made]:
+    async def _asked(self, store: Store, drop: Callable[[Drop], None]) -> list[Carried]:
+        """The prompts, then their translations, by engines that are opened once."""
+        client = Client(store, self.models, self.meter)
+        try:
+            return await self._carried(client, await self._first(client, drop), drop)
+        finally:
+            await client.close()
+
+    async def _first(self, client: Client, drop: Callable[[Drop], None]) -> list[Made]:
         """The prompts in the dominant language, none of them like an earlier one."""
         alike, kept = Alike(self.config.make_prompts.similarity), list[Made]()
         if self.maker.kind == "prompts":
@@ -108,10 +115,10 @@ class _Making:
                 kept.append(found)
 
         steps = (self.maker.make(number, self.ask) for number in range(self.count))
-        self._conduct(store, steps, take, "prompts", self.count, 1)
+        await self._conduct(client, steps, take, "prompts", self.count, 1)
         return kept
 
-    def _carried(self, store: Store, kept: list[Made], drop: Callable[[Drop], None]) -> list[Carried]:
+    async def _carried(self, client: Client, kept: list[Made], drop: Callable[[Drop], None]) -> list[Carried]:
         """The prompts that are in all languages."""
         whole: list[Carried] = []
 
@@ -122,7 +129,7 @@ class _Making:
                 whole.append(found)
 
         steps = (self.maker.carry(made, _id(made), self.ask) for made in kept)
-        self._conduct(store, steps, take, "translations", len(kept), len(self.config.languages))
+        await self._conduct(client, steps, take, "translations", len(kept), len(self.config.languages))
         return whole
 
     def _write(self, prompts: list[Carried]) -> None:
@@ -148,8 +155,8 @@ class _Making:
         self._dropped[str(drop.reason)][drop.row.language] += 1
         write(files.dump_line(drop_json(drop)))
 
-    def _conduct(
-        self, store: Store, steps: Iterator[Steps[T]], take: Callable[[T], None], what: str, count: int, each: int
+    async def _conduct(
+        self, client: Client, steps: Iterator[Steps[T]], take: Callable[[T], None], what: str, count: int, each: int
     ) -> None:
         done = 0
 
@@ -158,17 +165,10 @@ class _Making:
             done += 1
             take(found)
 
-        async def work() -> None:
-            client = Client(store, self.models, self.meter)
-            concurrency = sum(model.concurrency for model in self.models.values())
-            try:
-                with Display(what, self.meter, max(count, 1), count * each) as display:
-                    async with kept_up(lambda: display.update(done)):
-                        await conduct(steps, client, emit, concurrency)
-            finally:
-                await client.close()
-
-        interrupts.run(work())
+        concurrency = sum(model.concurrency for model in self.models.values())
+        with Display(what, self.meter, max(count, 1), count * each) as display:
+            async with kept_up(lambda: display.update(done)):
+                await conduct(steps, client, emit, concurrency)
 
 
 def make_prompts(config: Config, *, engine: NamedEngine | None = None) -> MadePrompts:

@@ -111,7 +111,7 @@ class ByVote:
             return ranking
         target = ranking.pool.language
         text = yield from self.tools.responder.translator.carried(source.text, source.language, target, ask, prompt.id)
-        origin = f"translation:{source.name}->{target}"
+        origin = text.translated(source.name, target)
         row = Sft(prompt.id, target, ranking.pool.prompt, text, origin, source.text, final_answer=prompt.final_answer)
         reason = weigh(row, self.tools.filters)
         if reason is None and votes.winner not in final_numbers(text.text, target):
