@@ -110,10 +110,13 @@ class Pretender:
 
 
 def interpreter(folder: Path) -> str:
-    """An interpreter that runs this module, whatever it is told to run."""
+    """An interpreter that runs this module, whatever it is told to run; asked for tokens it reads letters."""
     path = folder / "python"
     root = Path(__file__).resolve().parents[2]
-    path.write_text(f'#!/bin/sh\ncd "{root}"\nexec "{sys.executable}" -m tests.support.vllm_server "$@"\n')
+    path.write_text(
+        f'#!/bin/sh\ncd "{root}"\ncase "$*" in *encode.py) exec "{sys.executable}" -m tests.support.encoder;; esac\n'
+        f'exec "{sys.executable}" -m tests.support.vllm_server "$@"\n'
+    )
     path.chmod(0o755)
     return str(path)
 
