@@ -28,6 +28,7 @@ ELSEWHERE: Mapping[str, str] = {
     "examples/world/README.md": "examples/world.md",
     "examples/experiment/README.md": "examples/experiment.md",
     "examples/notebook/README.md": "examples/notebook.md",
+    "examples/cluster/README.md": "examples/cluster.md",
 }
 """Documents outside of docs/ that are pages of the site."""
 _LINK = re.compile(r"(?<=\]\()([^)\s#]+)(?=[)#])")

@@ -80,16 +80,17 @@ def estimate(ready: Prepared, store: Store | None, speed: Speed | None = None) -
 
 def words(found: Estimate) -> list[str]:
     """The estimate for people, with what was assumed."""
-    lengths = f"answers of {found.answer_tokens:,.0f} tokens, as {found.known:,} in the store have"
-    if not found.known:
-        lengths = f"assuming answers of {found.answer_tokens:,.0f} tokens; --preview 3 measures some"
-    lines = [f"about {found.prompt_tokens:,} prompt tokens and {found.completion_tokens:,} new tokens ({lengths})"]
+    source = f"as {found.known:,} in the store have" if found.known else "assumed; --preview 3 measures some"
+    lines = [
+        f"about {found.prompt_tokens:,} prompt tokens and {found.completion_tokens:,} new tokens",
+        f"with answers of {found.answer_tokens:,.0f} tokens, {source}",
+    ]
     if found.speed and found.hours is not None:
         each = f"{found.speed.tokens_per_second:,.0f} tokens/s, {found.speed.source}"
         lines.append(f"about {_time(found.hours)} at {each}")
     else:
         lines.append(
-            f"about {_time(found.completion_tokens / 3.6e6)} for each 1,000 tokens/s that the engine is slow or fast"
+            f"about {_time(found.completion_tokens / 3.6e6)} at 1,000 tokens/s; the engine's speed is not known"
         )
     if found.cost is not None:
         cap = f"; engine.max_cost is {found.max_cost:g}" if found.max_cost else ""
