@@ -57,7 +57,9 @@ class _Side:
             return await engine.complete(request)
         answer = await budget.pay(request, lambda: engine.complete(request))
         if answer is None:
-            raise RunError(f"engine.max_cost: the next answer could pass {budget.cap:g}", "set a higher engine.max_cost")
+            raise RunError(
+                f"engine.max_cost: the next answer could pass {budget.cap:g}", "set a higher engine.max_cost"
+            )
         return answer
 
 
