@@ -37,6 +37,7 @@ for _command in (
     "report",
     "view",
     "push",
+    "chat",
     "export",
     "plan",
     "doctor",

@@ -5,9 +5,12 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from types import FrameType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -81,18 +84,21 @@ def deferred() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
+def run(work: Coroutine[Any, Any, T], lasting: "asyncio.Runner | None" = None) -> T:
     """`asyncio.run`, where an interrupt cancels the work, which closes what it opened.
 
     An exception raised in the midst of the loop, as a plain handler does, can lose the wake-up of a task, and then the end
     waits for that task for ever.
+
+    Args:
+        lasting: the owner of the loop, where what this work opens is used by further work.
 
     Raises:
         KeyboardInterrupt: interrupted, whatever else went wrong at the end.
     """
     import asyncio  # as long to load as all the rest of what heeds a signal
 
-    with asyncio.Runner() as runner:
+    with nullcontext(lasting) if lasting else asyncio.Runner() as runner:
         loop = runner.get_loop()
         task = loop.create_task(work)
 

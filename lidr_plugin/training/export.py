@@ -4,6 +4,7 @@ import os
 import shlex
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,8 +32,8 @@ class Exported(NamedTuple):
     commands: list[str]
 
 
-def opened(run: RunDirectory) -> Config:
-    """The configuration of a run whose trained model is there.
+def opened(run: RunDirectory, overrides: Sequence[str] = ()) -> Config:
+    """The configuration of a run whose trained model is there, with overrides applied.
 
     Raises:
         InputError: nothing was trained.
@@ -41,7 +42,7 @@ def opened(run: RunDirectory) -> Config:
         raise InputError(
             f"{run.model}: no trained model", "lidr train makes it; of lidr iterate, name a round: RUN/iter2"
         )
-    return load(run.config, [])
+    return load(run.config, overrides)
 
 
 def ollama(run: RunDirectory) -> Exported:
