@@ -25,7 +25,8 @@ def plan(
 ) -> None:
     """Estimate memory, steps, time and disk of every training, and what the build takes.
 
-    Each training method on the given GPUs, from the model's config alone.
+    Each training method on the given GPUs, from the model's config alone. The build with its tokens, disk, and the GPU hours and
+    shards on all these GPUs.
     """
     from lidr_plugin.config.file import load
     from lidr_plugin.dataset.estimate import words
@@ -45,8 +46,9 @@ def plan(
     for line in words(build):
         say(f"build: {line}")
     if spread:
-        for line in scale.words(spread):
-            say(f"build on {spread.gpus:,} GPUs: {line}")
+        on = f"{spread.gpus:,} GPU{'s' if spread.gpus > 1 else ''}"
+        for line in scale.words(spread, build.speed):
+            say(f"build on {on}: {line}")
 
 
 def _build(settings: "Config", found: "Plan") -> "Estimate | LidrError":

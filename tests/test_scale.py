@@ -53,6 +53,7 @@ def test_a_plan_for_64_gpus_is_the_sum_that_a_person_does() -> None:
     assert found.requests_per_second == pytest.approx(300e6 / found.hours / 3600)
     told = "\n".join(words(found))
     assert "by arithmetic for 1 x A100 at 15% of its 312 TFLOP/s, which is what a GPU of 80 GB is taken for" in told
+    assert "an engine makes" not in "\n".join(words(found, found.speed))
     assert "256 shards of 390,625 prompts, 4.3 GB each" in told
 
 

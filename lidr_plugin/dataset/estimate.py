@@ -165,10 +165,10 @@ def words(found: Estimate) -> list[str]:
     ]
     if found.speed and found.hours is not None:
         each = f"{found.speed.tokens_per_second:,.0f} tokens/s, {found.speed.source}"
-        lines.append(f"about {_time(found.hours)} at {each}")
+        lines.append(f"about {in_hours(found.hours)} at {each}")
     else:
         lines.append(
-            f"about {_time(found.completion_tokens / 3.6e6)} at 1,000 tokens/s; the engine's speed is not known"
+            f"about {in_hours(found.completion_tokens / 3.6e6)} at 1,000 tokens/s; the engine's speed is not known"
         )
     if found.cost is not None:
         cap = f"; engine.max_cost is {found.max_cost:g}" if found.max_cost else ""
@@ -188,7 +188,8 @@ def in_bytes(size: float) -> str:
     return f"{size / 1000:,.1f} TB"
 
 
-def _time(hours: float) -> str:
+def in_hours(hours: float) -> str:
+    """As people say it."""
     return f"{hours:,.1f} hours" if hours >= 1 else f"{hours * 60:,.0f} minutes" if hours > 1 / 60 else "a minute"
 
 

@@ -5,14 +5,14 @@ from typing import NamedTuple
 
 from lidr_plugin.completions.engines.base import backend_of
 from lidr_plugin.config.schema import Config
-from lidr_plugin.dataset.estimate import Disk, Estimate, Speed, in_bytes
+from lidr_plugin.dataset.estimate import Disk, Estimate, Speed, in_bytes, in_hours
 from lidr_plugin.machine.gpus import Gpu
 from lidr_plugin.prompts.sources import is_numbered, prompt_files
 from lidr_plugin.training.speed import by_arithmetic, speed_of
 
 _SHARDS_A_WORKER = 4
 """So that the last workers do not wait long for the slowest."""
-_MERGED_A_SECOND = 25_000
+_MERGED_A_SECOND = 40_000
 """Rows; docs/scale.md has the measurement."""
 
 
@@ -74,13 +74,19 @@ def spread(config: Config, build: Estimate, cards: Sequence[Gpu]) -> Spread | No
     )
 
 
-def words(found: Spread) -> list[str]:
-    """The same for people, with what was assumed."""
-    speed, merge = found.speed, f"{found.merge_hours * 60:,.0f} minutes at {_MERGED_A_SECOND:,} rows/s"
+def words(found: Spread, told: Speed | None = None) -> list[str]:
+    """The same for people, with what was assumed.
+
+    Args:
+        told: the engine's speed that they have read of already.
+    """
+    speed = found.speed
+    assumed = [] if speed == told else [f"an engine makes {speed.tokens_per_second:,.0f} tokens/s, {speed.source}"]
+    merge = f"{in_hours(found.merge_hours)} at {_MERGED_A_SECOND:,} rows/s"
     size = in_bytes(sum(found.shard))
     return [
-        f"about {found.gpu_hours:,.1f} GPU hours: {found.hours:,.1f} hours of {found.workers:,} engines",
-        f"an engine makes {speed.tokens_per_second:,.0f} tokens/s, {speed.source}",
+        f"about {found.gpu_hours:,.1f} GPU hours: {in_hours(found.hours)} of {found.workers:,} engines",
+        *assumed,
         f"{found.shards:,} shards of {found.prompts:,} prompts, {size} each; cluster.shards sets another number",
         f"{in_bytes(found.disk)} in all: completions, and the dataset in the shards and merged",
         f"about {found.requests_per_second:,.0f} requests/s; the merge takes about {merge}",
