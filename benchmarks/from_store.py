@@ -97,6 +97,17 @@ def prepare(folder: Path, count: int, off_target: bool, *, full: bool = True) ->
     return config
 
 
+def on_disk(run: Path) -> str:
+    """Bytes of a completion in the store, and of a line of the dataset or of `rejected.jsonl`."""
+    with Store(run / "completions.sqlite", read_only=True) as store:
+        number, size = len(store), store.size
+        own = sum(len(entry.request) + len(entry.completion.text.encode()) for entry in store.entries())
+    files = [*(run / "data").glob("*.jsonl"), run / "rejected.jsonl"]
+    lines = sum(path.read_bytes().count(b"\n") for path in files)
+    row = sum(path.stat().st_size for path in files) / lines
+    return f"{size / number:,.0f} bytes a completion ({own / number:,.0f} of request and answer), {row:,.0f} a row"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--prompts", type=int, default=100_000)
@@ -123,6 +134,7 @@ def main() -> None:
         print(f"speed:  {pairs / seconds:,.0f} pairs/s = {pairs / seconds / limit:.2f} of the limit of {limit:,}")
         print(f"        {pairs / busy:,.0f} a second that the core worked for it")
         print(f"memory: {peak:.0f} MB peak = {peak / 400:.2f} of the limit of 400 MB")
+        print(f"disk:   {on_disk(folder / 'run')}")
     finally:
         shutil.rmtree(folder)
 

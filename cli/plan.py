@@ -25,23 +25,30 @@ def plan(
 ) -> None:
     """Estimate memory, steps, time and disk of every training, and what the build takes.
 
-    Each training method on the given GPUs, from the model's config alone.
+    Each training method on the given GPUs, from the model's config alone. The build with its tokens, disk, and the GPU hours and
+    shards on all these GPUs.
     """
     from lidr_plugin.config.file import load
     from lidr_plugin.dataset.estimate import words
     from lidr_plugin.errors import LidrError
+    from lidr_plugin.rounds import scale
     from lidr_plugin.training import plan as library
 
     settings = load(config, overrides or [])
     found = library.plan(settings, None if gpus is None else library.parse_gpus(gpus))
     build = _build(settings, found)
+    spread = None if isinstance(build, LidrError) else scale.spread(settings, build, found.gpus)
     if as_json:
-        return say_json({**found._asdict(), "build": None if isinstance(build, LidrError) else build})
+        return say_json({**found._asdict(), "build": None if isinstance(build, LidrError) else build, "spread": spread})
     _show(found)
     if isinstance(build, LidrError):
         return say(f"what the build takes is told when its input is there: {build.message}")
     for line in words(build):
         say(f"build: {line}")
+    if spread:
+        on = f"{spread.gpus:,} GPU{'s' if spread.gpus > 1 else ''}"
+        for line in scale.words(spread, build.speed):
+            say(f"build on {on}: {line}")
 
 
 def _build(settings: "Config", found: "Plan") -> "Estimate | LidrError":

@@ -77,6 +77,12 @@ class Store:
         return counted(len(self), self.scores)
 
     @property
+    def size(self) -> int:
+        """Bytes of the file, what is not yet moved into it from the log included."""
+        pages, size = (self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+        return int(pages * size)
+
+    @property
     def sealed(self) -> bool:
         """Whether every row has a checksum, as since version 0.2."""
         return self._version >= SEALED

@@ -7,6 +7,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 
 from lidr_plugin.config.section import HOW, Number, PathText, Section
 
+_PARALLEL = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
+
 
 def _check_url(url: str) -> str:
     parts = urlsplit(url)
@@ -92,6 +94,14 @@ class EngineSettings(Section):
     max_cost: Number | None = Field(default=None, gt=0, le=1e15, json_schema_extra=HOW)
     """Maximum cost of the completions of one command, including those it finds in the store. It is never passed: before a
     request is sent, the most that it can cost is put aside. Null: no maximum."""
+
+    @property
+    def gpus(self) -> int:
+        """GPUs that its server takes, by its arguments."""
+        product = 1
+        for name, value in self.args.items():
+            product *= value if name.replace("-", "_") in _PARALLEL and isinstance(value, int) else 1
+        return max(1, product)
 
     @field_validator("max_cost")
     @classmethod

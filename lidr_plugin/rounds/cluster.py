@@ -25,17 +25,15 @@ from lidr_plugin.errors import EngineError, InputError, LidrError, RunError
 from lidr_plugin.prompts.sources import is_numbered, prompt_files
 from lidr_plugin.rounds.build import build_pairs, merge
 from lidr_plugin.rounds.crew import KEPT, Crew, Failure, Progress
+from lidr_plugin.rounds.scale import shards_for
 from lidr_plugin.run_directory import RunDirectory
 
 _LOOK_EVERY = 0.5
 """Seconds."""
-_SHARDS_A_WORKER = 4
-"""So that the last workers do not wait long for the slowest."""
 _OBJECTS = 100 << 20
 """Bytes of Ray's object store on this machine alone: what workers are told and tell fits into a page."""
 _END_SECONDS = 30.0
 """What a worker's server may take to end."""
-_PARALLEL = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
 
 
 class Worker:
@@ -145,10 +143,7 @@ def _gpus(config: Config, there: float) -> float:
         return chosen
     if config.engine.base_url or not there:
         return 0
-    product = 1
-    for name, value in config.engine.args.items():
-        product *= value if name.replace("-", "_") in _PARALLEL and isinstance(value, int) else 1
-    return product
+    return config.engine.gpus
 
 
 def _room(ray: Any, config: Config) -> int:
@@ -170,7 +165,7 @@ def _planned(config: Config, room: int) -> _Plan:
     of = len(prompt_files(config)[config.dominant_language]) if numbered else max(there, default=0)
     with opened_for(config, f"0/{of}" if numbered else "0/1") as (ready, made):
         assert made is not None
-        of = of or min(made.total, config.cluster.shards or _SHARDS_A_WORKER * max(1, room))
+        of = of or shards_for(config, made.total, room)
         shards = [Shard(number, of) for number in range(of)]
         found = {shard: before for shard in shards if (before := read_made(top.shard(*shard)))}
         check_made(config, found, made.models)

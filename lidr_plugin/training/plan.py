@@ -23,6 +23,8 @@ CONTEXT = 700 << 20
 _FLOPS = {"B200": 2250, "H200": 989, "H100": 989, "A100": 312, "L40": 181, "4090": 165, "A6000": 155, "L4": 121}
 _FLOPS |= {"5090": 210, "3090": 71, "A10": 125, "T4": 65, "V100": 125}
 """Dense bf16 (or fp16) TFLOP/s by a part of the GPU's name, from the makers' data sheets."""
+_UNNAMED = ((64, "A100"), (40, "A6000"), (20, "L4"), (0, "T4"))
+"""GB, and the known GPU that one with as many or more is taken for: a slow one of its size, to be cautious."""
 _UTILISATION = 0.3
 """Share of it that trainings of this kind reach, cautiously: published ones have 0.3 to 0.5."""
 _MOST_GPUS = 100_000
@@ -165,6 +167,13 @@ def flops_of(cards: Sequence[Gpu]) -> float | None:
     """FLOP/s of one of these GPUs by its maker's data sheet; None for one that is not known here."""
     rate = next((rate for name, rate in _FLOPS.items() if cards and name in cards[0].name), None)
     return rate * 1e12 if rate else None
+
+
+def alike(card: Gpu) -> Gpu:
+    """The GPU itself where its speed is known, else one that is known and has about as much memory."""
+    if flops_of([card]) is not None:
+        return card
+    return card._replace(name=next(name for size, name in _UNNAMED if card.memory >= size * 10**9))
 
 
 def _hours(shape: Shape, settings: Settings, cards: list[Gpu], tokens: int, world: int) -> float | None:

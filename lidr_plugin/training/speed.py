@@ -10,7 +10,7 @@ from lidr_plugin.machine.gpus import Gpu
 from lidr_plugin.machine.inputs import is_there, read_json
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.memory import shape_of
-from lidr_plugin.training.plan import architecture, flops_of
+from lidr_plugin.training.plan import alike, architecture, flops_of
 
 _UTILISATION = 0.15
 """Share of a GPU's speed that vLLM reaches with many requests at once; 8 billion parameters on an A100 write 2,900 tokens/s."""
@@ -19,8 +19,8 @@ _ENOUGH = 32
 
 
 def speed_of(config: Config, cards: Sequence[Gpu]) -> Speed | None:
-    """As the last build of this run measured it, else by arithmetic for a vLLM that lidr starts on a known GPU."""
-    return _measured(config) or _computed(config, cards)
+    """As the last build of this run measured it, else by arithmetic for a vLLM that lidr starts on these GPUs."""
+    return _measured(config) or (by_arithmetic(config, cards) if backend_of(config.engine) == "vllm" else None)
 
 
 def _measured(config: Config) -> Speed | None:
@@ -37,14 +37,18 @@ def _measured(config: Config) -> Speed | None:
     return None
 
 
-def _computed(config: Config, cards: Sequence[Gpu]) -> Speed | None:
-    engine, flops = config.engine, flops_of(cards)
-    if flops is None or backend_of(engine) != "vllm":
+def by_arithmetic(config: Config, cards: Sequence[Gpu]) -> Speed | None:
+    """Of one vLLM server; a GPU whose speed nobody knows is taken for one of its size that is known."""
+    card = alike(cards[0]) if cards else None
+    flops = flops_of([card]) if card else None
+    if card is None or flops is None:
         return None
     try:
         shape = shape_of(architecture(config.model_name_or_path, config.model_revision), config.model_name_or_path)
     except LidrError:
         return None
-    width = engine.args.get("tensor_parallel_size", 1)
-    used = min(width, len(cards)) if isinstance(width, int) and width > 0 else 1
-    return Speed(used * flops * _UTILISATION / (2 * shape.parameters), f"by arithmetic for {used} x {cards[0].name}")
+    used = min(config.engine.gpus, len(cards))
+    source = f"by arithmetic for {used} x {card.name} at {_UTILISATION:.0%} of its {flops / 1e12:,.0f} TFLOP/s"
+    if card != cards[0]:
+        source += f", which is what {cards[0].name or 'a GPU'} of {cards[0].memory / 2**30:.0f} GB is taken for"
+    return Speed(used * flops * _UTILISATION / (2 * shape.parameters), source)
