@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from lidr_plugin.completions.translation_codes import codes_of
+from lidr_plugin.config.schema import Config
 from tests.support.trained import in_train
 
 pytestmark = pytest.mark.train
@@ -83,7 +85,9 @@ def test_a_translation_is_the_same_whatever_it_is_batched_with_and_leaves_code_a
 def test_the_codes_are_found_in_what_transformers_saves(
     kind: str, codes: dict[str, str], found: dict[str, Any]
 ) -> None:
-    assert found[kind]["written"]["codes"] == codes
+    engine = {"model_name_or_path": found[kind]["written"]["folder"], "backend": "transformers"}
+    run = {"model_name_or_path": "m", "languages": ["de"], "prompts": "{language}.jsonl"}
+    assert codes_of(Config.model_validate({**run, "translation": {"engine": engine}})) == codes
 
 
 def test_a_model_that_is_not_there_is_told(found: dict[str, Any]) -> None:

@@ -30,9 +30,7 @@ from lidr_plugin.completions.engines.scorer import Scorer
 from lidr_plugin.completions.engines.seq2seq import Seq2Seq
 from lidr_plugin.completions.engines.transformers import Transformers
 from lidr_plugin.completions.requests import Chat, Message, Need, Sampling, Score
-from lidr_plugin.completions.translation_codes import codes_of
 from lidr_plugin.config.engine import EngineSettings
-from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import EngineError, RequestError
 
 TURNS = (Message("user", "What floats?"),)
@@ -186,10 +184,7 @@ async def translations(folder: Path, *asked: tuple[Message, Message]) -> Any:
         answers = await asyncio.gather(*(engine.complete(Chat("w", turns, sampling)) for turns in asked))
         assert isinstance(engine, Seq2Seq)
         score = await engine.score(Score("w", "logprob", asked[0], "a boat"))
-    other = {"model_name_or_path": str(folder), "backend": "transformers"}
-    run = {"model_name_or_path": "m", "languages": ["de"], "prompts": "{language}.jsonl"}
-    codes = codes_of(Config.model_validate({**run, "translation": {"engine": other}}))
-    return {"codes": codes, "answers": [list(answer[:4]) for answer in answers], "score": list(score.values)}
+    return {"folder": str(folder), "answers": [list(answer[:4]) for answer in answers], "score": list(score.values)}
 
 
 async def tagged_sources(folder: Path) -> dict[str, Any]:
