@@ -10,8 +10,8 @@ import pytest
 
 import lidr_plugin as lidr
 from lidr_plugin.completions.requests import Score
+from lidr_plugin.completions.translation_codes import translation_code
 from lidr_plugin.methods.base import Preference
-from lidr_plugin.methods.translation_codes import translation_code
 from tests.support.samples import Samples, config_of, method_of, outcomes
 
 OTHER = {"model": "other", "base_url": "http://127.0.0.1:9/v1"}
@@ -259,6 +259,9 @@ def test_the_policy_can_be_the_translator_and_one_reference_is_enough(tmp_path: 
         ("nllb", "bn", "ben_Beng"),
         ("nllb", "pt-BR", "por_Latn"),
         ("nllb", "sr", "srp_Cyrl"),
+        ("nllb", "zh-tw", "zho_Hant"),
+        ("nllb", "az-Latn", "azj_Latn"),
+        ("nllb", "sr-Latn", "srp_Latn"),
         ("google/madlad400-3b-mt", "de", "de"),
     ],
 )

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from lidr_plugin.completions.translation_codes import codes_of
+from lidr_plugin.config.schema import Config
 from tests.support.trained import in_train
 
 pytestmark = pytest.mark.train
@@ -61,6 +63,31 @@ def test_a_translation_is_scored_without_the_tag_of_its_language(kind: str, foun
     assert cut[1] == whole[1] - 1
     assert "the model knows no language" in unknown
     assert all("is asked with a turn `source:CODE`" in said for said in chat)
+
+
+@pytest.mark.parametrize("kind", ["tagged sources", "tagged texts"])
+def test_a_translation_is_the_same_whatever_it_is_batched_with_and_leaves_code_as_it_is(
+    kind: str, found: dict[str, Any]
+) -> None:
+    answers = found[kind]["written"]["answers"]
+    assert [text for text, *_ in answers] == found[kind]["said"]
+    assert all(found[kind]["said"]), "a model that says nothing would prove nothing"
+    reasons = ["stop", "length", "stop"] if kind == "tagged sources" else ["length", "length"]
+    assert [reason for _, reason, *_ in answers] == reasons
+    assert all(new <= 6 for *_, new in answers)
+    assert found[kind]["written"]["score"][1] > 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "codes"),
+    [("tagged sources", {"en": "en", "de": "de"}), ("tagged texts", {"en": "eng_Latn", "de": "deu_Latn"})],
+)
+def test_the_codes_are_found_in_what_transformers_saves(
+    kind: str, codes: dict[str, str], found: dict[str, Any]
+) -> None:
+    engine = {"model_name_or_path": found[kind]["written"]["folder"], "backend": "transformers"}
+    run = {"model_name_or_path": "m", "languages": ["de"], "prompts": "{language}.jsonl"}
+    assert codes_of(Config.model_validate({**run, "translation": {"engine": engine}})) == codes
 
 
 def test_a_model_that_is_not_there_is_told(found: dict[str, Any]) -> None:

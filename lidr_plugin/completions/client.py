@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 from lidr_plugin.completions.budget import Budget
@@ -35,6 +36,7 @@ class Model(NamedTuple):
         max_failures: requests that may fail for good before the run does.
         identity: of the weights, as completions are found by it.
         budget: what its completions may cost; None: whatever they do.
+        codes: what a translation model calls the run's languages; empty for a model that is asked in words.
     """
 
     engine: Engine
@@ -42,6 +44,7 @@ class Model(NamedTuple):
     max_failures: int
     identity: str = ""
     budget: Budget | None = None
+    codes: Mapping[str, str] = MappingProxyType({})
 
 
 class Missing(NamedTuple):

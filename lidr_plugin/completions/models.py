@@ -9,6 +9,7 @@ from lidr_plugin.completions.engines.base import build_engine
 from lidr_plugin.completions.engines.purpose import Purpose
 from lidr_plugin.completions.engines.weights import weights_of
 from lidr_plugin.completions.requests import TOP_LOGPROBS
+from lidr_plugin.completions.translation_codes import codes_of
 from lidr_plugin.config.engine import EngineSettings, OtherModel
 from lidr_plugin.config.schema import Config
 from lidr_plugin.run_directory import RunDirectory
@@ -34,7 +35,9 @@ def translator_of(config: Config, policy: Model) -> Model:
     if other is None:
         return policy
     longest = max(config.generation.max_tokens, config.translation.max_tokens)
-    return other_model(config, other, Purpose("translation.engine", longest, "translator.log"))
+    codes = codes_of(config)
+    purpose = Purpose("translation.engine", longest, "translator.log", translates=bool(codes))
+    return other_model(config, other, purpose)._replace(codes=codes)
 
 
 def other_model(config: Config, settings: OtherModel, purpose: Purpose) -> Model:

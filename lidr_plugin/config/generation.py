@@ -40,7 +40,8 @@ class Translation(Section):
     """Whether the translator then looks for errors in its translation and, where it finds some, translates again (TEaR). Up to two
     requests more for each; small models find no errors. The way there and back of `lidr probe` tells whether it pays."""
     engine: OtherModel | None = None
-    """Another translator. Null: the model translates its own texts."""
+    """Another translator. Null: the model translates its own texts. With `backend: transformers` it may be a translation model
+    (NLLB, MADLAD), which is asked with the text alone, a sentence at a time, without a penalty on repetition or retries."""
 
     @field_validator("template")
     @classmethod

@@ -74,7 +74,7 @@ class Prepared:
             self.method = method or method_of(config, filters_of(config) if filters is None else filters, self.roles)
             self.roles = {**self.roles, **self.method.roles}
             self._check_scores()
-            self.ask = Ask({role: model.identity for role, model in self.roles.items()})
+            self.ask = Ask.of(self.roles)
             if problems := self.method.problems(self.prompts):
                 raise InputError.of(problems, "the prompts")
             self._check_disk()

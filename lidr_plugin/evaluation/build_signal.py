@@ -13,7 +13,7 @@ from lidr_plugin.evaluation.intervals import grouped
 from lidr_plugin.evaluation.results import LanguageSignal
 from lidr_plugin.evaluation.signal import spread, way_back
 from lidr_plugin.methods.base import Outcome
-from lidr_plugin.methods.translation import Translator, parse_translation
+from lidr_plugin.methods.translation import Translator
 from lidr_plugin.text.language import Identification
 
 _LOOKED_AT = 256
@@ -67,7 +67,7 @@ class BuildSignal:
         there = store.get_many(keys, dict(zip(keys, asked, strict=True)))
         for x, key in zip(self._found, keys, strict=True):
             if whole(x.row.chosen) and key in there:
-                back = parse_translation(there[key], x.row.chosen.text, thinking=translator.sampling.thinking)
+                back = translator.read(there[key], x.row.chosen.text, self._ready.ask)
                 yield x._replace(back=back.text)
             else:
                 yield x

@@ -24,7 +24,7 @@ from lidr_plugin.evaluation.signal import Measurement, SampleTexts, dominance_of
 from lidr_plugin.machine import interrupts
 from lidr_plugin.methods.base import POLICY
 from lidr_plugin.methods.judging import Verdict
-from lidr_plugin.methods.translation import Translator, parse_translation
+from lidr_plugin.methods.translation import Translator
 from lidr_plugin.prompts.prompt import Prompt
 from lidr_plugin.text.language import Identification
 
@@ -128,7 +128,7 @@ def _back(ready: Prepared, texts: SampleTexts, code: str) -> Steps[str | None]:
     answer: Answer = yield way_back(translator, ready.config.dominant_language, texts.id, code, text, ready.ask)
     if isinstance(answer, Failure):
         return None
-    return parse_translation(answer, text, thinking=translator.sampling.thinking).text
+    return translator.read(answer, text, ready.ask).text
 
 
 def _opinion(judge: JudgeModel, store: Store, texts: list[SampleTexts]) -> _Opinion:

@@ -65,7 +65,7 @@ def spread(sample: int, total: int) -> set[int]:
 
 def way_back(translator: Translator, dominant: str, id: str, code: str, text: str, ask: Ask) -> Chat:
     """The request for a translation of a translation, back into the dominant language."""
-    return translator.request(text, dominant, 0, ask, f"{id} [{dominant}->{code}->{dominant}]")
+    return translator.way(text, code, dominant, ask, f"{id} [{dominant}->{code}->{dominant}]")
 
 
 class Measurement:

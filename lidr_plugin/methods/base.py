@@ -1,7 +1,7 @@
 """What a method is, and what it makes of a prompt: texts, rows, and candidates that became none."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
@@ -172,9 +172,16 @@ class Ask:
 
     Attributes:
         identities: by role, the identity of the weights that answer.
+        codes: what the translator calls the languages, if it is a translation model; empty if it is asked in words.
     """
 
     identities: Mapping[str, str]
+    codes: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, roles: Mapping[str, Model]) -> "Ask":
+        """For the models of a run, the translator among them."""
+        return cls({role: model.identity for role, model in roles.items()}, roles[TRANSLATOR].codes)
 
     def chat(
         self,

@@ -1,12 +1,12 @@
 """How a model is asked to translate its own texts."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from lidr_plugin import languages
-from lidr_plugin.completions.requests import Chat, Failure, Message, Sampling, SharedChat
+from lidr_plugin.completions.requests import Chat, Completion, Failure, Message, Sampling, SharedChat
 from lidr_plugin.completions.steps import Answer, Steps, both, together
 from lidr_plugin.config.generation import Generation
 from lidr_plugin.config.schema import Config
@@ -25,6 +25,7 @@ __all__ = [
     "in_parts",
     "parse_translation",
     "sampling_of",
+    "turns_for",
 ]
 
 PREFILL = "<translated>\n"
@@ -51,6 +52,11 @@ def translation_request(text: str, target: str, attempt: int, *, template: str) 
     """The user turn that asks for a translation of `text` into `target`, as its English name says; `attempt` counts from 0."""
     wording = template + REMINDER if attempt else template
     return Message("user", wording.replace("{language}", target).replace("{text}", escaped(text)))
+
+
+def turns_for(origin: str, target: str, text: str) -> tuple[Message, Message]:
+    """What a translation model is asked with: languages by its own codes, and the text as it is."""
+    return Message(f"source:{origin}", text), Message(f"target:{target}", "")
 
 
 @cache
@@ -169,6 +175,9 @@ class Translator:
         """Whole at first, then in smaller and smaller parts, as often as `retries` allows."""
         best = Text("", failed=Reason.TRANSLATION_FAILED)
         row = f"{id} [{origin}->{target}]"
+        if ask.codes:
+            answer: Answer = yield self.way(source.text, origin, target, ask, row)
+            return self._text([answer], [source.text], ask)
         for attempt in range(self.retries + 1):
             tried = self._attempt(source.text, target, attempt, ask, row)
             if self.knows_echoes:
@@ -202,11 +211,15 @@ class Translator:
         """One try, in one part or several that are asked for together."""
         parts = in_parts(text, attempt) if attempt else [text]
         answers = yield from together(*(self._asked(part, target, attempt, ask, row) for part in parts))
+        return self._text(answers, parts, ask)
+
+    def _text(self, answers: Sequence[Answer], parts: Sequence[str], ask: Ask) -> Text:
+        """What the answers for the parts of a text come to."""
         texts, cut = [], False
         for part, answer in zip(parts, answers, strict=True):
             if isinstance(answer, Failure):
                 return Text("", failed=Reason.REQUEST_FAILED)
-            found = parse_translation(answer, part, thinking=self.sampling.thinking)
+            found = self.read(answer, part, ask)
             texts.append(found.text)
             cut = cut or found.cut
         if "" in texts:
@@ -221,6 +234,20 @@ class Translator:
         """The request for one translation."""
         turn = translation_request(text, self.name_of(target), attempt, template=self.template)
         return ask.chat(TRANSLATOR, [turn], self.sampling, prefill=PREFILL, row=row)
+
+    def way(self, text: str, origin: str, target: str, ask: Ask, row: str) -> Chat:
+        """The first request for a translation, in words or, to a translation model, without any."""
+        if not ask.codes:
+            return self.request(text, target, 0, ask, row)
+        # The penalty would count the tokens that a translation begins with, which in NLLB are its end as well.
+        sampling = replace(self.sampling, repetition_penalty=1.0)
+        return ask.chat(TRANSLATOR, turns_for(ask.codes[origin], ask.codes[target], text), sampling, row=row)
+
+    def read(self, answer: Completion, source: str, ask: Ask) -> Translated:
+        """The translation in an answer; a translation model's is nothing else."""
+        if ask.codes:
+            return Translated(answer.text, answer.cut)
+        return parse_translation(answer, source, thinking=self.sampling.thinking)
 
     def name_of(self, target: str) -> str:
         """The English name of a language, as requests say it."""

@@ -56,7 +56,7 @@ class _Making:
         check_outside(self.run, self.files.values(), remedy)
         self._roles = roles_of(config, None, engine)
         self.models = {model.identity: model for model in self._roles.values()}
-        self.ask = Ask({role: model.identity for role, model in self._roles.items()})
+        self.ask = Ask.of(self._roles)
         self.maker = PromptMaker.of(config, self._seeds, filters_of(config))
         self.meter = Meter()
         self._dropped: defaultdict[str, Counter[str]] = defaultdict(Counter)

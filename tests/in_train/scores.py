@@ -24,9 +24,13 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
+from lidr_plugin.completions.engines.base import build_engine
+from lidr_plugin.completions.engines.purpose import Purpose
 from lidr_plugin.completions.engines.scorer import Scorer
+from lidr_plugin.completions.engines.seq2seq import Seq2Seq
 from lidr_plugin.completions.engines.transformers import Transformers
-from lidr_plugin.completions.requests import Message, Need, Score
+from lidr_plugin.completions.requests import Chat, Message, Need, Sampling, Score
+from lidr_plugin.config.engine import EngineSettings
 from lidr_plugin.errors import EngineError, RequestError
 
 TURNS = (Message("user", "What floats?"),)
@@ -157,13 +161,40 @@ def translated(model: Any, source: list[int], begun: list[int], said: list[int])
     return [total, len(said)]
 
 
+def written(model: Any, source: list[int], begun: list[int]) -> list[int]:
+    """The likeliest tokens that may be said, each by a pass of its own, up to the end or six."""
+    said: list[int] = []
+    silent = model.generation_config.suppress_tokens
+    while len(said) < 6 and (not said or said[-1] != model.generation_config.eos_token_id):
+        with torch.inference_mode():
+            logits = model(input_ids=torch.tensor([source]), decoder_input_ids=torch.tensor([begun + said])).logits
+        last = logits[0, -1].clone()
+        last[silent] = -torch.inf
+        said.append(int(last.argmax()))
+    return said
+
+
+async def translations(folder: Path, *asked: tuple[Message, Message]) -> Any:
+    """What the engine writes, asked for all at once; and the log-probability of a text by the same engine."""
+    sampling = Sampling(0.0, 1.0, 6, 1.0, 42, False)
+    settings = EngineSettings(backend="transformers", device="cpu", dtype="float32", batch_size=2)
+    purpose = Purpose("translation.engine", 6, translates=True)
+    engine = build_engine(settings, model=str(folder), purpose=purpose, log=folder / "log")
+    async with engine:
+        answers = await asyncio.gather(*(engine.complete(Chat("w", turns, sampling)) for turns in asked))
+        assert isinstance(engine, Seq2Seq)
+        score = await engine.score(Score("w", "logprob", asked[0], "a boat"))
+    return {"folder": str(folder), "answers": [list(answer[:4]) for answer in answers], "score": list(score.values)}
+
+
 async def tagged_sources(folder: Path) -> dict[str, Any]:
     """As MADLAD is: the source begins with the language that is wanted."""
     tokenizer = words(folder, "<2de>", "<2en>")
-    torch.manual_seed(1)
+    torch.manual_seed(9)  # one that ends a text and another that does not
     shape = {"d_model": 16, "d_kv": 8, "d_ff": 16, "num_layers": 1, "num_heads": 2}
     special = {"decoder_start_token_id": 0, "pad_token_id": 0, "eos_token_id": 1}
     model = T5ForConditionalGeneration(T5Config(vocab_size=len(tokenizer), **shape, **special)).eval()
+    model.generation_config.suppress_tokens = [0, *range(2, 5)]
     model.save_pretrained(folder)
     turns = (Message("source:de", "ein Boot schwimmt"), Message("target:en", ""))
     request = Score("w", "logprob", turns, "a boat floats")
@@ -172,7 +203,16 @@ async def tagged_sources(folder: Path) -> dict[str, Any]:
     )
     wrong = request._replace(messages=(turns[0], Message("target:xx", "")))
     requests = [request, request._replace(cut=True), wrong, request._replace(messages=TURNS)]
-    return {"found": await scores(folder, "logprob", requests), "plain": plain}
+    text = "- ein Boot\n```\nein Boot\n```\n\n12 + 12"
+    english, german = (turns[0]._replace(content=text), turns[1]), (turns[0], Message("target:de", ""))
+    alone = [tokenizer(x)["input_ids"] for x in ("<2en> ein Boot", "<2de> ein Boot schwimmt")]
+    said = [tokenizer.decode(written(model, ids, [0]), skip_special_tokens=True).strip() for ids in alone]
+    return {
+        "found": await scores(folder, "logprob", requests),
+        "plain": plain,
+        "written": await translations(folder, english, german, english),
+        "said": [f"- {said[0]}\n```\nein Boot\n```\n\n12 + 12", said[1], f"- {said[0]}\n```\nein Boot\n```\n\n12 + 12"],
+    }
 
 
 async def tagged_texts(folder: Path) -> dict[str, Any]:
@@ -180,10 +220,11 @@ async def tagged_texts(folder: Path) -> dict[str, Any]:
     letters = ["<s>", "<pad>", "</s>", "<unk>", "▁", *"abcdefghijklmnopqrstuvwxyz"]
     tokenizer = NllbTokenizer(vocab={letter: number for number, letter in enumerate(letters)}, merges=[])
     tokenizer.save_pretrained(folder)
-    torch.manual_seed(1)
+    torch.manual_seed(6)  # one that says something else of each text
     shape = {"d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 16, "decoder_ffn_dim": 16}
     heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "max_position_embeddings": 64}
     model = M2M100ForConditionalGeneration(M2M100Config(vocab_size=len(tokenizer), **shape, **heads)).eval()
+    model.generation_config.suppress_tokens = [0, 1, 3, *range(len(letters), len(tokenizer))]
     model.save_pretrained(folder)
     origin, target = tokenizer.convert_tokens_to_ids(["deu_Latn", "eng_Latn"])
     source, said = (tokenizer.encode(text, add_special_tokens=False) for text in ("ein boot", "a boat"))
@@ -191,7 +232,16 @@ async def tagged_texts(folder: Path) -> dict[str, Any]:
     turns = (Message("source:deu_Latn", "ein boot"), Message("target:eng_Latn", ""))
     request = Score("w", "logprob", turns, "a boat")
     wrong = request._replace(messages=(Message("source:deu", "ein boot"), turns[1]))
-    return {"found": await scores(folder, "logprob", [request, request._replace(cut=True), wrong]), "plain": plain}
+    other = (Message("source:eng_Latn", "a boat"), Message("target:deu_Latn", ""))
+    alone = [([origin, *source, 2], target), ([target, *said, 2], origin)]
+    return {
+        "found": await scores(folder, "logprob", [request, request._replace(cut=True), wrong]),
+        "plain": plain,
+        "written": await translations(folder, turns, other),
+        "said": [
+            tokenizer.decode(written(model, ids, [2, tag]), skip_special_tokens=True).strip() for ids, tag in alone
+        ],
+    }
 
 
 async def main(tiny: str, folder: str) -> None:

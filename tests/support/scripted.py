@@ -54,7 +54,7 @@ def run(config: Config, prompt: Prompt, reply: Reply, *, translator: str = "m") 
         role: Model(Fake(lambda _: None), 1, 0, identity)
         for role, identity in {"policy": "m", "translator": translator}.items()
     }
-    ask = Ask({role: model.identity for role, model in roles.items()})
+    ask = Ask.of(roles)
     asked: list[Chat] = []
     course = Course(method_of(config, filters_of(config), roles).steps(prompt, ask))
     while course.wanted:

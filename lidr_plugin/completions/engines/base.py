@@ -106,7 +106,7 @@ def build_engine(
             log=log,
             purpose=purpose,
         )
-    return _in_process(config, model, revision, trust_remote_code, purpose.scores)
+    return _in_process(config, model, revision, trust_remote_code, purpose)
 
 
 def _at_an_address(config: EngineSettings, model: str, purpose: Purpose) -> Engine:
@@ -124,9 +124,7 @@ def _at_an_address(config: EngineSettings, model: str, purpose: Purpose) -> Engi
     return OpenAI(config.base_url, max_tokens=purpose.max_tokens, top_logprobs=purpose.top_logprobs, **server)
 
 
-def _in_process(
-    config: EngineSettings, model: str, revision: str, trust_remote_code: bool, scores: frozenset[Need]
-) -> Engine:
+def _in_process(config: EngineSettings, model: str, revision: str, trust_remote_code: bool, purpose: Purpose) -> Engine:
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("transformers") is None:
         raise EngineError(
             "engine.backend: transformers is not installed in this environment",
@@ -138,10 +136,14 @@ def _in_process(
         "device": config.device,
         "dtype": config.dtype,
     }
-    if scores:
+    if purpose.scores:
         from lidr_plugin.completions.engines.scorer import Scorer
 
-        return Scorer(model, wanted=scores, **loaded)
+        return Scorer(model, wanted=purpose.scores, **loaded)
+    if purpose.translates:
+        from lidr_plugin.completions.engines.seq2seq import Seq2Seq
+
+        return Seq2Seq(model, batch_size=config.batch_size, **loaded)
     from lidr_plugin.completions.engines.transformers import Transformers
 
     return Transformers(model, batch_size=config.batch_size, **loaded)

@@ -14,6 +14,7 @@ class Purpose(NamedTuple):
         log: where a server that lidr starts for it writes.
         top_logprobs: the most that a request will ask for.
         scores: what it is asked for in place of answers. A model that answers may be asked for log-probabilities all the same.
+        translates: whether it is a translation model, which is asked with a text and its languages, not in words.
     """
 
     key: str
@@ -21,3 +22,4 @@ class Purpose(NamedTuple):
     log: str = "vllm.log"
     top_logprobs: int = 0
     scores: frozenset[Need] = frozenset()
+    translates: bool = False

@@ -166,20 +166,16 @@ class Transformers:
         inputs = self._tokenizer(
             [text for _, text, _ in batch], return_tensors="pt", padding=True, add_special_tokens=False
         ).to(self._model.device)
-        drawn: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
-        if sampling.temperature > 0:
-            drawn = {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
-            torch.manual_seed(_seed([request for request, _, _ in batch]))
+        options = drawn(sampling, [request for request, _, _ in batch])
         with torch.inference_mode():
             output = self._model.generate(
                 **inputs,
-                **drawn,
+                **options,
                 max_new_tokens=sampling.max_tokens,
                 repetition_penalty=sampling.repetition_penalty,
                 pad_token_id=self._tokenizer.pad_token_id,
             )
-        ends = self._model.generation_config.eos_token_id
-        stops = set(ends if isinstance(ends, list) else [ends])
+        stops = ends_of(self._model)
         answers = []
         for (request, _, _), ids, mask in zip(
             batch, output[:, inputs["input_ids"].shape[1] :].tolist(), inputs["attention_mask"], strict=True
@@ -201,6 +197,22 @@ class Transformers:
         if self._worker is not None:
             self._worker.cancel()
         self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+def drawn(sampling: Sampling, requests: Sequence[Chat]) -> dict[str, Any]:
+    """How `generate` is to draw the tokens of a batch; where chance has a part in it, it begins anew."""
+    if sampling.temperature == 0:
+        return {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
+    import torch
+
+    torch.manual_seed(_seed(requests))
+    return {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
+
+
+def ends_of(model: Any) -> set[int]:
+    """The tokens by which a model ends a text."""
+    ends = model.generation_config.eos_token_id
+    return set(ends if isinstance(ends, list) else [ends])
 
 
 def _seed(requests: Sequence[Chat]) -> int:

@@ -1,12 +1,13 @@
 """How likely a translation model finds a given translation: NLLB and its kin, MADLAD."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from lidr_plugin.completions.engines.forward import check_length, summed
-from lidr_plugin.completions.requests import Score, Scored
+from lidr_plugin.completions.requests import Message, Score, Scored
 
 
-class _Asked(NamedTuple):
+class Asked(NamedTuple):
     """A translation: the languages as the model calls them, and the text that is translated."""
 
     origin: str
@@ -31,8 +32,8 @@ class Translation:
 
         if request.kind != "logprob":
             raise ValueError("a translation model gives log-probabilities alone")
-        asked = _asked(request)
-        source, tag = self._source(asked)
+        asked = asked_in(request.messages)
+        source, tag = self.source(asked)
         ids = self._tokenizer(text_target=request.text, add_special_tokens=False)["input_ids"]
         measured = ids if request.cut else [*ids, self._tokenizer.eos_token_id]
         if not measured:
@@ -47,8 +48,12 @@ class Translation:
             total = summed(logits[len(tag) :], labels[0, len(tag) :])
         return Scored((total, float(len(measured))))
 
-    def _source(self, asked: _Asked) -> tuple[list[int], list[int]]:
-        """The tokens of the source, and the tag that the translation begins with, if the source has none for it."""
+    def source(self, asked: Asked) -> tuple[list[int], list[int]]:
+        """The tokens of the source, and the tag that the translation begins with, if the source has none for it.
+
+        Raises:
+            ValueError: a language is not the model's.
+        """
         tokenizer = self._tokenizer
         if hasattr(tokenizer, "src_lang"):
             self._check_known(asked.origin, asked.target)
@@ -65,8 +70,9 @@ class Translation:
                 raise ValueError(f"the model knows no language {code}")
 
 
-def _asked(request: Score) -> _Asked:
-    turns = {role.partition(":")[0]: (role.partition(":")[2], content) for role, content in request.messages}
+def asked_in(messages: Sequence[Message]) -> Asked:
+    """What a request's turns ask for. Raises `ValueError` for those of a chat."""
+    turns = {role.partition(":")[0]: (role.partition(":")[2], content) for role, content in messages}
     if turns.keys() != {"source", "target"}:
         raise ValueError("a translation model is asked with a turn `source:CODE` and a turn `target:CODE`")
-    return _Asked(turns["source"][0], turns["target"][0], turns["source"][1])
+    return Asked(turns["source"][0], turns["target"][0], turns["source"][1])

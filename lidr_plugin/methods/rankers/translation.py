@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lidr_plugin.completions.client import Model
-from lidr_plugin.completions.requests import Failure, Message, Need
+from lidr_plugin.completions.requests import Failure, Need
 from lidr_plugin.completions.steps import ScoreAnswer, Steps, together
+from lidr_plugin.completions.translation_codes import translation_code
 from lidr_plugin.config.schema import Config
 from lidr_plugin.methods.base import TRANSLATOR, Ask, Reason
 from lidr_plugin.methods.candidates import Candidate, Pool, Ranking
 from lidr_plugin.methods.rankers.base import SCORER, Asked, Tools, scored, scorer_of
 from lidr_plugin.methods.references import MOST, medoid, references_of
-from lidr_plugin.methods.translation import PREFILL, translation_request
-from lidr_plugin.methods.translation_codes import translation_code
+from lidr_plugin.methods.translation import PREFILL, translation_request, turns_for
 from lidr_plugin.prompts.prompt import Prompt
 from lidr_plugin.prompts.prompt_set import PromptSet
 from lidr_plugin.text.chrf import chrf
@@ -85,10 +85,12 @@ class ByTranslation:
     def _asked(self, candidate: Candidate, reference: str, prompt: Prompt, ask: Ask) -> Steps[ScoreAnswer]:
         row = f"{prompt.id} [{candidate.name}]"
         responder = self.tools.responder
-        if self.model:
-            origin, target = (translation_code(self.model, x) for x in (candidate.language, responder.dominant))
-            turns = [Message(f"source:{origin}", candidate.words), Message(f"target:{target}", "")]
-            answer: ScoreAnswer = yield ask.score(SCORER, "logprob", turns, reference, row=row)
+        if self.model or ask.codes:
+            way = candidate.language, responder.dominant
+            origin, target = (translation_code(self.model, x) if self.model else ask.codes[x] for x in way)
+            role = SCORER if self.model else TRANSLATOR
+            turns = turns_for(origin, target, candidate.words)
+            answer: ScoreAnswer = yield ask.score(role, "logprob", turns, reference, row=row)
             return answer
         translator = responder.translator
         turn = translation_request(
