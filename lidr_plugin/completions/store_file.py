@@ -76,7 +76,9 @@ def opened(path: Path | None, name: Path, *, read_only: bool) -> sqlite3.Connect
             if path and not read_only and is_network(path):
                 # Before the first look: then the write-ahead log needs no memory shared with others, which no network has.
                 db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            db.execute("BEGIN")  # one look: another process may bring the file to a newer format between two
             version = version_of(db, name)  # before another program's file would be changed
+            db.execute("COMMIT")
             if not read_only:
                 _write_ahead(db)
                 _migrate(db, name)
