@@ -171,9 +171,20 @@ def _answer(script: str, job: Mapping[str, Any], python: Path, env: Mapping[str,
     with running(
         [str(python), str(file)], env=seen, encoding="utf-8", errors="replace", stdin=pipe, stdout=pipe, stderr=pipe
     ) as process:
-        output, said = map(str, process.communicate(json.dumps(job)))
+        output, said = _talked(process, json.dumps(job))
     for line in reversed(output.splitlines()):
         if line.startswith("LIDR "):
             return line.removeprefix("LIDR ")
     end = "\n".join(f"  {line}" for line in said.splitlines()[-12:])
     raise RunError(f"lidr's {script} in the train environment failed:\n{end}", "`lidr doctor` checks it")
+
+
+def _talked(process: "subprocess.Popen[Any]", job: str) -> tuple[str, str]:
+    """What a child prints of a job. The wait is one of seconds: a signal that another thread takes does not end a longer one."""
+    text: str | None = job
+    while True:
+        try:
+            output, said = process.communicate(text, timeout=1)
+            return str(output), str(said)
+        except subprocess.TimeoutExpired:
+            text = None
