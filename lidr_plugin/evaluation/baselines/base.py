@@ -62,6 +62,12 @@ class Setting:
         """A conversation that begins."""
         return turns_of(text, self.system)
 
+    def worded(self, wording: str, question: Question) -> str:
+        """A wording with the question, its language and the dominant one in their places."""
+        names = self.names
+        worded = wording.replace("{language}", names[question.language]).replace("{dominant}", names[self.dominant])
+        return worded.replace("{question}", question.bare or question.text)
+
     def reasoned(self, text: str, question: Question, language: str) -> str:
         """The user turn that asks for an answer in a language with its reasons before it."""
         end = _ENDS[bool(expected_number(question.expected))]

@@ -34,15 +34,10 @@ class Clp:
     def steps(self, question: Question, ask: Ask) -> Steps[Reached]:
         """Two turns; nothing is solved that was not taken in."""
         setting, row = self.setting, row_of(question, "clp")
-        first = setting.turns(self._worded(_FIRST, question))
+        first = setting.turns(setting.worded(_FIRST, question))
         understood = yield from setting.answered(first, ask, row)
         if understood.failed or not understood.text:
             return Reached(understood, setting.dominant)
-        turns = [*first, Message("assistant", understood.text), Message("user", self._worded(_SECOND, question))]
+        turns = [*first, Message("assistant", understood.text), Message("user", setting.worded(_SECOND, question))]
         answer = yield from setting.answered(turns, ask, row)
         return Reached(answer, setting.dominant)
-
-    def _worded(self, wording: str, question: Question) -> str:
-        names, home = self.setting.names, self.setting.dominant
-        worded = wording.replace("{language}", names[question.language]).replace("{dominant}", names[home])
-        return worded.replace("{question}", question.bare or question.text)

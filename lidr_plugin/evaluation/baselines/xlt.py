@@ -32,8 +32,6 @@ class Xlt:
 
     def steps(self, question: Question, ask: Ask) -> Steps[Reached]:
         """One request."""
-        names, home = self.setting.names, self.setting.dominant
-        wording = _WORDING.replace("{language}", names[question.language]).replace("{dominant}", names[home])
-        turns = self.setting.turns(wording.replace("{question}", question.bare or question.text))
+        turns = self.setting.turns(self.setting.worded(_WORDING, question))
         answer = yield from self.setting.answered(turns, ask, row_of(question, "xlt"))
-        return Reached(answer, home)
+        return Reached(answer, self.setting.dominant)
