@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,9 @@ from lidr_plugin.machine import interrupts, supervise
 
 _PATIENCE = 10.0
 """Seconds between SIGTERM and SIGKILL: enough for a training to close its files."""
+
+_AWAKE = 1.0
+"""Seconds after which a wait looks whether a signal came."""
 
 
 def guarded(command: list[str], *, patience: float = _PATIENCE) -> list[str]:
@@ -32,8 +35,24 @@ def running(command: list[str], *, patience: float = _PATIENCE, **options: Any) 
             child.wait()
 
 
+def status_of(child: "subprocess.Popen[Any]") -> int:
+    """The exit status of a child, once it has ended; a longer wait would not end where another thread takes a signal."""
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return child.wait(_AWAKE)
+
+
+def said_by(child: "subprocess.Popen[str]", text: str) -> tuple[str, str]:
+    """What a child says on its outputs of a text on its input; it waits as `status_of` does."""
+    given: str | None = text
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return child.communicate(given, _AWAKE)
+        given = None
+
+
 def ended(command: list[str], log: Path, *, folder: Path, env: Mapping[str, str]) -> int:
     """Runs a command that writes to `log` and gives its exit status."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as file, running(command, stdout=file, stderr=file, cwd=folder, env=env) as child:
-        return child.wait()
+        return status_of(child)

@@ -17,7 +17,7 @@ from lidr_plugin.dataset.prepare import prompts_of
 from lidr_plugin.errors import InputError, Interrupted, RunError
 from lidr_plugin.evaluation.results import read_results
 from lidr_plugin.machine import interrupts
-from lidr_plugin.machine.children import running
+from lidr_plugin.machine.children import running, status_of
 from lidr_plugin.machine.inputs import is_there, read_record
 from lidr_plugin.pages import renew_page
 from lidr_plugin.rounds.decisions import check_languages, check_model, refused, say_signal
@@ -233,7 +233,7 @@ def _run(top: RunDirectory, stage: Stage) -> None:
     command = [sys.executable, "-c", code, _COMMANDS[stage.name], str(file)]
     try:
         with running(command, patience=_STAGE_PATIENCE) as child:
-            status = child.wait()
+            status = status_of(child)
     except KeyboardInterrupt:
         status = interrupts.STATUS
     if status == interrupts.STATUS:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from lidr_plugin.completions.parity import shown
 from lidr_plugin.dataset.views import rows_of
 from lidr_plugin.errors import InputError, RunError
-from lidr_plugin.machine.children import running
+from lidr_plugin.machine.children import running, said_by
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training import inside
 from lidr_plugin.training.llamafactory_cli import environment
@@ -171,20 +171,9 @@ def _answer(script: str, job: Mapping[str, Any], python: Path, env: Mapping[str,
     with running(
         [str(python), str(file)], env=seen, encoding="utf-8", errors="replace", stdin=pipe, stdout=pipe, stderr=pipe
     ) as process:
-        output, said = _talked(process, json.dumps(job))
+        output, said = said_by(process, json.dumps(job))
     for line in reversed(output.splitlines()):
         if line.startswith("LIDR "):
             return line.removeprefix("LIDR ")
     end = "\n".join(f"  {line}" for line in said.splitlines()[-12:])
     raise RunError(f"lidr's {script} in the train environment failed:\n{end}", "`lidr doctor` checks it")
-
-
-def _talked(process: "subprocess.Popen[Any]", job: str) -> tuple[str, str]:
-    """What a child prints of a job. The wait is one of seconds: a signal that another thread takes does not end a longer one."""
-    text: str | None = job
-    while True:
-        try:
-            output, said = process.communicate(text, timeout=1)
-            return str(output), str(said)
-        except subprocess.TimeoutExpired:
-            text = None
