@@ -99,9 +99,11 @@ class Client:
         found = self._found(asked, keys, canonical)
         answers: list[Completion | Scored | Missing] = []
         for request, key, text in zip(asked, keys, canonical, strict=True):
-            answers.append(found.get(key) or Missing(request, key, text))
-            if key in found:
-                self._reuse(request, key, found[key])
+            if (answer := found.get(key)) is None:
+                answers.append(Missing(request, key, text))
+            else:
+                answers.append(answer)
+                self._reuse(request, key, answer)
         others = iter(answers)
         return [answer or next(others) for answer in known]
 
@@ -122,13 +124,15 @@ class Client:
         if isinstance(answer, Scored):
             self._meter.scores.reused += 1
             return
-        model = self._states[request.weights].model if request.weights in self._states else None
-        if model and model.budget and key not in self._paid and isinstance(request, Chat):
+        state = self._states.get(request.weights)
+        if state and (budget := state.model.budget) and key not in self._paid and isinstance(request, Chat):
             self._paid.add(key)
-            model.budget.count(request, answer)
-        self._meter.reused += not isinstance(request, SharedChat) or request not in self._shared
+            budget.count(request, answer)
         if isinstance(request, SharedChat):
+            self._meter.reused += request not in self._shared
             self._shared[request] = answer
+        else:
+            self._meter.reused += 1
 
     async def complete(self, missing: Missing) -> Completion | Scored | Failure:
         """The engine's answer, stored before it is returned; equal requests in flight share one.

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from lidr_plugin.completions.requests import Chat, Completion, Failure, Request, Score, Scored
 
+_REQUESTS = Chat, Score  # as a tuple, which is looked through sooner than a union
 A = TypeVar("A")
 B = TypeVar("B")
 T = TypeVar("T")
@@ -80,7 +81,7 @@ class Course(Generic[T]):
                     return
                 branch, value = parent, parent.results
                 continue
-            if isinstance(asked, Chat | Score):
+            if isinstance(asked, _REQUESTS):
                 self.wanted.append((branch, asked))
                 return
             if not isinstance(asked, tuple):

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 
 from lidr_plugin import languages
 from lidr_plugin.completions.requests import Chat, Completion, Failure, Message, Sampling, SharedChat
@@ -51,7 +51,13 @@ REMINDER = "\n\nGive the whole translation in {language}, begin at once, and end
 def translation_request(text: str, target: str, attempt: int, *, template: str) -> Message:
     """The user turn that asks for a translation of `text` into `target`, as its English name says; `attempt` counts from 0."""
     wording = template + REMINDER if attempt else template
-    return Message("user", wording.replace("{language}", target).replace("{text}", escaped(text)))
+    return Message("user", escaped(text).join(_around_text(wording, target)))
+
+
+@lru_cache(maxsize=256)
+def _around_text(wording: str, target: str) -> list[str]:
+    """What stands before a text, and behind it."""
+    return wording.replace("{language}", target).split("{text}")
 
 
 def turns_for(origin: str, target: str, text: str) -> tuple[Message, Message]:
@@ -209,7 +215,10 @@ class Translator:
 
     def _attempt(self, text: str, target: str, attempt: int, ask: Ask, row: str) -> Steps[Text]:
         """One try, in one part or several that are asked for together."""
-        parts = in_parts(text, attempt) if attempt else [text]
+        if not attempt:
+            answer: Answer = yield self.request(text, target, attempt, ask, row)
+            return self._text([answer], [text], ask)
+        parts = in_parts(text, attempt)
         answers = yield from together(*(self._asked(part, target, attempt, ask, row) for part in parts))
         return self._text(answers, parts, ask)
 

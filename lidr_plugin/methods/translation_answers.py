@@ -85,8 +85,9 @@ def parse_translation(completion: Completion, source: str, *, thinking: bool) ->
     the server did not go on from the prefill or the model would not, must hold a tag of its own to count as a translation.
     """
     thinking = thinking or source[:80].lstrip().lower().startswith("<think")  # then the tag is the text's own
-    text = without_thoughts(completion.text, thinking=thinking)
-    cut = completion.cut
+    text, cut = completion.text.strip(), completion.cut
+    if not text.endswith(_CLOSE) or text.index("<") < len(text) - len(_CLOSE):  # thoughts would bring tags of their own
+        text = without_thoughts(completion.text, thinking=thinking)
     plain = text[: -len(_CLOSE)]
     if completion.prefilled and text.endswith(_CLOSE) and _is_plain(plain) and _has_words(plain):
         return Translated(plain.strip(), False)  # as asked for, and by far the most

@@ -1,7 +1,9 @@
 """Whether a text says what another says: the share of its character n-grams that the other holds too."""
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
+from operator import itemgetter
 
 from lidr_plugin.text.scripts import DENSE, in_latin_1
 
@@ -17,15 +19,22 @@ def share_within(text: str, other: str) -> float:
     plain = _plain(text)
     dense = in_latin_1(plain) is None and 3 * len(_DENSE_CHARACTER.findall(plain[:200])) > len(plain[:200])
     n = _DENSE if dense else _SPACED
-    places, there = range(len(plain) - n + 1), _grams(other, n)
-    looked = [plain[i : i + n] for i in places[:: max(1, -(-len(places) // _LOOKS))]]
+    count, there = len(plain) - n + 1, _grams(other, n)
+    step = max(1, -(-count // _LOOKS))
+    looked = _cutter(step, n)(plain)  # those beyond the end are too short to be in any set
     if there.isdisjoint(looked):  # as nearly always: every translation of a run comes through here
         return 0.0
-    return sum(map(there.__contains__, looked)) / len(looked)
+    return sum(map(there.__contains__, looked)) / len(range(0, count, step))
 
 
 def _plain(text: str) -> str:
     return " ".join(text.casefold().split())
+
+
+@lru_cache(maxsize=256)
+def _cutter(step: int, n: int) -> Callable[[str], tuple[str, ...]]:
+    """Cuts n-grams out of a text at even distances. It is kept: to make its slices takes as long as to cut with them."""
+    return itemgetter(*[slice(step * i, step * i + n) for i in range(_LOOKS)])
 
 
 @lru_cache(maxsize=64)

@@ -6,8 +6,9 @@ Every check would rather let a loss pass than blame a good translation; benchmar
 import re
 import unicodedata
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from itertools import groupby
+from typing import NamedTuple
 
 from lidr_plugin.languages import base
 from lidr_plugin.methods.translation_echo import share_within
@@ -20,9 +21,9 @@ _DIGIT = re.compile(r"\d")
 _END_OF_ADDRESS = ".,;:!?)]}'\"*_`"
 _SPAN = re.compile(r"`([^`\n]{2,120})`")
 _ITEM = re.compile(
-    r"^[ \t]{0,12}(?:(?:[-*•–·]|\d{1,3}[.)]|[a-h][.)])[ \t]{1,4}|\d{1,3}[、．][ \t\u3000]{0,4}|•)(?=[^\s*-]|\*\*)",
-    re.MULTILINE,
+    r"\n[ \t]{0,12}(?:(?:[-*•–·]|\d{1,3}[.)]|[a-h][.)])[ \t]{1,4}|\d{1,3}[、．][ \t\u3000]{0,4}|•)(?=[^\s*-]|\*\*)"
 )
+"""Begins with the end of the line before, for that is found far sooner than the beginning of a line is."""
 _PUNCTUATION_OF_CODE = frozenset("(){}[];=<>_")
 
 _SCRIPTS = {
@@ -110,8 +111,8 @@ def _script(char: str) -> str:
 
 def _items(source: str, translation: str, origin: str, target: str) -> bool:
     """Items of a list are missing, or there are many more of them."""
-    wanted = len(_ITEM.findall(source))
-    found = len(_ITEM.findall(translation)) if wanted > 1 else 0
+    wanted = len(_ITEM.findall(f"\n{source}"))
+    found = len(_ITEM.findall(f"\n{translation}")) if wanted > 1 else 0
     return wanted > 1 and (found < wanted - wanted // 8 or found > 1.5 * wanted + 1)
 
 
@@ -122,28 +123,43 @@ def _numbers(source: str, translation: str, origin: str, target: str) -> bool:
 
 def _length(source: str, translation: str, origin: str, target: str) -> bool:
     """Far shorter or longer than texts of the two languages are."""
-    there, here = _scripts(origin)[0], _scripts(target)[0]
-    measured = there in _SIZES and here in _SIZES
-    wide = 1.0 if measured else 1.3
-    size = _SIZES.get(here, 1.0) if base(target) != "en" else 1.0
-    of_source = len(_prose(source)) / (_SIZES.get(there, 1.0) if base(origin) != "en" else 1.0)
-    of_translation = len(_prose(translation)) / size
-    too_short = of_translation + _SLACK < _SHORTEST / wide * of_source + _SLACK / 2
-    return too_short or of_translation - _SLACK > _LONGEST * wide * of_source
+    usual = _usual(origin, target)
+    of_source, of_translation = len(_prose(source)) / usual.source, len(_prose(translation)) / usual.translation
+    too_short = of_translation + _SLACK < _SHORTEST / usual.wide * of_source + _SLACK / 2
+    return too_short or of_translation - _SLACK > _LONGEST * usual.wide * of_source
 
 
+class _Usual(NamedTuple):
+    """Characters for one of English in two languages, and by how much wider than for others the bounds are."""
+
+    source: float
+    translation: float
+    wide: float
+
+
+@cache
+def _usual(origin: str, target: str) -> _Usual:
+    sizes = [_SIZES.get(_scripts(code)[0]) for code in (origin, target)]
+    source, translation = (
+        size if size and base(code) != "en" else 1.0 for size, code in zip(sizes, (origin, target), strict=True)
+    )
+    return _Usual(source, translation, 1.0 if all(sizes) else 1.3)
+
+
+@cache
 def _scripts(code: str) -> tuple[str, ...]:
     """Those of a language; of one with a region too."""
     return _SCRIPTS.get(base(code), ("LATIN",))
 
 
+@lru_cache(maxsize=4)  # two checks look at two texts each
 def _prose(text: str) -> str:
     """Without blocks of code, addresses and the marks of lists."""
     if "```" in text:
         text = "\n".join(text.split("```")[::2])
     if _may_have_address(text):
         text = _ADDRESS.sub(" ", text)
-    return _ITEM.sub("", text).strip()
+    return _ITEM.sub("\n", f"\n{text}").strip()
 
 
 def _may_have_address(text: str) -> bool:

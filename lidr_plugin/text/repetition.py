@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import NamedTuple
 
-from lidr_plugin.text.scripts import UNSPACED
+from lidr_plugin.text.scripts import UNSPACED, in_latin_1
 
 _UNSPACED = re.compile(f"[{UNSPACED}]")
 _PERHAPS_UNSPACED = re.compile("[\u0e00-\U0010ffff]")  # one range is looked for several times as fast as a dozen
@@ -70,7 +70,7 @@ def repeated_share(text: str, order: int = 4) -> float:
 
 def _units(text: str) -> list[str]:
     """Words; in scripts without spaces characters."""
-    unspaced = not text.isascii() and _PERHAPS_UNSPACED.search(text)
+    unspaced = in_latin_1(text) is None and _PERHAPS_UNSPACED.search(text)
     return _UNSPACED.sub(lambda match: match[0] + " ", text).split() if unspaced else text.split()
 
 
