@@ -136,6 +136,12 @@ def test_the_labels_are_those_of_the_model() -> None:
     assert {languages.tag(code).base for code in "no nb nn tl fil zh yue am ha ig km lo my ne si uz".split()} <= LABELS
 
 
+def test_texts_of_any_length_are_scored_together() -> None:
+    for times in (1, 30, 3):  # the second is longer than any that is kept room for, and the third follows it
+        texts = [" ".join([SAMPLES[code]] * times) for code in ("de", "ru", "ja")]
+        assert identifier().best(texts) == ["de", "ru", "ja"]
+
+
 def test_real_answers_are_in_the_language_that_they_are_in(shared: Path) -> None:
     lines = (shared / "data/llama3-8b/en_to_fr.jsonl").read_text().splitlines()[::4]
     rows = [json.loads(line) for line in lines]

@@ -13,6 +13,7 @@ from lidr_plugin.completions.requests import Chat, Completion, Sampling, SharedC
 from lidr_plugin.completions.steps import Course
 from lidr_plugin.methods import translation
 from lidr_plugin.methods.base import Ask, Text
+from lidr_plugin.methods.translation_echo import share_within
 from lidr_plugin.methods.translation_prompts import asks_for_translation
 
 SAMPLING = Sampling(0.0, 1.0, 100, 1.1, 42, False)
@@ -162,3 +163,12 @@ def test_the_request_is_not_asked_about_itself_where_the_filter_is_off() -> None
     found, asked = translate(lambda _: TRANSLATED, knows_echoes=False)
     assert found == Text(TRANSLATED)
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("length", [0, 8, 9, 10, 72, 73, 137, 200, 640, 5000])
+def test_the_share_of_a_text_within_another_is_that_of_n_grams_at_even_distances(length: int) -> None:
+    text = " ".join(f"{number} boats" for number in range(2000))[:length].strip()
+    grams = [text[place : place + 9] for place in range(len(text) - 8)]
+    looked = grams[:: max(1, -(-len(grams) // 64))]
+    other = text[: length // 2] + "and no more"
+    assert share_within(text, other) == (sum(gram in other for gram in looked) / len(looked) if looked else 0)

@@ -27,12 +27,22 @@ class Words(NamedTuple):
     Attributes:
         triggers: words one of which is in every such request, in small letters.
         ascii_triggers: those of them that a text of ASCII may have.
-        asking: all wordings as one pattern.
+        wordings: all wordings, as the text of one pattern.
     """
 
     triggers: tuple[str, ...]
     ascii_triggers: tuple[str, ...]
-    asking: re.Pattern[str]
+    wordings: str
+
+    @property
+    def asking(self) -> re.Pattern[str]:
+        """All wordings as one pattern, made when it is first needed: most runs need few of the languages."""
+        return _compiled(self.wordings)
+
+
+@cache
+def _compiled(wordings: str) -> re.Pattern[str]:
+    return re.compile(wordings, re.IGNORECASE | re.MULTILINE)
 
 
 @cache
@@ -71,7 +81,7 @@ def _words(lines: list[str]) -> Words:
     wordings = wordings.replace("{T}", _TEXT).replace("{Q}", _QUOTED).replace("{L}", language)
     triggers = f"{names}|{lines[1].partition(' ')[2]}".casefold().split("|")
     plain = tuple(filter(str.isascii, triggers))
-    return Words(tuple(triggers), plain, re.compile(wordings, re.IGNORECASE | re.MULTILINE))
+    return Words(tuple(triggers), plain, wordings)
 
 
 CODES = re.compile(r"\b[A-Z]{2}\s{0,2}(?:-{1,2}>|→|=>|>)\s{0,2}[A-Z]{2}\b")

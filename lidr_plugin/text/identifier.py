@@ -33,6 +33,8 @@ _LONGEST = 6
 """Bytes of the model's longest feature: where its automaton stands depends on no more of them."""
 _AT_ONCE = 3
 """Texts that are scored together at most."""
+_PLACES = 1024
+"""Bytes of the texts of most calls; for longer ones there are more."""
 _NO_BYTE = b"\xff"
 """Is in no text, and leads back to where the automaton begins."""
 
@@ -51,12 +53,15 @@ class Identifier:
         self._priors = model.nb_pc[columns].astype(numpy.float32)
         self._moves = numpy.asarray(model.tk_nextmove)
         self._rows = numpy.asarray(model.tk_row, dtype=numpy.intp) << 8
+        self._begun = self._moves[self._rows[0] : self._rows[0] + 256]
         self._found = numpy.asarray(model.tk_output, dtype=numpy.intp)
         # The last row stands for no feature, whose number is -1.
         self._weights = numpy.zeros((len(model.nb_ptc) + 1, len(columns)), dtype=numpy.float32)
         self._weights[:-1] = model.nb_ptc[:, columns]
         self._own = numpy.arange(0, _AT_ONCE * len(self._weights), len(self._weights))[:, None]
         self._last = numpy.zeros(_AT_ONCE * len(self._weights), dtype=numpy.intp)
+        self._places = numpy.arange(_PLACES)
+        self._logs = numpy.log1p(self._places, dtype=numpy.float32)
 
     def best(self, texts: Sequence[str]) -> list[str]:
         """The likeliest language of each text, of which there may be three; so many take little more time than one."""
@@ -84,18 +89,22 @@ class Identifier:
 
         width = max(map(len, texts)) + _LONGEST - 1
         places = len(texts) * width
+        while places >= len(self._places):
+            self._places = numpy.arange(2 * len(self._places))
+            self._logs = numpy.log1p(self._places, dtype=numpy.float32)
         line = b"".join([_NO_BYTE * (_LONGEST - 1), *[text.ljust(width, _NO_BYTE) for text in texts]])
         data = numpy.frombuffer(line, dtype=numpy.uint8).astype(numpy.intp)
-        states = self._moves.take(data[:places] + self._rows[0])
+        states = self._begun.take(data[:places])
         for step in range(1, _LONGEST):
             states = self._moves.take(self._rows.take(states) + data[step : places + step])
         features = self._found.take(states)
         # A feature is counted at the last place in the text where it is, and at the others not at all.
         own = (features.reshape(len(texts), width) + self._own[: len(texts)]).ravel()
-        self._last[own] = numpy.arange(places)
-        counts = numpy.bincount(self._last.take(own), minlength=places).reshape(len(texts), 1, width)
+        self._last[own] = self._places[:places]
+        counts = numpy.bincount(self._last.take(own), minlength=places)
         weights = self._weights.take(features, axis=0).reshape(len(texts), width, -1)
-        scores: NDArray[numpy.float32] = (numpy.log1p(counts, dtype=numpy.float32) @ weights)[:, 0]
+        logs = self._logs.take(counts).reshape(len(texts), 1, width)
+        scores: NDArray[numpy.float32] = (logs @ weights)[:, 0]
         scores += self._priors
         return scores
 
