@@ -46,7 +46,9 @@ def test_without_llama_cpp_the_exact_commands_are_shown(run: Path, lidr: Lidr, m
     monkeypatch.delenv("LLAMA_CPP", raising=False)
     done = lidr("export", run, "--gguf")
     assert done.returncode == 0
-    assert f"  python llama.cpp/convert_hf_to_gguf.py {run}/model --outfile {run}/demo.gguf --outtype bf16" in done.stdout
+    assert (
+        f"  python llama.cpp/convert_hf_to_gguf.py {run}/model --outfile {run}/demo.gguf --outtype bf16" in done.stdout
+    )
     assert "git clone" in done.stdout
     assert "pip install" in done.stdout
     python = run / "envs/train/bin/python"

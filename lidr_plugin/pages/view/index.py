@@ -24,8 +24,8 @@ from lidr_plugin.run_directory import RunDirectory
 
 _VERSION = 2
 _AT_ONCE = 5000
-"""Rows in one statement, which is one part of the index of words. While it runs other threads do: only between two statements is the
-interpreter's lock asked for. More would be more values than SQLite takes, and larger than the processor's cache."""
+"""Rows in one statement, and so in one part of the index of words. While it runs other threads do: only between two statements
+is the interpreter's lock asked for. More would be more values than SQLite takes."""
 _SCHEMA = """
 CREATE TABLE source (inode INTEGER PRIMARY KEY, path TEXT, round INTEGER, size INTEGER, changed INTEGER, lines INTEGER,
     read INTEGER, unreadable INTEGER);
