@@ -46,6 +46,12 @@ def check_own(run: RunDirectory, *datasets: str) -> None:
             raise InputError(f"{path}: edited since lidr wrote it, and would be replaced", hint)
 
 
+def is_as_written(run: RunDirectory, dataset: str) -> bool:
+    """Whether a dataset is, byte for byte, what lidr noted when it wrote it."""
+    path = run.dataset(dataset)
+    return is_there(path) and _written(run).get(path.name, [])[-1:] == [_digest(path)]
+
+
 class Digest:
     """Checksum and length of a file that is being written, which tell an edited file from this one."""
 
