@@ -2,8 +2,8 @@
 
     python -m benchmarks.merge --prompts 1000000 --shards 16             limits: 50,000 rows/s, 400 MB
 
-One shard is built by `lidr build-pairs --shard` from a full store of made-up answers (not timed). The others are copies of it, each at
-its own place in the run: a merge reads every byte of them as if they were different, and a million prompts take minutes to build.
+One shard is built by `lidr build-pairs --shard` from a full store of made-up answers (not timed). The others are copies of it, each
+at its own place in the run: a merge reads every byte of them as if they differed, and a million prompts take minutes to build.
 """
 
 import argparse
@@ -39,8 +39,8 @@ def build(config: Path, shards: int) -> None:
     assert made is not None
     for number in range(shards):
         copy = RunDirectory(shutil.copytree(ready.run.path, ready.run.path.with_name(f"{number}-of-{shards}")), None)
-        here = {"first": number * made.end, "end": (number + 1) * made.end, "total": shards * made.end}
-        write_made(copy, replace(made, **here))
+        size = made.total
+        write_made(copy, replace(made, first=number * size, end=(number + 1) * size, total=shards * size))
     shutil.rmtree(ready.run.path)
 
 

@@ -16,7 +16,8 @@ CHAT = (
 )
 
 
-def main(folder: str, kind: str = "") -> None:
+def save_tokenizer(folder: str) -> PreTrainedTokenizerFast:
+    """Writes a tokenizer of bytes with a chat template."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     specials = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     vocabulary = {token: number for number, token in enumerate([*specials, *alphabet])}
@@ -27,6 +28,11 @@ def main(folder: str, kind: str = "") -> None:
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<|im_end|>", pad_token="<|endoftext|>")
     tokenizer.chat_template = CHAT
     tokenizer.save_pretrained(folder)
+    return tokenizer
+
+
+def main(folder: str, kind: str = "") -> None:
+    tokenizer = save_tokenizer(folder)
     torch.manual_seed(0)
     config = Qwen2Config(
         vocab_size=len(tokenizer),
