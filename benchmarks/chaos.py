@@ -112,7 +112,8 @@ def kills(run: Path, config: Path, args: argparse.Namespace) -> Mishaps:
                 deaths += len(at_work(run))
                 child.kill()
                 child.wait()
-                waited(child, lambda: not at_work(run))
+                while at_work(run):  # Ray ends the workers of a driver that is gone
+                    time.sleep(0.1)
                 child, restarted = driver(config, address), True
             elif pids := at_work(run):
                 with suppress(OSError):
@@ -124,7 +125,14 @@ def kills(run: Path, config: Path, args: argparse.Namespace) -> Mishaps:
 
 
 def namespaced(name: str, *command: str) -> list[str]:
+    """The command on that machine."""
     return ["ip", "netns", "exec", name, *command]
+
+
+def inside(name: str) -> set[int]:
+    """The processes in a namespace."""
+    done = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True)
+    return set(map(int, done.stdout.split()))
 
 
 @contextmanager
@@ -156,8 +164,8 @@ def cable(run: Path, config: Path, args: argparse.Namespace) -> Mishaps:
     second = subprocess.Popen(node, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
         child = driver(config, address, tuple(namespaced("lidr-a")))
-        waited(child, lambda: len(at_work(run)) == 2 and finished(run) >= args.shards // 4)
-        deaths += 1
+        assert waited(child, lambda: bool(inside("lidr-b") & set(at_work(run))) and finished(run) >= args.shards // 4)
+        deaths += len(inside("lidr-b") & set(at_work(run)))
         subprocess.run(["ip", "-n", "lidr-b", "link", "set", "lidr-vb", "down"], check=True)
         time.sleep(args.cut)
         subprocess.run(["ip", "-n", "lidr-b", "link", "set", "lidr-vb", "up"], check=True)
@@ -170,10 +178,9 @@ def cable(run: Path, config: Path, args: argparse.Namespace) -> Mishaps:
     finally:
         with suppress(OSError):
             os.killpg(second.pid, signal.SIGKILL)
-        for name in ("lidr-a", "lidr-b"):
-            for pid in subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True).stdout.split():
-                with suppress(OSError):
-                    os.kill(int(pid), signal.SIGKILL)
+        for pid in inside("lidr-a") | inside("lidr-b"):
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
 
 
 @contextmanager

@@ -79,7 +79,7 @@ def note_outside(run: RunDirectory, path: Path, digest: str) -> None:
 
 def _note(run: RunDirectory, path: Path, name: str, digest: str) -> None:
     known = [_digest(path)] if is_there(path) else []
-    files.write_json(_record(run), {**_written(run), name: [*known, digest]})
+    files.write_json(record(run), {**_written(run), name: [*known, digest]})
 
 
 def check_outside(run: RunDirectory, paths: Iterable[Path], remedy: str) -> None:
@@ -96,13 +96,14 @@ def check_outside(run: RunDirectory, paths: Iterable[Path], remedy: str) -> None
         raise InputError.of(problems, f"output_dir: {run.path}", remedy)
 
 
-def _record(run: RunDirectory) -> Path:
+def record(run: RunDirectory) -> Path:
+    """Where the digests are noted."""
     return run.path / ".written.json"
 
 
 def _written(run: RunDirectory) -> dict[str, list[str]]:
     """By its file, the digests of a dataset and of the one before."""
-    path = _record(run)
+    path = record(run)
     return read_record(_WRITTEN, path, "remove it: what is there is then taken for lidr's") if is_there(path) else {}
 
 
