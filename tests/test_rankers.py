@@ -194,7 +194,8 @@ def test_an_answer_stands_under_the_dominant_prompt_with_its_language_named(tmp_
 
 def test_log_probabilities_of_other_tokens_are_not_subtracted(tmp_path: Path) -> None:
     config, reference = two_prompts(tmp_path), scorer(lambda x: [-20.0, 8.0])
-    with pytest.raises(lidr.InputError, match="another tokenizer or template"):
+    # Answers are stored by then.
+    with pytest.raises(lidr.RunError, match="another tokenizer or template"):
         lidr.build_pairs(config, method=method_of(config, reference), engine=Pair({}, values=implicit))
 
 

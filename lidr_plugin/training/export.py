@@ -12,6 +12,7 @@ from lidr_plugin import files
 from lidr_plugin.config.file import load
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError, RunError
+from lidr_plugin.machine.children import last_said
 from lidr_plugin.machine.environments import python_of
 from lidr_plugin.machine.inputs import is_there
 from lidr_plugin.run_directory import RunDirectory
@@ -99,7 +100,7 @@ def gguf(run: RunDirectory) -> Exported:
     )
     if done.returncode or not part.exists():
         part.unlink(missing_ok=True)
-        end = "\n".join(f"  {line}" for line in done.stderr.splitlines()[-8:])
+        end = "\n".join(f"  {line}" for line in last_said(done.stderr))
         raise RunError(f"{found} failed:\n{end}", "does this llama.cpp know the model's architecture? update it")
     os.replace(part, target)
     return Exported(target, [serve])
