@@ -158,7 +158,9 @@ def test_a_round_with_little_left_to_learn_is_said_to_be_one(tmp_path: Path) -> 
     sure = {"de": {**learns, **shares, "round_trip": None, "round_trips": 0}}
     write_json(top.round(4).probe_json, {**probed, "signal": found, "verdicts": sure})
     decisions.say_signal(top, 4, lines.append)
-    assert "reward signal: in 1.0" in lines[-1], "a language in which pairs surely help outweighs what can hardly be seen"
+    assert "reward signal: in 1.0" in lines[-1], (
+        "a language in which pairs surely help outweighs what can hardly be seen"
+    )
     assert "prefers chosen in 70.0 (60-78) %" in lines[0]
 
 
