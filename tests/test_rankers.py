@@ -10,7 +10,7 @@ import pytest
 
 import lidr_plugin as lidr
 from lidr_plugin.completions.requests import Score
-from lidr_plugin.completions.translation_codes import translation_code
+from lidr_plugin.completions.translation_codes import scorer_codes
 from lidr_plugin.methods.base import Preference
 from tests.support.samples import Samples, config_of, method_of, outcomes
 
@@ -266,8 +266,12 @@ def test_the_policy_can_be_the_translator_and_one_reference_is_enough(tmp_path: 
         ("google/madlad400-3b-mt", "de", "de"),
     ],
 )
-def test_translation_models_call_languages_by_their_own_names(model: str, language: str, code: str) -> None:
-    assert translation_code(model, language) == code
+def test_translation_models_call_languages_by_their_own_names(
+    model: str, language: str, code: str, tmp_path: Path
+) -> None:
+    scorer = {**OTHER, "model": model}
+    config = config_of(tmp_path, [language], {"by": "translation", "scorer": scorer})
+    assert scorer_codes(config)[language] == code
 
 
 # --- consistency ---
