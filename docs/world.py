@@ -89,6 +89,12 @@ def mean(changes_: Iterable[Iterable[float]]) -> tuple[float, float, float]:
     return round(rise, 1), round(rise - below, 1), round(rise + above, 1)
 
 
+def means(step: str) -> list[float]:
+    """That of the worlds for a step between models, in every language, one number after another."""
+    found = [proof["changes"][step]["problems"] for proof in proofs()]
+    return [x for code in ("en", "de", "es") for x in mean(one[code] for one in found)]
+
+
 def closed(proof: Mapping[str, Any], code: str) -> float:
     """How much of a language's gap to English two rounds closed, in percent."""
     before, after = (proof["models"][label]["problems"] for label in ("M0", "M2"))

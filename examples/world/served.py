@@ -2,7 +2,8 @@
 
     python examples/world/served.py runs/served M1=runs/world/iter1/model
 
-M0 is asked anyway. 500 held-out questions a language; what was asked is not asked again. The numbers are in FOLDER/served.json.
+M0 is asked anyway, all of them the same held-out questions; what was asked is not asked again. What came of it is in
+FOLDER/served.json.
 """
 
 import argparse
@@ -49,8 +50,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("models", nargs="*", metavar="LABEL=PATH")
+    parser.add_argument("--questions", type=int, default=500, help="of each language")
     given = parser.parse_args()
-    world = world_of(Knobs(held_out=500))
+    world = world_of(Knobs(held_out=given.questions))
     models = {"M0": str((world / "m0").absolute())}
     models |= {label: str(Path(path).absolute()) for label, _, path in (x.partition("=") for x in given.models)}
     ask(given.folder, world, models)

@@ -51,7 +51,8 @@ def adapter(rate: float, rank: int = 16) -> Change:
 SWEEPS: Mapping[str, Mapping[Value, Change]] = {
     "rate": each("train.learning_rate", 2.5e-6, 5e-6, 1e-5, 2e-5, 4e-5),
     "prompts": each("max_prompts", 125, 250, 500, 1000),
-    "noise": {0.0: {}, 0.25: {}, 0.5: {}, 1.0: {}},
+    "noise": {share: {} for share in (0.0, 0.25, 0.5, 1.0)},
+    "noise_sft": {share: {"method": "alignment"} for share in (0.0, 0.5)},
     "dominant": each("dominant_pairs", "none", "one", "all"),
     "ftx": each("train.pref_ftx", 0.0, 1.0, 4.0),
     "stop": {rate: stopped(rate) for rate in (2e-5, 4e-5, 1.6e-4)},
@@ -60,12 +61,12 @@ SWEEPS: Mapping[str, Mapping[Value, Change]] = {
     "epochs": each("train.num_train_epochs", 1.0, 2.0, 4.0),
     "lora_rank": {rank: adapter(2e-4, rank) for rank in (2, 16, 64)},
 }
-"""By name and value, what is changed; noise is the share of pairs whose translated text has a wrong number."""
+"""By name and value, what is changed; noise is the share of rows whose translated text has a wrong number."""
 
 
 def spoil(share: float, row: Row, chance: random.Random) -> Row:
-    """The translated text of a pair with one of its numbers changed, in so many pairs."""
-    side = "chosen" if row["chosen_source"].startswith("translation") else "rejected"
+    """The translated text of a row with one of its numbers changed, in so many rows."""
+    side = next(x for x in ("output", "chosen", "rejected") if row.get(f"{x}_source", "").startswith("translation"))
     return {**row, side: spoilt(row[side], chance)} if chance.random() < share else row
 
 
@@ -103,9 +104,9 @@ def found_for(top: Path, sweep: str, value: Value, changed: Change) -> dict[str,
     """What a value does. The base's pairs are trained on again where nothing but the training differs."""
     usual, given = settings({}), settings(changed)
     base, folder = folder_of(top, usual), folder_of(top, given)
-    if sweep == "noise" and value:
-        experiment(base, Knobs(), usual)
-        return again(base, top / f"noise={value}", usual, partial(spoil, float(value)))
+    if sweep.startswith("noise") and value:
+        experiment(folder, Knobs(), given)
+        return again(folder, top / f"{sweep}={value}", given, partial(spoil, float(value)))
     if given == usual or not all(key.startswith("train.") for key in changed):
         return experiment(folder, Knobs(), given)
     experiment(base, Knobs(), usual)
@@ -116,7 +117,9 @@ def entry(sweep: str, value: Value, changed: Change, found: Mapping[str, Any]) -
     """What is drawn of a training, and the command for it alone."""
     (trained,) = found["rounds"]
     alone = (
-        ["experiment.py", "runs/one", *settings(changed)] if sweep != "noise" else ["sweep.py", "runs/matters", sweep]
+        ["experiment.py", "runs/one", *settings(changed)]
+        if "noise" not in sweep
+        else ["sweep.py", "runs/matters", sweep]
     )
     return {
         "sweep": sweep,
