@@ -90,33 +90,34 @@ def mean(changes_: Iterable[Iterable[float]]) -> tuple[float, float, float]:
 
 
 def means(step: str) -> list[float]:
-    """That of the worlds for a step between models, in every language, one number after another."""
-    found = [proof["changes"][step]["problems"] for proof in proofs()]
+    """That of the worlds that took a step between models, in every language, one number after another."""
+    found = [proof["changes"][step]["problems"] for proof in proofs() if step in proof["changes"]]
     return [x for code in ("en", "de", "es") for x in mean(one[code] for one in found)]
 
 
 def closed(proof: Mapping[str, Any], code: str) -> float:
-    """How much of a language's gap to English two rounds closed, in percent."""
-    before, after = (proof["models"][label]["problems"] for label in ("M0", "M2"))
+    """How much of a language's gap to English the rounds closed, in percent."""
+    last = "M2" if "M2" in proof["models"] else "M1"
+    before, after = (proof["models"][label]["problems"] for label in ("M0", last))
     (en, there), now = (before[x]["accuracy"][0] for x in ("en", code)), after[code]["accuracy"][0]
     return float(100 * (now - there) / (en - there))
 
 
 def seeds(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """The same of every world, a line each, and the mean."""
-    steps = [("M0 to M1", code) for code in ("de", "es")] + [("M1 to M2", code) for code in ("de", "es")]
-    steps += [("M0 to swapped", code) for code in ("de", "es")] + [("M0 to M2", "en")]
+    steps = [(step, code) for step in ("M0 to M1", "M1 to M2", "M0 to swapped") for code in ("de", "es")]
+    steps.append(("M0 to M1", "en"))
     yield row(["", *(f"{step}, {code}" for step, code in steps), "gap closed, de / es"])
     yield row(["---"] * (len(steps) + 2))
     for proof in found:
-        cells = [points(proof["changes"][step]["problems"][code]) for step, code in steps]
-        yield row(
-            [f"seed {proof['knobs']['seed']}", *cells, " / ".join(f"{closed(proof, x):.0f} %" for x in ("de", "es"))]
-        )
-    means = [points(mean(proof["changes"][step]["problems"][code] for proof in found)) for step, code in steps]
-    yield row(
-        ["mean", *means, " / ".join(f"{sum(closed(p, x) for p in found) / len(found):.0f} %" for x in ("de", "es"))]
-    )
+        changed = proof["changes"]
+        cells = [points(changed[step]["problems"][code]) if step in changed else "" for step, code in steps]
+        gaps = " / ".join(f"{closed(proof, code):.0f} %" for code in ("de", "es"))
+        yield row([f"seed {proof['knobs']['seed']}", *cells, gaps])
+    taken = {
+        step: [proof["changes"][step]["problems"] for proof in found if step in proof["changes"]] for step, _ in steps
+    }
+    yield row(["mean", *(points(mean(one[code] for one in taken[step])) for step, code in steps), ""])
 
 
 def methods() -> str:
