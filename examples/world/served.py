@@ -23,8 +23,9 @@ ENGINES = {
 
 def ask(folder: Path, world: Path, models: dict[str, str]) -> None:
     """`lidr eval` with each engine."""
+    skills = json.dumps({"problems": str(world.absolute() / "held_out/{language}.jsonl")})
     for name, engine in ENGINES.items():
-        given = [f"engine={json.dumps(engine)}", f"eval.models={json.dumps(models)}", "eval.skills.lists=null"]
+        given = [f"engine={json.dumps(engine)}", f"eval.models={json.dumps(models)}", f"eval.skills={skills}"]
         lidr("eval", CONFIG, *of_world(world), *given, f"output_dir={folder / name}")
 
 
