@@ -3,7 +3,7 @@
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
-from itertools import islice
+from itertools import dropwhile, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -175,5 +175,7 @@ def _answer(script: str, job: Mapping[str, Any], python: Path, env: Mapping[str,
     for line in reversed(output.splitlines()):
         if line.startswith("LIDR "):
             return line.removeprefix("LIDR ")
-    end = "\n".join(f"  {line}" for line in said.splitlines()[-12:])
+    tail = said.rpartition("Traceback (most recent call last):\n")[2]
+    lines = [*dropwhile(lambda line: line.startswith(" "), tail.splitlines())] or said.splitlines()  # the exception alone
+    end = "\n".join(f"  {line}" for line in lines[-12:])
     raise RunError(f"lidr's {script} in the train environment failed:\n{end}", "`lidr doctor` checks it")
