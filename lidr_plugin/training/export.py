@@ -12,7 +12,7 @@ from lidr_plugin import files
 from lidr_plugin.config.file import load
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError, RunError
-from lidr_plugin.machine.children import running, said_by
+from lidr_plugin.machine.children import last_said, running, said_by
 from lidr_plugin.machine.environments import python_of
 from lidr_plugin.machine.inputs import is_there
 from lidr_plugin.run_directory import RunDirectory
@@ -94,7 +94,7 @@ def gguf(run: RunDirectory) -> Exported:
         with running(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, encoding="utf-8", errors="replace") as child:
             _, errors = said_by(child, "")
         if child.returncode or not os.path.exists(part):
-            end = "\n".join(f"  {line}" for line in errors.splitlines()[-8:])
+            end = "\n".join(f"  {line}" for line in last_said(errors))
             raise RunError(f"{found} failed:\n{end}", "does this llama.cpp know the model's architecture? update it")
         os.replace(part, target)
     finally:
