@@ -116,6 +116,16 @@ def test_a_failure_that_passes_says_nothing_about_what_a_server_can_do() -> None
     assert asked == 3
 
 
+def test_a_key_that_is_not_taken_is_not_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(request: web.Request, body: Mapping[str, Any]) -> web.Response:
+        return refusal(401, "wrong key", {})
+
+    monkeypatch.setenv("LIDR_NO_KEY", "sk-of-another-server")
+    with pytest.raises(EngineError) as raised:
+        learn(refuse)
+    assert "the key in LIDR_NO_KEY is not taken here" in raised.value.hint
+
+
 @pytest.mark.parametrize(
     ("status", "words", "hint"),
     [

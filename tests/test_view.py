@@ -89,7 +89,8 @@ def test_the_answers_of_all_models_to_a_question_are_one_item(library: Library) 
 
 
 def test_a_long_list_comes_in_parts(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lidr_plugin.pages.view.index._AT_ONCE", 50)
+    monkeypatch.setattr("lidr_plugin.pages.view.reading._LINES", 40)
+    monkeypatch.setattr("lidr_plugin.pages.view.index._AT_ONCE", 15)
     write_lines(run.dataset("demo"), [pair(f"p{n}", "de", f"eins {n}", "zwei") for n in range(120)])
     library = read_all(Library(run))
     seen, after = [], 0

@@ -20,7 +20,7 @@ _ROWS_A_GROUP = 5_000
 def check_parquet() -> None:
     """Raises `InputError` where Parquet cannot be written."""
     if importlib.util.find_spec("pyarrow") is None:
-        raise InputError("--parquet needs pyarrow", "pip install 'lidr[parquet]'")
+        raise InputError("Parquet needs pyarrow", "pip install 'lidr[parquet]'")
 
 
 def write_parquet(run: RunDirectory, config: Config, count: int) -> None:

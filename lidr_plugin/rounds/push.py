@@ -50,7 +50,6 @@ def dataset_of(run: RunDirectory, repository: str, folder: Path, *, license: str
     Raises:
         InputError: there is no finished dataset, or no pyarrow.
     """
-    check_parquet()
     config = _config(run)
     info = read_info(run.dataset_info).get(config.alpaca_name)
     if info is None:
@@ -59,6 +58,7 @@ def dataset_of(run: RunDirectory, repository: str, folder: Path, *, license: str
     count = sum(1 for _ in rows_of(run, config.alpaca_name))
     if not count:
         raise InputError(f"{run.dataset(config.alpaca_name)}: no row is in it", "there is nothing to push")
+    check_parquet()
     made: dict[str, bytes | Path] = {}
     for name, rows in (("data", rows_of(run, config.alpaca_name)), ("messages", _messages(run, config))):
         (folder / name).mkdir()

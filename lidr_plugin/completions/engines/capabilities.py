@@ -102,7 +102,7 @@ def _named(refusal: Refused, asked: Capabilities) -> str | None:
 
 def _error(server: Server, refusal: Refused) -> EngineError:
     if refusal.status in (401, 403):
-        return EngineError(f"{server.url}: {refusal}", f"export the key as {server.key_env}")
+        return EngineError(f"{server.url}: {refusal}", server.key_remedy)
     if refusal.status == 404:
         return EngineError(f"{server.url}/chat/completions: {refusal}", "does the address end in /v1?")
     return EngineError(

@@ -101,6 +101,12 @@ class Server:
         self._model: SettledModel | None = None
         self._session: aiohttp.ClientSession | None = None
 
+    @property
+    def key_remedy(self) -> str:
+        """What helps where the server wants another key, or one at all."""
+        refused = f"the key in {self.key_env} is not taken here: is it this server's, and whole?"
+        return refused if self._key else f"export the key as {self.key_env}"
+
     async def __aenter__(self) -> Self:
         """Raises `EngineError` if the address cannot be one; no connection is made yet."""
         import aiohttp
@@ -153,9 +159,7 @@ class Server:
                     raise Refused(answer.status, own_words(content))
                 return {str(item["id"]): dict(item) for item in orjson.loads(content)["data"]}
         except Refused as error:
-            hint = "does the address end in /v1?"
-            if error.status in (401, 403):
-                hint = f"export the key as {self.key_env}"
+            hint = self.key_remedy if error.status in (401, 403) else "does the address end in /v1?"
             words = f": {error.text}" if error.text else ""
             raise EngineError(f"{self.url}/models answered {error.status}{words}", hint) from None
         except (aiohttp.ClientError, OSError, UnicodeError) as error:  # UnicodeError: a host name that cannot be

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from typing import NamedTuple
 
 from lidr_plugin.pages.view.items import Item, item_of
 from lidr_plugin.pages.view.sources import Source, lines_from
 from lidr_plugin.pages.view.words import facet_words, spaced
 
-BATCH = 20_000
-"""Lines in a part, and so in a transaction: what is read shows while more is being read."""
+_LINES, _BYTES = 20_000, 32 << 20
+"""At which a part ends, and so a transaction: what is read shows while more is being read, and long texts fit into the memory."""
 
 
 class Entry(NamedTuple):
@@ -25,17 +24,13 @@ class Entry(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Lines of a source, from one place to another."""
+    """Lines of a source, from one place to another; `last`: whether there were no more."""
 
     start: int
     end: int
     lines: int
     entries: list[Entry]
-
-    @property
-    def last(self) -> bool:
-        """Whether there were no more."""
-        return self.lines < BATCH
+    last: bool
 
 
 def entry_of(item: Item, inode: int = 0, start: int = 0, body: str | None = None) -> Entry:
@@ -47,7 +42,7 @@ def entry_of(item: Item, inode: int = 0, start: int = 0, body: str | None = None
 
 
 def ahead(source: Source, start: int) -> Iterator[Part]:
-    """A source from a place on, in parts; the last has fewer lines than `BATCH`, or none."""
+    """A source from a place on, in parts."""
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(_part, source, start)
         while True:
@@ -60,7 +55,12 @@ def ahead(source: Source, start: int) -> Iterator[Part]:
 
 
 def _part(source: Source, start: int) -> Part:
-    lines = list(islice(lines_from(source.path, start), BATCH))
-    found = [(begin, item_of(line, source.round)) for begin, _, line in lines]
-    entries = [entry_of(item, source.inode, begin) for begin, item in found if item]
-    return Part(start, lines[-1][1] if lines else start, len(lines), entries)
+    lines, entries, last, end = 0, [], True, start
+    for begin, end, line in lines_from(source.path, start):
+        lines += 1
+        if item := item_of(line, source.round):
+            entries.append(entry_of(item, source.inode, begin))
+        if lines == _LINES or end - start > _BYTES:
+            last = False
+            break
+    return Part(start, end, lines, entries, last)
