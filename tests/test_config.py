@@ -53,7 +53,7 @@ translation_prompt_ids: ids.txt
 answer_filter: contrast
 engine:
   {backend: vllm, concurrency: 3, timeout: 5, max_retries: 1, max_failures: 2, weights: w, model: served, api_key_env: KEY,
-   python: /bin/python, args: {rope: {factor: 2.0, on: yes}, x: null, list: [1, 2.5, "no"]}, startup_timeout: 90,
+   python: /bin/python, args: {rope: {factor: 2.0, on: yes}, x: null, list: [1, 2.5, "no"]}, replicas: 2, startup_timeout: 90,
    device: cpu, env: {OMP_NUM_THREADS: 4},
    dtype: float32, batch_size: 2, prompt_price: 1, completion_price: 2, max_cost: 3}
 generation:
