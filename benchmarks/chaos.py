@@ -66,11 +66,13 @@ def finished(run: Path) -> int:
     return len(list(run.glob("shards/*-of-*/shard.json")))
 
 
-def driver(config: Path, address: str, before: tuple[str, ...] = ()) -> "subprocess.Popen[bytes]":
-    """`lidr build-pairs --ray`, in a session of its own."""
+def driver(stack: ExitStack, config: Path, address: str, *before: str) -> "subprocess.Popen[bytes]":
+    """`lidr build-pairs --ray`, in a session of its own; it is gone when the stack is."""
     command = [*before, *LIDR, "build-pairs", str(config), "--ray", address]
     log = (config.parent / "driver.log").open("ab")
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True)
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True)
+    stack.callback(child.kill)
+    return child
 
 
 def waited(child: "subprocess.Popen[bytes]", come: Callable[[], bool]) -> bool:
@@ -100,9 +102,10 @@ def cluster() -> Iterator[tuple[str, Callable[[], object], Callable[[], object]]
 def kills(run: Path, config: Path, args: argparse.Namespace) -> Mishaps:
     """Workers, a node and the driver, one after the other."""
     chance, deaths, killed = random.Random(args.seed), 0, 0
-    with cluster() as (address, remove, add):
+    with ExitStack() as stack:
+        address, remove, add = stack.enter_context(cluster())
         others = {args.shards // 4: remove, args.shards // 2: add}
-        child, restarted = driver(config, address), False
+        child, restarted = driver(stack, config, address), False
         while waited(child, lambda: bool(at_work(run))):
             time.sleep(args.every * (0.5 + chance.random()))
             for when in [when for when in others if finished(run) >= when]:
@@ -114,7 +117,7 @@ def kills(run: Path, config: Path, args: argparse.Namespace) -> Mishaps:
                 child.wait()
                 while at_work(run):  # Ray ends the workers of a driver that is gone
                     time.sleep(0.1)
-                child, restarted = driver(config, address), True
+                child, restarted = driver(stack, config, address), True
             elif pids := at_work(run):
                 with suppress(OSError):
                     os.kill(chance.choice(sorted(pids)), signal.SIGKILL)
@@ -162,8 +165,9 @@ def cable(run: Path, config: Path, args: argparse.Namespace) -> Mishaps:
     node = namespaced("lidr-b", *RAY, "start", "--address", address, *b, *NODE, "--block")
     subprocess.run(head, check=True, stdout=subprocess.DEVNULL)
     second = subprocess.Popen(node, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    stack = ExitStack()
     try:
-        child = driver(config, address, tuple(namespaced("lidr-a")))
+        child = driver(stack, config, address, *namespaced("lidr-a"))
         assert waited(child, lambda: bool(inside("lidr-b") & set(at_work(run))) and finished(run) >= args.shards // 4)
         deaths += len(inside("lidr-b") & set(at_work(run)))
         subprocess.run(["ip", "-n", "lidr-b", "link", "set", "lidr-vb", "down"], check=True)
@@ -176,6 +180,7 @@ def cable(run: Path, config: Path, args: argparse.Namespace) -> Mishaps:
         deaths += log.count("another one goes on from its store") + log.count("it is begun again")
         return Mishaps(deaths, f"the cable was cut for {args.cut:g} s; when it was mended {said}")
     finally:
+        stack.close()
         with suppress(OSError):
             os.killpg(second.pid, signal.SIGKILL)
         for pid in inside("lidr-a") | inside("lidr-b"):
