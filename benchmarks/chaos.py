@@ -138,6 +138,13 @@ def inside(name: str) -> set[int]:
     return set(map(int, done.stdout.split()))
 
 
+def name_of(pid: int) -> str:
+    """What the process calls itself; empty where it is gone."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text()
+    return ""
+
+
 @contextmanager
 def two_machines() -> Iterator[None]:
     """The namespaces lidr-a and lidr-b, 10.77.0.1 and .2, with a cable between them."""
@@ -167,8 +174,11 @@ def cable(run: Path, config: Path, args: argparse.Namespace) -> Mishaps:
     second = subprocess.Popen(node, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     stack = ExitStack()
     try:
+        while not any("raylet" in name_of(pid) for pid in inside("lidr-b")):
+            time.sleep(0.5)
         child = driver(stack, config, address, *namespaced("lidr-a"))
-        assert waited(child, lambda: bool(inside("lidr-b") & set(at_work(run))) and finished(run) >= args.shards // 4)
+        if not waited(child, lambda: bool(inside("lidr-b") & set(at_work(run))) and finished(run) > 0):
+            sys.exit(f"it ended before the cable was cut: {(config.parent / 'driver.log').read_text()[-2000:]}")
         deaths += len(inside("lidr-b") & set(at_work(run)))
         subprocess.run(["ip", "-n", "lidr-b", "link", "set", "lidr-vb", "down"], check=True)
         time.sleep(args.cut)
