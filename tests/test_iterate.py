@@ -151,9 +151,16 @@ def test_a_round_with_little_left_to_learn_is_said_to_be_one(tmp_path: Path) -> 
         decisions.say_signal(top, number, lines.append)
     assert [line for line in lines if "not worth it" in line] == [
         "round 2: the signal is used up: another round is not worth it (Ctrl-C stops here)",
-        "round 3: the signal is used up: another round is not worth it (Ctrl-C stops here); "
-        "eval.judge would see what cannot be seen so",
     ]
+    assert "round 3: hardly any of it can be seen: whether another round is worth it, eval.judge" in lines[-1]
+    learns = {"verdict": "yes", "benefit": [0.3, 0.1], "why": "its answers lack more than its translations lose"}
+    shares = {name: Share(6, 10).json() for name in ("lacking", "lossy", "kept")}
+    sure = {"de": {**learns, **shares, "round_trip": None, "round_trips": 0}}
+    write_json(top.round(4).probe_json, {**probed, "signal": found, "verdicts": sure})
+    decisions.say_signal(top, 4, lines.append)
+    assert "reward signal: in 1.0" in lines[-1], (
+        "a language in which pairs surely help outweighs what can hardly be seen"
+    )
     assert "prefers chosen in 70.0 (60-78) %" in lines[0]
 
 
