@@ -166,7 +166,7 @@ def two_machines() -> Iterator[None]:
 
 def cable(run: Path, config: Path, args: argparse.Namespace) -> Mishaps:
     """A node on each side, the server with the first; the second is out of reach for a while."""
-    address, deaths = "10.77.0.1:6379", 0
+    address, deaths, served_by = "10.77.0.1:6379", 0, inside("lidr-a")
     a, b = (["--node-ip-address", f"10.77.0.{number}"] for number in (1, 2))
     head = namespaced("lidr-a", *RAY, "start", "--head", "--port", "6379", "--include-dashboard=false", *a, *NODE)
     node = namespaced("lidr-b", *RAY, "start", "--address", address, *b, *NODE, "--block")
@@ -193,7 +193,7 @@ def cable(run: Path, config: Path, args: argparse.Namespace) -> Mishaps:
         stack.close()
         with suppress(OSError):
             os.killpg(second.pid, signal.SIGKILL)
-        for pid in inside("lidr-a") | inside("lidr-b"):
+        for pid in inside("lidr-a") - served_by | inside("lidr-b"):
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
 
@@ -235,6 +235,7 @@ def main() -> None:
     if args.cable and subprocess.run(["ip", "netns", "add", "lidr-try"], capture_output=True).returncode:
         sys.exit("skipped: `ip netns add` is not allowed here (it wants root)")
     subprocess.run(["ip", "netns", "del", "lidr-try"], capture_output=True)
+    os.environ["RAY_AUTH_MODE"] = "disabled"  # `ray start --head` wants a token otherwise
     folder, begun = Path(tempfile.mkdtemp(prefix="lidr-chaos-")), time.monotonic()
     try:
         write_prompts(folder, prompts(args.prompts))
