@@ -66,11 +66,13 @@ def finished(run: Path) -> int:
     return len(list(run.glob("shards/*-of-*/shard.json")))
 
 
-def driver(config: Path, address: str, before: tuple[str, ...] = ()) -> "subprocess.Popen[bytes]":
-    """`lidr build-pairs --ray`, in a session of its own."""
+def driver(stack: ExitStack, config: Path, address: str, *before: str) -> "subprocess.Popen[bytes]":
+    """`lidr build-pairs --ray`, in a session of its own; it is gone when the stack is."""
     command = [*before, *LIDR, "build-pairs", str(config), "--ray", address]
     log = (config.parent / "driver.log").open("ab")
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True)
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True)
+    stack.callback(child.kill)
+    return child
 
 
 def waited(child: "subprocess.Popen[bytes]", come: Callable[[], bool]) -> bool:
@@ -100,9 +102,10 @@ def cluster() -> Iterator[tuple[str, Callable[[], object], Callable[[], object]]
 def kills(run: Path, config: Path, args: argparse.Namespace) -> Mishaps:
     """Workers, a node and the driver, one after the other."""
     chance, deaths, killed = random.Random(args.seed), 0, 0
-    with cluster() as (address, remove, add):
+    with ExitStack() as stack:
+        address, remove, add = stack.enter_context(cluster())
         others = {args.shards // 4: remove, args.shards // 2: add}
-        child, restarted = driver(config, address), False
+        child, restarted = driver(stack, config, address), False
         while waited(child, lambda: bool(at_work(run))):
             time.sleep(args.every * (0.5 + chance.random()))
             for when in [when for when in others if finished(run) >= when]:
@@ -114,7 +117,7 @@ def kills(run: Path, config: Path, args: argparse.Namespace) -> Mishaps:
                 child.wait()
                 while at_work(run):  # Ray ends the workers of a driver that is gone
                     time.sleep(0.1)
-                child, restarted = driver(config, address), True
+                child, restarted = driver(stack, config, address), True
             elif pids := at_work(run):
                 with suppress(OSError):
                     os.kill(chance.choice(sorted(pids)), signal.SIGKILL)
@@ -133,6 +136,13 @@ def inside(name: str) -> set[int]:
     """The processes in a namespace."""
     done = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True)
     return set(map(int, done.stdout.split()))
+
+
+def name_of(pid: int) -> str:
+    """What the process calls itself; empty where it is gone."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text()
+    return ""
 
 
 @contextmanager
@@ -156,15 +166,19 @@ def two_machines() -> Iterator[None]:
 
 def cable(run: Path, config: Path, args: argparse.Namespace) -> Mishaps:
     """A node on each side, the server with the first; the second is out of reach for a while."""
-    address, deaths = "10.77.0.1:6379", 0
+    address, deaths, served_by = "10.77.0.1:6379", 0, inside("lidr-a")
     a, b = (["--node-ip-address", f"10.77.0.{number}"] for number in (1, 2))
     head = namespaced("lidr-a", *RAY, "start", "--head", "--port", "6379", "--include-dashboard=false", *a, *NODE)
     node = namespaced("lidr-b", *RAY, "start", "--address", address, *b, *NODE, "--block")
     subprocess.run(head, check=True, stdout=subprocess.DEVNULL)
     second = subprocess.Popen(node, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    stack = ExitStack()
     try:
-        child = driver(config, address, tuple(namespaced("lidr-a")))
-        assert waited(child, lambda: bool(inside("lidr-b") & set(at_work(run))) and finished(run) >= args.shards // 4)
+        while not any("raylet" in name_of(pid) for pid in inside("lidr-b")):
+            time.sleep(0.5)
+        child = driver(stack, config, address, *namespaced("lidr-a"))
+        if not waited(child, lambda: bool(inside("lidr-b") & set(at_work(run))) and finished(run) > 0):
+            sys.exit(f"it ended before the cable was cut: {(config.parent / 'driver.log').read_text()[-2000:]}")
         deaths += len(inside("lidr-b") & set(at_work(run)))
         subprocess.run(["ip", "-n", "lidr-b", "link", "set", "lidr-vb", "down"], check=True)
         time.sleep(args.cut)
@@ -176,9 +190,10 @@ def cable(run: Path, config: Path, args: argparse.Namespace) -> Mishaps:
         deaths += log.count("another one goes on from its store") + log.count("it is begun again")
         return Mishaps(deaths, f"the cable was cut for {args.cut:g} s; when it was mended {said}")
     finally:
+        stack.close()
         with suppress(OSError):
             os.killpg(second.pid, signal.SIGKILL)
-        for pid in inside("lidr-a") | inside("lidr-b"):
+        for pid in inside("lidr-a") - served_by | inside("lidr-b"):
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
 
@@ -220,6 +235,7 @@ def main() -> None:
     if args.cable and subprocess.run(["ip", "netns", "add", "lidr-try"], capture_output=True).returncode:
         sys.exit("skipped: `ip netns add` is not allowed here (it wants root)")
     subprocess.run(["ip", "netns", "del", "lidr-try"], capture_output=True)
+    os.environ["RAY_AUTH_MODE"] = "disabled"  # `ray start --head` wants a token otherwise
     folder, begun = Path(tempfile.mkdtemp(prefix="lidr-chaos-")), time.monotonic()
     try:
         write_prompts(folder, prompts(args.prompts))

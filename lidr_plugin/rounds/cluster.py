@@ -32,6 +32,10 @@ _LOOK_EVERY = 0.5
 """Seconds."""
 _OBJECTS = 100 << 20
 """Bytes of Ray's object store on this machine alone: what workers are told and tell fits into a page."""
+_CONNECTING = (
+    "ray start --head makes a cluster; ray status shows it\n"
+    "where it wants a token, as that of Ray 2.60 does: RAY_AUTH_MODE=token, with the head's ~/.ray/auth_token on every node"
+)
 _END_SECONDS = 30.0
 """What a worker's server may take to end."""
 
@@ -128,7 +132,7 @@ def _connected(address: str) -> Iterator[Any]:
             ray.init(**quiet, **alone)
     except (ConnectionError, ValueError, RuntimeError) as error:
         said = " ".join(str(error).split())[:300]
-        raise RunError(f"--ray {address}: {said}", "ray start --head makes a cluster; ray status shows it") from None
+        raise RunError(f"--ray {address}: {said}", _CONNECTING) from None
     finally:
         signal.signal(signal.SIGTERM, handler)  # Ray has put its own in its place
     try:
