@@ -1,11 +1,12 @@
-"""Writes the tables of the small world into docs/results.md, from docs/data/world.json.
+"""Writes the tables of the small world into docs/results.md, from docs/data/world.json and docs/data/methods.json.
 
-The data are what `python examples/world/prove.py` left in `result.json`, one entry a seed; `--add FILE` puts one there.
+The data are what `python examples/world/prove.py` left in `result.json`, one entry a seed; `--add FILE` puts one there. Those
+of the methods are what `python examples/world/methods.py` left in `methods.json`; `--methods FILE` puts them there.
 """
 
 import argparse
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from lidr_plugin.evaluation.intervals import Share
 DOCS = Path(__file__).parent
 DATA = DOCS / "data/world.json"
 PAGE = DOCS / "results.md"
+METHODS = DOCS / "data/methods.json"
 BEGIN, END = "<!-- the world: python -m docs.world -->", "<!-- the world ends -->"
+BEGIN_METHODS, END_METHODS = "<!-- the methods: python -m docs.world -->", "<!-- the methods end -->"
 MODELS = {
     "M0": "M0, trained from scratch",
     "M1": "**M1**: M0 after a round",
@@ -78,9 +81,70 @@ def changes(proof: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
+def mean(changes_: Iterable[Iterable[float]]) -> tuple[float, float, float]:
+    """Of independent changes, with an interval from theirs (their distances are added as squares, as Newcombe's are)."""
+    found = [tuple(x) for x in changes_]
+    rise = sum(x[0] for x in found) / len(found)
+    below, above = (sum((x[0] - x[n]) ** 2 for x in found) ** 0.5 / len(found) for n in (1, 2))
+    return round(rise, 1), round(rise - below, 1), round(rise + above, 1)
+
+
+def means(step: str) -> list[float]:
+    """That of the worlds that took a step between models, in every language, one number after another."""
+    found = [proof["changes"][step]["problems"] for proof in proofs() if step in proof["changes"]]
+    return [x for code in ("en", "de", "es") for x in mean(one[code] for one in found)]
+
+
+def closed(proof: Mapping[str, Any], code: str) -> float:
+    """How much of a language's gap to English the rounds closed, in percent."""
+    last = "M2" if "M2" in proof["models"] else "M1"
+    before, after = (proof["models"][label]["problems"] for label in ("M0", last))
+    (en, there), now = (before[x]["accuracy"][0] for x in ("en", code)), after[code]["accuracy"][0]
+    return float(100 * (now - there) / (en - there))
+
+
+def seeds(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The same of every world, a line each, and the mean."""
+    steps = [(step, code) for step in ("M0 to M1", "M1 to M2", "M0 to swapped") for code in ("de", "es")]
+    steps.append(("M0 to M1", "en"))
+    yield row(["", *(f"{step}, {code}" for step, code in steps), "gap closed, de / es"])
+    yield row(["---"] * (len(steps) + 2))
+    for proof in found:
+        changed = proof["changes"]
+        cells = [points(changed[step]["problems"][code]) if step in changed else "" for step, code in steps]
+        gaps = " / ".join(f"{closed(proof, code):.0f} %" for code in ("de", "es"))
+        yield row([f"seed {proof['knobs']['seed']}", *cells, gaps])
+    taken = {
+        step: [proof["changes"][step]["problems"] for proof in found if step in proof["changes"]] for step, _ in steps
+    }
+    yield row(["mean", *(points(mean(one[code] for one in taken[step])) for step, code in steps), ""])
+
+
+def methods() -> str:
+    """The methods side by side."""
+    head = ["", "requests, scores", "rows", "moved by", "en", "de", "es", "another language, de", "lists, en / de / es"]
+    lines = [row(head), row(["---"] * len(head))]
+    for one in json.loads(METHODS.read_text()) if METHODS.exists() else []:
+        trained, found, change = one["training"], one["models"]["M1"], one["changes"]["M0 to M1"]
+        lines.append(
+            row(
+                [
+                    f"`{one['method']}`",
+                    f"{one['requests']:,}, {one['scores']:,}" if one["requests"] or one["scores"] else "0",
+                    " and ".join(f"{sum(x['rows'].values()):,}" for x in trained),
+                    " and ".join(f"{x['shift']:.2f}" for x in trained),
+                    *(points(change["problems"][code]) for code in ("en", "de", "es")),
+                    percent(found["problems"]["de"]["off_target"]),
+                    " / ".join(f"{change['lists'][code][0]:+.1f}" for code in ("en", "de", "es")),
+                ]
+            )
+        )
+    return "".join(lines)
+
+
 def tables() -> str:
     """All of it, a seed after another."""
-    parts = []
+    parts = ["".join(seeds(proofs()))]
     for proof in proofs():
         knobs = proof["knobs"]
         shares = " / ".join(f"{100 * knobs[code]:g}" for code in ("en", "de", "es"))
@@ -91,15 +155,21 @@ def tables() -> str:
 
 def page(text: str) -> str:
     """The page with its tables as the data have them."""
-    before, _, rest = text.partition(BEGIN)
-    return f"{before}{BEGIN}\n\n{tables()}\n{END}{rest.partition(END)[2]}"
+    for begin, end, made in ((BEGIN, END, tables()), (BEGIN_METHODS, END_METHODS, methods())):
+        before, found, rest = text.partition(begin)
+        text = f"{before}{begin}\n\n{made}\n{end}{rest.partition(end)[2]}" if found else text
+    return text
 
 
 def main() -> None:
     """Writes them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--add", type=Path)
-    if added := parser.parse_args().add:
+    parser.add_argument("--methods", type=Path)
+    given = parser.parse_args()
+    if given.methods:
+        METHODS.write_text(json.dumps(json.loads(given.methods.read_text()), indent=1) + "\n")
+    if added := given.add:
         proof = {key: value for key, value in json.loads(added.read_text()).items() if key != "seconds"}
         kept = [x for x in proofs() if x["knobs"] != proof["knobs"]]
         DATA.parent.mkdir(exist_ok=True)

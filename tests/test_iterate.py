@@ -234,3 +234,24 @@ def test_three_rounds_killed_in_every_stage_end_as_undisturbed_ones(tiny: Path, 
     undisturbed, resumed = ended(calm / "run"), ended(run)
     assert [name for name in undisturbed if undisturbed[name] != resumed[name]] == []
     assert len({undisturbed[f"{number} model"] for number in (1, 2, 3)}) == 3
+
+
+def test_a_round_is_built_on_ray_and_its_other_stages_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    began: list[tuple[str, ...]] = []
+    monkeypatch.setattr(rounds, "_run", lambda top, stage, *options: began.append((stage.name, *options)))
+    for name in ("say_signal", "check_languages", "renew_page"):
+        monkeypatch.setattr(rounds, name, lambda *_: None)
+    config = load(configured(tmp_path, "http://127.0.0.1:9/v1", "base"), ["rounds=2"])
+    rounds.iterate(config, until="train", only=None, ray="head:6379", say=lambda _: None)
+    assert began == [("probe",), ("build", "--ray", "head:6379"), ("train",)] * 2
+
+
+@pytest.mark.parametrize(("words", "address"), [(["--ray"], "auto"), (["--ray", "head:6379"], "head:6379"), ([], None)])
+def test_the_command_takes_a_cluster_with_an_address_or_without(
+    words: list[str], address: str | None, tmp_path: Path, lidr: Lidr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr("lidr_plugin.iterate", lambda config, **given: asked.append(given["ray"]) or {})
+    done = lidr("iterate", configured(tmp_path, "http://127.0.0.1:9/v1", "base"), *words)
+    assert done.returncode == 0, done.stderr
+    assert asked == [address]

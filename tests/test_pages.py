@@ -282,6 +282,20 @@ def test_the_page_of_rounds_fits_a_screen_and_a_phone_and_its_tables_sort(rounds
     assert found["bars"] == pytest.approx([1.0] * (judged + rows), abs=0.01), "what is in a bar fills it"
 
 
+def test_a_dip_that_cannot_be_seen_gives_no_curve_a_long_label(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    settings = {"stage": "dpo", "finetuning_type": "full", "model_name_or_path": "old", "dataset": "demo"}
+    write_json(run.train_json, {"status": "begun", "training": settings})
+    log = [{"step": n, "loss": 1.0, "rewards/margins": y} for n, y in enumerate((-9.26e-05, 0.5), 1)]
+    path = run.checkpoint / "checkpoint-2/trainer_state.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"log_history": log}))
+    write_page(run)
+    text = run.report_html.read_text()
+    assert "reward margin, from 0 to 0.5 over 2 steps" in text
+    assert "e-05" not in text
+
+
 def test_a_training_under_way_has_the_curves_of_its_last_checkpoint(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path)
     settings = {"stage": "sft", "finetuning_type": "full", "model_name_or_path": "old", "dataset": "demo"}

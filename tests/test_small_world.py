@@ -1,4 +1,4 @@
-"""A round in the small world: the model becomes right more often."""
+"""The small world: after a round its model is right more often, and a server gives its answers."""
 
 import json
 import subprocess
@@ -45,3 +45,17 @@ def test_a_round_makes_both_weak_languages_better_and_the_dominant_one_no_worse(
         assert low > 0, change
     _, _, high = change["en"]
     assert high >= 0, change
+
+
+@pytest.mark.vllm
+@pytest.mark.train
+def test_m0_gives_a_vllm_server_the_answers_that_it_gives_transformers(
+    checkpoint: Path, train_python: Path, tmp_path: Path
+) -> None:
+    command = [str(with_torch(train_python, tmp_path / "venv")), str(WORLD / "served.py"), "run", "--questions", "100"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
+    for found in json.loads((tmp_path / "run/served.json").read_text())["M0"].values():
+        assert found["questions"] == 100
+        assert abs(found["transformers"] - found["vllm"]) <= 1, found
+        assert found["same"] >= 98, found

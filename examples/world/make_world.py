@@ -39,7 +39,12 @@ def write_questions(folder: Path, tasks: Sequence[Task]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for code in LANGUAGES:
         rows = [
-            {"id": str(n), "instruction": task.question(code), "final_answer": task.final(code)}
+            {
+                "id": str(n),
+                "instruction": task.question(code),
+                "final_answer": task.final(code),
+                "response": task.answer(code),
+            }
             for n, task in enumerate(tasks)
         ]
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

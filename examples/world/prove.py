@@ -1,6 +1,6 @@
 """The proof: two rounds from the M0 of a small world, and other trainings from the same prompts to hold against them.
 
-    python examples/world/prove.py runs/world [--seed 1 --others swapped]
+    python examples/world/prove.py runs/world [--seed 1 --rounds 1 --others swapped]
 
 Each step is a command that is printed; what was done is not done again. The numbers are in FOLDER/result.json, the pages are
 FOLDER/report.html (the rounds) and FOLDER/all/report.html (every model).
@@ -26,9 +26,10 @@ STEPS = [("M0", "M1"), ("M0", "M2"), ("M1", "M2"), *(("M0", label) for label in 
 """The pairs of models that are compared on the same questions."""
 
 
-def rounds(folder: Path, world: Path) -> None:
-    """M1 and M2, as a user would make them."""
-    lidr("iterate", CONFIG, *of_world(world), f"output_dir={folder}")
+def rounds(folder: Path, world: Path, count: int) -> dict[str, Path]:
+    """M1, M2, …, as a user would make them; their runs."""
+    lidr("iterate", CONFIG, *of_world(world), f"rounds={count}", f"output_dir={folder}")
+    return {f"M{number}": folder / f"iter{number}" for number in range(1, count + 1)}
 
 
 def other(label: str, folder: Path, world: Path) -> Path:
@@ -44,17 +45,16 @@ def other(label: str, folder: Path, world: Path) -> Path:
     return run
 
 
-def prove(folder: Path, knobs: Knobs, others: Sequence[str] = CONTROLS) -> dict[str, Any]:
+def prove(folder: Path, knobs: Knobs, count: int, others: Sequence[str] = CONTROLS) -> dict[str, Any]:
     """All of it; what is in `result.json`."""
     begun, world = time.monotonic(), world_of(knobs)
-    rounds(folder, world)
-    runs = {"M1": folder / "iter1", "M2": folder / "iter2"} | {label: other(label, folder, world) for label in others}
+    runs = rounds(folder, world, count) | {label: other(label, folder, world) for label in others}
     measure(folder / "all", world, {"M0": world / "m0"} | {label: path / "model" for label, path in runs.items()})
     return {
         "knobs": asdict(knobs),
         "training": {label: training(path) for label, path in runs.items()},
         "models": outcome(folder / "all"),
-        "changes": changes(folder / "all", [step for step in STEPS if step[1] in runs]),
+        "changes": changes(folder / "all", [step for step in STEPS if step[1] in runs and step[0] in ("M0", *runs)]),
         "seconds": round(time.monotonic() - begun),
     }
 
@@ -63,10 +63,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--others", nargs="*", choices=OTHERS, default=CONTROLS)
+    parser.add_argument("--rounds", type=int, default=2)
     add_knobs(parser)
     given = vars(parser.parse_args())
-    folder, others = given.pop("folder"), given.pop("others")
-    result = prove(folder, Knobs(**given), others)
+    folder, others, count = (given.pop(name) for name in ("folder", "others", "rounds"))
+    result = prove(folder, Knobs(**given), count, others)
     (folder / "result.json").write_text(json.dumps(result, indent=1) + "\n")
     for label in result["models"]:
         print(line(label, result))

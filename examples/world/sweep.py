@@ -9,44 +9,68 @@ import argparse
 import json
 import random
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from controls import Row, copied
+from controls import Row, copied, unchanged
 from experiment import CONFIG, DATASET, changes, experiment, lidr, measure, of_world, outcome, training, world_of
 from reading import Knobs, spoilt
 
 Value = float | str
-BASE: Mapping[str, Value] = {"rounds": 1, "max_prompts": 500, "train.learning_rate": 1e-5}
+Change = Mapping[str, Value]
+BASE: Change = {"rounds": 1, "max_prompts": 500, "train.learning_rate": 1e-5}
 """What is changed one at a time; lidr.yaml has the rest."""
-USUAL: Mapping[str, Value] = {
+USUAL: Change = {
     "train.pref_beta": 0.1,
     "train.pref_ftx": 1.0,
     "train.num_train_epochs": 2.0,
+    "train.lora_rank": 16,
+    "train.lora_alpha": 32,
     "dominant_pairs": "one",
 }
 """What lidr.yaml, lidr and the recipe have anyway."""
-SWEEPS: Mapping[str, tuple[str, Sequence[Value]]] = {
-    "rate": ("train.learning_rate", (2.5e-6, 5e-6, 1e-5, 2e-5, 4e-5, 1.6e-4)),
-    "prompts": ("max_prompts", (125, 250, 500, 1000, 2000)),
-    "noise": ("", (0.0, 0.25, 0.5, 0.75, 1.0)),
-    "beta": ("train.pref_beta", (0.02, 0.1, 0.5)),
-    "ftx": ("train.pref_ftx", (0.0, 1.0, 4.0)),
-    "dominant": ("dominant_pairs", ("none", "one", "all")),
-    "epochs": ("train.num_train_epochs", (1.0, 2.0, 4.0)),
+
+
+def each(key: str, *values: Value) -> dict[Value, Change]:
+    """One key with several values."""
+    return {value: {key: value} for value in values}
+
+
+def stopped(rate: float) -> Change:
+    """A training that ends where the log-probabilities have moved as far as the proof's first round moved them."""
+    return {"train.learning_rate": rate, "train.stop_at_shift": 0.25}
+
+
+def adapter(rate: float, rank: int = 16) -> Change:
+    """LoRA."""
+    return {"train.method": "lora", "train.learning_rate": rate, "train.lora_rank": rank, "train.lora_alpha": 2 * rank}
+
+
+SWEEPS: Mapping[str, Mapping[Value, Change]] = {
+    "rate": each("train.learning_rate", 2.5e-6, 5e-6, 1e-5, 2e-5, 4e-5),
+    "prompts": each("max_prompts", 125, 250, 500, 1000),
+    "noise": {share: {} for share in (0.0, 0.25, 0.5, 1.0)},
+    "noise_sft": {share: {"method": "alignment"} for share in (0.0, 0.5)},
+    "dominant": each("dominant_pairs", "none", "one", "all"),
+    "ftx": each("train.pref_ftx", 0.0, 1.0, 4.0),
+    "stop": {rate: stopped(rate) for rate in (2e-5, 4e-5, 1.6e-4)},
+    "lora": {rate: adapter(rate) for rate in (5e-5, 2e-4, 8e-4)},
+    "beta": each("train.pref_beta", 0.02, 0.1, 0.5),
+    "epochs": each("train.num_train_epochs", 1.0, 2.0, 4.0),
+    "lora_rank": {rank: adapter(2e-4, rank) for rank in (2, 16, 64)},
 }
-"""By name, the key that is changed and its values; noise is the share of pairs whose translated text has a wrong number."""
+"""By name and value, what is changed; noise is the share of rows whose translated text has a wrong number."""
 
 
 def spoil(share: float, row: Row, chance: random.Random) -> Row:
-    """The translated text of a pair with one of its numbers changed, in so many pairs."""
-    side = "chosen" if row["chosen_source"].startswith("translation") else "rejected"
+    """The translated text of a row with one of its numbers changed, in so many rows."""
+    side = next(x for x in ("output", "chosen", "rejected") if row.get(f"{x}_source", "").startswith("translation"))
     return {**row, side: spoilt(row[side], chance)} if chance.random() < share else row
 
 
-def settings(changed: Mapping[str, Value]) -> list[str]:
+def settings(changed: Change) -> list[str]:
     """The base with a change, as `KEY=VALUE`; what is as usual anyway is left out."""
     given = {**BASE, **changed}
     return [f"{key}={value}" for key, value in given.items() if USUAL.get(key) != value]
@@ -57,14 +81,14 @@ def folder_of(top: Path, given: Sequence[str]) -> Path:
     return top / "_".join(x.removeprefix("train.") for x in given)
 
 
-def noisy(top: Path, share: float) -> dict[str, Any]:
-    """The base's pairs, so many of them spoilt, trained on as they are."""
-    given = settings({})
-    world, base, folder = world_of(Knobs()), folder_of(top, given), top / f"noise={share}"
-    experiment(base, Knobs(), given)
+def again(
+    base: Path, folder: Path, given: Sequence[str], change: Callable[[Row, random.Random], Row]
+) -> dict[str, Any]:
+    """Another training on the base's pairs."""
     result = folder / "result.json"
     if not result.exists():
-        copied(base / "iter1", folder, DATASET, partial(spoil, share))
+        world = world_of(Knobs())
+        copied(base / "iter1", folder, DATASET, change)
         lidr("train", CONFIG, *of_world(world), *given, f"output_dir={folder}")
         measure(folder / "all", world, {"M0": world / "m0", "M1": folder / "model"})
         found = {
@@ -76,9 +100,27 @@ def noisy(top: Path, share: float) -> dict[str, Any]:
     return dict(json.loads(result.read_text()))
 
 
-def entry(sweep: str, value: Any, found: dict[str, Any], how: str) -> dict[str, Any]:
-    """What is drawn of a training."""
+def found_for(top: Path, sweep: str, value: Value, changed: Change) -> dict[str, Any]:
+    """What a value does. The base's pairs are trained on again where nothing but the training differs."""
+    usual, given = settings({}), settings(changed)
+    base, folder = folder_of(top, usual), folder_of(top, given)
+    if sweep.startswith("noise") and value:
+        experiment(folder, Knobs(), given)
+        return again(folder, top / f"{sweep}={value}", given, partial(spoil, float(value)))
+    if given == usual or not all(key.startswith("train.") for key in changed):
+        return experiment(folder, Knobs(), given)
+    experiment(base, Knobs(), usual)
+    return again(base, folder, given, unchanged)
+
+
+def entry(sweep: str, value: Value, changed: Change, found: Mapping[str, Any]) -> dict[str, Any]:
+    """What is drawn of a training, and the command for it alone."""
     (trained,) = found["rounds"]
+    alone = (
+        ["experiment.py", "runs/one", *settings(changed)]
+        if "noise" not in sweep
+        else ["sweep.py", "runs/matters", sweep]
+    )
     return {
         "sweep": sweep,
         "value": value,
@@ -87,20 +129,14 @@ def entry(sweep: str, value: Any, found: dict[str, Any], how: str) -> dict[str, 
         "right": {code: marks["accuracy"] for code, marks in found["models"]["M1"]["problems"].items()},
         "change": found["changes"]["M0 to M1"]["problems"],
         "lists": found["changes"]["M0 to M1"]["lists"],
-        "how": how,
+        "how": shlex.join(["python", f"examples/world/{alone[0]}", *alone[1:]]),
     }
 
 
 def entries(top: Path, sweep: str) -> Iterator[dict[str, Any]]:
     """Of a sweep, one after another."""
-    key, values = SWEEPS[sweep]
-    for value in values:
-        if sweep == "noise":
-            yield entry(sweep, value, noisy(top, float(value)), f"python examples/world/sweep.py {top} noise")
-            continue
-        given = settings({key: value})
-        words = ["python", "examples/world/experiment.py", "runs/one", *given]
-        yield entry(sweep, value, experiment(folder_of(top, given), Knobs(), given), shlex.join(words))
+    for value, changed in SWEEPS[sweep].items():
+        yield entry(sweep, value, changed, found_for(top, sweep, value, changed))
 
 
 def main() -> None:

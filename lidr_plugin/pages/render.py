@@ -143,4 +143,5 @@ def _curves(training: Training) -> Iterator[Curve]:
         values = [y for _, y in [*batches, *held_out]]
         if values and steps:
             low, high = (0.0, 1.0) if name == "accuracy" else (min(*values, 0.0), max(values))
+            low = 0.0 if -low < high / 200 else low  # a dip that cannot be seen would be the axis's longest label
             yield Curve(name, title, batches, held_out, low, high if high > low else low + 1, steps)

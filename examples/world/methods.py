@@ -1,0 +1,166 @@
+"""Methods side by side: from the same prompts of a small world one round each, and what each model gets right.
+
+    python examples/world/methods.py runs/methods [--seed 1] [answer scpo …]
+
+Each step is a command that is printed; what was done is not done again. What came of it is in FOLDER/methods.json. All have the
+world's training (lidr.yaml: rate, epochs, batch) and the loss of their own recipe. Those that rank put the same samples in order.
+"""
+
+import argparse
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from controls import copied, swapped
+from experiment import CONFIG, DATASET, changes, lidr, measure, of_world, outcome, training, world_of
+from make_world import HERE, add_knobs
+from reading import Knobs
+
+from lidr_plugin.config.methods import family_of
+from lidr_plugin.errors import InputError
+from lidr_plugin.machine.environments import python_of
+
+METHODS = (
+    "imbalance",
+    "swapped",
+    "alignment",
+    "answer",
+    "scpo",
+    "best_of_n",
+    "mapo",
+    "icr",
+    "qalign",
+    "calm",
+    "cm_align",
+    "clo",
+)
+"""`swapped` is a control: imbalance's pairs, half of them swapped. `icr` wants a model that was trained on preferences and what it
+was before: its M0 is imbalance's M1."""
+SAME = ("max_prompts=500",)
+SAMPLES = ("rank.samples=8", "rank.temperature=0.8", "rank.top_p=1.0", "rank.pairs=1", "rank.max_tokens=64")
+"""Of every method that ranks, in place of its paper's: what differs is how the samples are put in order."""
+WHOLE = tuple(f"train.{key}=null" for key in ("val_size", "eval_strategy", "eval_steps", "load_best_model_at_end"))
+"""Every row is trained on: ScPO's recipe keeps a twentieth to choose a checkpoint by."""
+
+
+def reward_model(world: Path) -> Path:
+    """The world's own, trained on answers that are known to be right or wrong. Raises `InputError` without the environment."""
+    folder, python = world / "reward", python_of("train")
+    if python is None:
+        raise InputError(
+            "a reward model is trained in the train environment, which is not there", "lidr env create train"
+        )
+    if not folder.with_suffix(".json").exists():
+        subprocess.run([str(python), str(HERE / "train_reward.py"), str(world / "m0"), str(folder)], check=True)
+    return folder
+
+
+def named(path: Path) -> str:
+    """A model of the world as a scorer."""
+    return json.dumps({"model_name_or_path": str(path.absolute()), "backend": "transformers", "dtype": "float32"})
+
+
+def settings_of(method: str, top: Path, world: Path) -> list[str]:
+    """What the configuration has to say for a method."""
+    given = [*of_world(world), *SAME, f"method={method}"]
+    if family_of(method) == "rank":
+        given += SAMPLES
+    match method:
+        case "scpo":
+            given += WHOLE
+        case "best_of_n":
+            given.append(f"rank.scorer={named(reward_model(world))}")
+        case "mapo":
+            given.append("rank.scorer=policy")
+        case "icr":
+            given += [f"model_name_or_path={json.dumps(str(base_of(method, top, world)))}"]
+            given.append(f"rank.scorer={named(world / 'm0')}")
+    return given
+
+
+def base_of(method: str, top: Path, world: Path) -> Path:
+    """The model that a method begins with."""
+    return (top / "imbalance/model" if method == "icr" else world / "m0").absolute()
+
+
+def trained(method: str, top: Path, world: Path) -> list[Path]:
+    """The runs of a method, one after another; QAlign has two trainings."""
+    run = top / method
+    if method == "swapped":
+        copied(top / "imbalance", run, DATASET, swapped)
+        lidr("train", CONFIG, *of_world(world), *SAME, f"output_dir={run}")
+        return [run]
+    given = settings_of(method, top, world)
+    if method != "qalign":
+        return [build_and_train(run, given)]
+    first = build_and_train(run / "questions", [*given, "mix.stage=1"])
+    later = f"model_name_or_path={json.dumps(str((first / 'model').absolute()))}"
+    return [first, build_and_train(run / "answers", [*given, "mix.stage=2", later])]
+
+
+def build_and_train(run: Path, given: Sequence[str]) -> Path:
+    """A run, as a user would make it."""
+    for command in ("build-pairs", "train"):
+        lidr(command, CONFIG, *given, f"output_dir={run}")
+    return run
+
+
+def asked(run: Path) -> dict[str, Any]:
+    """What a build asked for, whether or not the store had it."""
+    path = run / "report.json"
+    if not path.exists():
+        return {"requests": 0, "scores": 0}
+    report = json.loads(path.read_text())
+    counts = {"requests": report["completions"], "scores": report.get("scores", {})}
+    return {name: sum(found.get(key, 0) for key in ("generated", "reused")) for name, found in counts.items()}
+
+
+def compared(method: str, top: Path, knobs: Knobs) -> dict[str, Any]:
+    """A method's model beside the one that it began with."""
+    result = top / method / "result.json"
+    if result.exists():
+        return dict(json.loads(result.read_text()))
+    world = world_of(knobs)
+    runs = trained(method, top, world)
+    folder = top / method / "all"
+    measure(folder, world, {"M0": base_of(method, top, world), "M1": runs[-1] / "model"})
+    spent = [asked(run) for run in runs]
+    found = {
+        "method": method,
+        "knobs": asdict(knobs),
+        **{name: sum(one[name] for one in spent) for name in ("requests", "scores")},
+        "training": [training(run) for run in runs],
+        "models": outcome(folder),
+        "changes": changes(folder, [("M0", "M1")]),
+    }
+    result.write_text(json.dumps(found, indent=1) + "\n")
+    return found
+
+
+def told(found: Mapping[str, Any]) -> str:
+    """A line about a method."""
+    return f"{found['method']}: {found['changes']['M0 to M1']['problems']}, moved by {found['training'][-1]['shift']}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("methods", nargs="*", choices=[*METHODS, []], metavar="METHOD", default=[])
+    add_knobs(parser)
+    given = vars(parser.parse_intermixed_args())
+    top, wanted = given.pop("folder"), given.pop("methods")
+    top.mkdir(parents=True, exist_ok=True)
+    record = top / "methods.json"
+    found = json.loads(record.read_text()) if record.exists() else []
+    for method in wanted or METHODS:
+        one = compared(method, top, Knobs(**given))
+        found = [*(x for x in found if x["method"] != method), one]
+        record.write_text(json.dumps(found, indent=1) + "\n")
+        print(told(one), flush=True)
+
+
+if __name__ == "__main__":
+    main()
