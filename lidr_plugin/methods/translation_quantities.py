@@ -4,7 +4,7 @@ import re
 
 _SPACES = "\u00a0\u202f\u2009\u2007'’٬"
 _NUMBER = re.compile(
-    rf"(?:(?<![A-Za-z0-9.])\.)?\d{{1,40}}(?:[.,٫{_SPACES}]\d{{1,40}}){{0,12}}(?: \d{{3}}(?!\d)){{0,6}}"
+    rf"(?:(?<![A-Za-z0-9.])\.)?\d{{1,40}}(?:[.,٫{_SPACES}]\d{{1,40}}){{0,12}}(?:(?: \d{{3}}(?!\d)){{1,6}}(?:[.,]\d{{1,40}})?)?"
     r"(?P<scale>[ \u00a0\u202f-]{0,2}(?:[^\s\d.,;:()/-]{1,12}\.?(?: millones| milhões)?))?"
 )
 _COMPOUND = re.compile(r"(\d{1,4})\s?[億亿억]\s?(\d{1,4})\s?[万萬만]")
@@ -118,7 +118,7 @@ def _is_there(value: float, there: set[float]) -> bool:
     """As it is, by another clock (5 pm is 17 o'clock), as a decade or a century (1990s, the 19th), or for a range."""
     if value in there:
         return True
-    if value <= 24 and value == int(value) and (value + 12 in there or value - 12 in there):
+    if value <= 24 and value == int(value) and (value + 12 if value <= 12 else value - 12) in there:
         return True
     if any(_plain(value * power) in there for power in (1e6, 1e9, 1e12)):  # 1.8 to 2.1 million
         return True

@@ -28,6 +28,9 @@ _STATEMENT = re.compile(
 )
 _COMMENT = re.compile(r"""\#|//|/\*|\*\ |\*/|--\ |"{3}|'{3}""")
 _WORD = re.compile(r"[^\W\d_]+")
+_ITEM = re.compile(r"\s{0,9}(?:\d{1,3}[.)]|[-*•–])\s")
+_TITLE, _LITTLE = 8, 3
+"""Words of a title at most, and letters of its little words: "and the"."""
 _LONGEST = 40_000
 """Characters that are looked at; of a longer text a third each of the beginning, the middle and the end."""
 
@@ -46,8 +49,13 @@ def lines(text: str) -> list[str]:
 
 
 def is_names(line: str) -> bool:
-    """Whether a line is but names: three words or more, of which three in four begin with a capital letter."""
+    """Whether a line is but names: three words or more, of which three in four begin with a capital letter; or an item of a list
+    with the title of something, in which all words but the little ones do.
+    """
     words = [word for word in _WORD.findall(line[:400]) if len(word) > 1]
+    if 2 <= len(words) <= _TITLE and _ITEM.match(line):
+        telling = [word for word in words if len(word) > _LITTLE]
+        return bool(telling) and all(word[0].isupper() for word in telling)
     return len(words) >= 3 and 4 * sum(word[0].isupper() for word in words) >= 3 * len(words)
 
 

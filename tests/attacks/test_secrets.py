@@ -77,6 +77,12 @@ PLACES = {
     "eval.lm_eval..": ("secrets come from", {"tasks": ["arc"], "args": {"hf_hub_log_args": f"org=me,token={MARK}"}}),
     "eval.lm_eval...": ("secrets", {"tasks": ["arc"], "model_args": {"header": {"Authorization": f"Bearer {MARK}"}}}),
     "generation.system": ("secrets come from", f"Your password is {MARK}."),
+    "rank.scorer": ("api_key_env", {"model": "x", "base_url": f"http://u:{MARK}@127.0.0.1:9/v1"}),
+    "mix_in": ("secrets come from", [{"prompts": f"https://x.invalid/{{language}}?token={MARK}", "share": 0.1}]),
+    "translation.template": ("secrets come from", f"Use the API key {MARK}: {{language}} {{text}}"),
+    "eval.skills": ("secrets come from", {"s": f"https://x.invalid/{{language}}?password={MARK}"}),
+    "model_name_or_path": ("secrets come from", f"https://me:{MARK}@hub.invalid/x"),
+    "store": ("secrets come from", f"postgres://me:{MARK}@db/x"),
     "eval.prompts": ("secrets come from", f"https://x.invalid/{{language}}?signature_token={MARK}"),
 }
 """By key (dots at its end tell cases apart) what the message must hold, and the value."""
