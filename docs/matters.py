@@ -166,7 +166,7 @@ def gains() -> list[tuple[str, list[int], list[float]]]:
     found = []
     for proof in proofs():
         for before, after in (("M0", "M1"), ("M1", "M2")):
-            for code in ("de", "es"):
+            for code in ("de", "es") if after in proof["models"] else ():
                 right = proof["models"][before]["problems"][code]["accuracy"]
                 name = f"seed {proof['knobs']['seed']}, {LANGUAGES[code]}, {before} to {after}"
                 found.append((name, right, proof["changes"][f"{before} to {after}"]["problems"][code]))
