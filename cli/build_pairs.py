@@ -1,16 +1,15 @@
 """`lidr build-pairs`: from parallel prompts to a preference dataset."""
 
-import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 from lidr_plugin.errors.terminal import one_line
 
 from .preview import show_outcomes
+from .ray import WithAddress
 from .signals import signal_lines, signal_table
 from .terminal import AsJson, cell, say, say_json
 
@@ -174,21 +173,6 @@ def _show_request(request: "Request") -> None:
         say(f"[assistant]\n{request.text}")
 
 
-_ADDRESS = re.compile(r"auto|local|ray://\S+|[\w.-]+:[0-9]+")
-
-
-class _WithAddress(TyperCommand):
-    """Takes `--ray` without an address too, which is none of Typer's kinds of options."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Puts `auto` where no address follows."""
-        for place, word in reversed(list(enumerate(args))):
-            following = args[place + 1] if place + 1 < len(args) else ""
-            if word == "--ray" and not _ADDRESS.fullmatch(following):
-                args = [*args[: place + 1], "auto", *args[place + 1 :]]
-        return super().parse_args(ctx, args)
-
-
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command("build-pairs", cls=_WithAddress)(build_pairs)
+    app.command("build-pairs", cls=WithAddress)(build_pairs)

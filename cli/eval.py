@@ -76,7 +76,9 @@ def evaluate(
 
 
 def _table(title: str, heads: Mapping[str, str], rows: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> "Table":
-    """Rows by model and language."""
+    """Rows by model and language; a mark that nobody has gets no column."""
+    there = {name for by_language in rows.values() for values in by_language.values() for name in values}
+    heads = {name: head for name, head in heads.items() if name in there}
     table = _empty(f"{title}: percent, with 95 % intervals", ["", "model"], list(heads.values()))
     for label, by_language in rows.items():
         for code, values in by_language.items():

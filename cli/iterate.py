@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from .ray import WithAddress
 from .terminal import AsJson, say, say_json
 
 
@@ -22,6 +23,10 @@ def iterate(
     overrides: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Overrides: rounds=3")] = None,
     until: Annotated[Until, typer.Option("--until", help="Stop every round after this stage.")] = Until.eval,
     number: Annotated[int | None, typer.Option("--round", min=1, help="This round alone.")] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option("--ray", metavar="[ADDRESS]", help="Build in shards on a Ray cluster, this machine's by default."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Probe, build, train and evaluate, round after round.
@@ -33,7 +38,7 @@ def iterate(
     import lidr_plugin
 
     settings = lidr_plugin.load(config, *(overrides or []))
-    done = lidr_plugin.iterate(settings, until=until.value, only=number, say=lambda line: say(line, err=True))
+    done = lidr_plugin.iterate(settings, until=until.value, only=number, ray=ray, say=lambda line: say(line, err=True))
     if as_json:
         return say_json(done)
     say(f"rounds   {settings.output_dir}")
@@ -41,4 +46,4 @@ def iterate(
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command("iterate")(iterate)
+    app.command("iterate", cls=WithAddress)(iterate)

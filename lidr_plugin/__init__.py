@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from lidr_plugin.prompts.prompt import Prompt, PromptText
     from lidr_plugin.rounds.make_prompts import MadePrompts
     from lidr_plugin.training.plan import Plan
-    from lidr_plugin.training.train import Trained
+    from lidr_plugin.training.train import Say, Trained
 
 __version__ = "0.1.0"
 
@@ -265,13 +265,14 @@ def judge_check(config: Config, preferences: Path) -> JudgeCheck:
 
 
 def iterate(
-    config: Config, *, until: str = "eval", only: int | None = None, say: Callable[[str], None] = print
+    config: Config, *, until: str = "eval", only: int | None = None, ray: str | None = None, say: Say = print
 ) -> dict[str, Any]:
     """Rounds of probe, build, train and evaluate, each stage a process of its own; what is finished is not repeated.
 
     Args:
         until: the last stage of every round: `probe`, `build`, `train` or `eval`.
         only: this round alone.
+        ray: the address of a Ray cluster (`auto`, `local`, `HOST:6379`) that builds each round in shards.
         say: is told what happens, line by line.
 
     Returns:
@@ -283,7 +284,7 @@ def iterate(
     """
     from lidr_plugin.rounds.iterate import iterate as run
 
-    return run(config, until=until, only=only, say=say)
+    return run(config, until=until, only=only, ray=ray, say=say)
 
 
 def report(run_dir: str | Path) -> list[Path]:

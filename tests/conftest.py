@@ -27,9 +27,14 @@ LANGUAGES = ("en", "de", "es", "fr")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+LONG = ("vllm", "train", "eval")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What starts a training or a harness comes first: begun last, it would leave the other worker with nothing to do."""
-    items.sort(key=lambda item: not (item.get_closest_marker("train") or item.get_closest_marker("eval")))
+    """What starts a server, a training or a harness comes first: begun last, it would leave the other worker with nothing to do."""
+    items.sort(
+        key=lambda item: next((place for place, name in enumerate(LONG) if item.get_closest_marker(name)), len(LONG))
+    )
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 from lidr_plugin.evaluation import benefit
 from lidr_plugin.evaluation.benefit import Candidate, candidates_of, signal_of
 from lidr_plugin.evaluation.results import LanguageSignal
+from lidr_plugin.evaluation.signal import Measurement, SampleTexts
 from lidr_plugin.methods.base import Drop, Outcome, Preference, Reason, Sft, Text
 from lidr_plugin.prompts.prompt import PromptText
 from lidr_plugin.text.language import Identification
@@ -54,6 +55,20 @@ def test_answers_that_lack_something_and_translations_that_keep_all_are_worth_a_
     assert found.benefit is not None
     assert found.benefit.value == pytest.approx(8 / 22)
     assert found.advice == ()
+
+
+@pytest.mark.parametrize(
+    ("own", "chosen", "answer", "mends"),
+    [("12", "13", "13", True), ("13", "12", "13", False), ("12", "11", "13", False), ("12", "13", None, False)],
+)
+def test_a_wrong_answer_beside_a_right_one_is_a_flaw_that_is_seen(
+    own: str, chosen: str, answer: str | None, *, mends: bool
+) -> None:
+    pair = candidate(own=f"Die Antwort ist {own}.", chosen=Text(f"Die Antwort ist {chosen}."), answer=answer).row
+    assert benefit.mends_answer(pair) is mends
+    texts = SampleTexts("x", {}, {}, {}, {}, {}, [pair], [])
+    found = Measurement([texts], "en", Identification(["en", "de"])).signal(["de"], {})
+    assert (found.kind, found.hits, found.total) == ("visible", int(mends), 2)
 
 
 def test_translations_that_lose_more_than_the_answers_lack_are_not_worth_it_though_the_answers_lack_much() -> None:

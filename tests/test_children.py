@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lidr_plugin.machine.children import guarded
+from lidr_plugin.machine.children import guarded, last_said
 from tests.support.child import PATIENCE
 
 GRANDCHILD = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(600)"
@@ -21,6 +21,21 @@ CHILD = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 
 def test_a_guarded_command_ends_with_its_own_status(code: str, status: int) -> None:
     done = subprocess.run(guarded([sys.executable, "-c", code]), stderr=subprocess.DEVNULL, check=False)
     assert done.returncode == status
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("raise OSError('no such host\\nCheck your connection')", ["OSError: no such host", "Check your connection"]),
+        ("try:\n  1/0\nexcept ZeroDivisionError:\n  raise KeyError('x')", ["KeyError: 'x'"]),
+        ("import sys; sys.exit('too little memory')", ["too little memory"]),
+        ("import sys; sys.stderr.write('a\\n' * 30); sys.exit(1)", ["a"] * 12),
+        ("import os; os._exit(3)", []),
+    ],
+)
+def test_of_a_child_that_crashed_the_error_is_told_without_its_frames(code: str, told: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert last_said(done.stderr) == told
 
 
 def alive(pid: int) -> bool:

@@ -54,7 +54,7 @@ answer_filter: contrast
 engine:
   {backend: vllm, concurrency: 3, timeout: 5, max_retries: 1, max_failures: 2, weights: w, model: served, api_key_env: KEY,
    python: /bin/python, args: {rope: {factor: 2.0, on: yes}, x: null, list: [1, 2.5, "no"]}, startup_timeout: 90,
-   device: cpu, env: {OMP_NUM_THREADS: 4},
+   device: cpu, replicas: 2, env: {OMP_NUM_THREADS: 4},
    dtype: float32, batch_size: 2, prompt_price: 1, completion_price: 2, max_cost: 3}
 generation:
   {temperature: 1, top_p: 1, max_tokens: 9, repetition_penalty: 1, seed: 18446744073709551615, system: "no", thinking: true}
@@ -102,7 +102,7 @@ eval:
   judge:
     {base_url: [http://127.0.0.1:1/v1, http://127.0.0.1:2/v1], model: j, preset: mr3, max_tokens: 4, prompt_price: 1,
      completion_price: 2,
-     max_cost: 3}
+     max_cost: 3, reference: dominant}
   lm_eval: {tasks: [arc], model: vllm, model_args: {dtype: bfloat16}, args: {limit: 5}, include_path: own, python: /bin/python}
   limit: 5
   max_tokens: 6

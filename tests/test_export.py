@@ -42,11 +42,21 @@ def test_the_command_for_vllm_names_model_and_name(run: Path, lidr: Lidr) -> Non
 
 def test_without_llama_cpp_the_exact_commands_are_shown(run: Path, lidr: Lidr, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("LIDR_HOME", str(run))
     monkeypatch.delenv("LLAMA_CPP", raising=False)
     done = lidr("export", run, "--gguf")
     assert done.returncode == 0
-    assert f"convert_hf_to_gguf.py {run}/model --outfile {run}/demo.gguf --outtype bf16" in done.stdout
+    assert (
+        f"  python llama.cpp/convert_hf_to_gguf.py {run}/model --outfile {run}/demo.gguf --outtype bf16" in done.stdout
+    )
     assert "git clone" in done.stdout
+    assert "pip install" in done.stdout
+    python = run / "envs/train/bin/python"
+    python.parent.mkdir(parents=True)
+    python.touch()
+    done = lidr("export", run, "--gguf")
+    assert f"  {python} llama.cpp/convert_hf_to_gguf.py" in done.stdout
+    assert "pip install" not in done.stdout, "what the converter needs is in the train environment"
 
 
 CONVERTER = """

@@ -151,9 +151,16 @@ def test_a_round_with_little_left_to_learn_is_said_to_be_one(tmp_path: Path) -> 
         decisions.say_signal(top, number, lines.append)
     assert [line for line in lines if "not worth it" in line] == [
         "round 2: the signal is used up: another round is not worth it (Ctrl-C stops here)",
-        "round 3: the signal is used up: another round is not worth it (Ctrl-C stops here); "
-        "eval.judge would see what cannot be seen so",
     ]
+    assert "round 3: hardly any of it can be seen: whether another round is worth it, eval.judge" in lines[-1]
+    learns = {"verdict": "yes", "benefit": [0.3, 0.1], "why": "its answers lack more than its translations lose"}
+    shares = {name: Share(6, 10).json() for name in ("lacking", "lossy", "kept")}
+    sure = {"de": {**learns, **shares, "round_trip": None, "round_trips": 0}}
+    write_json(top.round(4).probe_json, {**probed, "signal": found, "verdicts": sure})
+    decisions.say_signal(top, 4, lines.append)
+    assert "reward signal: in 1.0" in lines[-1], (
+        "a language in which pairs surely help outweighs what can hardly be seen"
+    )
     assert "prefers chosen in 70.0 (60-78) %" in lines[0]
 
 
@@ -227,3 +234,24 @@ def test_three_rounds_killed_in_every_stage_end_as_undisturbed_ones(tiny: Path, 
     undisturbed, resumed = ended(calm / "run"), ended(run)
     assert [name for name in undisturbed if undisturbed[name] != resumed[name]] == []
     assert len({undisturbed[f"{number} model"] for number in (1, 2, 3)}) == 3
+
+
+def test_a_round_is_built_on_ray_and_its_other_stages_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    began: list[tuple[str, ...]] = []
+    monkeypatch.setattr(rounds, "_run", lambda top, stage, *options: began.append((stage.name, *options)))
+    for name in ("say_signal", "check_languages", "renew_page"):
+        monkeypatch.setattr(rounds, name, lambda *_: None)
+    config = load(configured(tmp_path, "http://127.0.0.1:9/v1", "base"), ["rounds=2"])
+    rounds.iterate(config, until="train", only=None, ray="head:6379", say=lambda _: None)
+    assert began == [("probe",), ("build", "--ray", "head:6379"), ("train",)] * 2
+
+
+@pytest.mark.parametrize(("words", "address"), [(["--ray"], "auto"), (["--ray", "head:6379"], "head:6379"), ([], None)])
+def test_the_command_takes_a_cluster_with_an_address_or_without(
+    words: list[str], address: str | None, tmp_path: Path, lidr: Lidr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr("lidr_plugin.iterate", lambda config, **given: asked.append(given["ray"]) or {})
+    done = lidr("iterate", configured(tmp_path, "http://127.0.0.1:9/v1", "base"), *words)
+    assert done.returncode == 0, done.stderr
+    assert asked == [address]

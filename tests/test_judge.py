@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,41 @@ def test_a_scripted_judge_gives_exactly_its_win_rates_and_its_bias_is_reported(t
     assert "60.0" in done
     items = rows_of(tmp_path / "run/eval/M1-M0.judged.de.jsonl")
     assert [item["outcome"] for item in items[:5]] == ["win", "win", "win", "lose", "tie"]
+
+
+def test_answers_are_graded_beside_the_first_models_answer_in_the_dominant_language(tmp_path: Path) -> None:
+    graded: list[str] = []
+
+    def script(body: dict[str, Any]) -> dict[str, Any]:
+        text = body["messages"][-1]["content"]
+        number = int(re.findall(r"boat number (\d+)", text)[0])
+        if body["model"] != "judge":
+            cut = body["model"] == "old" and "[en]" in text and number == 7
+            answer = f"{body['model']} {text[:4]} on boat number {number}"
+            return {"message": {"content": answer}, "finish_reason": "length" if cut else "stop"}
+        if "[Reference]" not in text:
+            return {"message": {"content": "A"}}
+        graded.append(text)
+        unread = number == 3 and "[de]" in text
+        return {"message": {"content": "no idea" if unread else "9" if "\nnew [" in text else "6"}}
+
+    server = FakeServer(served=["old", "new", "judge"])
+    server.script = script
+    with running(server) as url:
+        config = write_case(tmp_path, url, reference="dominant")
+        done = shown("eval", config)
+        asked = len(server.asked)
+        assert shown("eval", config) == done
+        assert len(server.asked) == asked, "no grade is asked for twice"
+    assert len(graded) == 2 * 3 * 19, "of the two models, in three languages, where the reference is whole"
+    assert all(re.search(r"\[Reference\]\nold \[en\] on boat", text) for text in graded)
+    found = json.loads((tmp_path / "run/eval/results.json").read_text())["results"]
+    assert [code for code, marks in found["M0"]["prompts"].items() if "grade" not in marks] == ["en"]
+    assert [found[label]["prompts"]["de"]["grade"][0] for label in ("M0", "M1")] == pytest.approx([0.6, 0.9])
+    assert "90.0 ± 0.0" in done
+    rows = rows_of(tmp_path / "run/eval/M1.graded.de.jsonl")
+    assert len(rows) == 18, "without the cut reference, and the grade that could not be read"
+    assert rows[0] == {"id": rows[0]["id"], "grade": 9}
 
 
 def test_the_judge_never_costs_more_than_its_cap_and_goes_on_with_a_higher_one(tmp_path: Path) -> None:

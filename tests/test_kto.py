@@ -56,7 +56,7 @@ def test_no_text_stands_beside_one_of_its_prompt_and_none_is_empty(tmp_path: Pat
 
 
 def test_one_prompt_alone_has_no_other_to_be_compared_with(tmp_path: Path) -> None:
-    with pytest.raises(lidr.InputError, match="more than half of the texts have one prompt"):
+    with pytest.raises(lidr.RunError, match="more than half of the texts have one prompt"):
         built(tmp_path, 1)
 
 

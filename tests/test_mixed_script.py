@@ -37,7 +37,7 @@ def test_the_words_are_named(code: str, text: str, words: list[str]) -> None:
 @pytest.mark.parametrize("answers_translation", [False, True])
 def test_the_filter_looks_at_the_chosen_text_and_knows_the_prompt(answers_translation: bool) -> None:
     def pair(prompt: str) -> Preference:
-        chosen = Text("Das Wort ありがとう bedeutet danke.")
+        chosen = Text("Wer ありがとう sagt, der dankt.")
         row = Preference("1", "de", PromptText(prompt), chosen, Text("x"), "translation:en->de", "response:de", chosen)
         return row._replace(answers_translation=answers_translation)
 

@@ -10,7 +10,7 @@ import pytest
 
 import lidr_plugin as lidr
 from lidr_plugin.completions.requests import Score
-from lidr_plugin.completions.translation_codes import translation_code
+from lidr_plugin.completions.translation_codes import scorer_codes
 from lidr_plugin.methods.base import Preference
 from tests.support.samples import Samples, config_of, method_of, outcomes
 
@@ -194,7 +194,8 @@ def test_an_answer_stands_under_the_dominant_prompt_with_its_language_named(tmp_
 
 def test_log_probabilities_of_other_tokens_are_not_subtracted(tmp_path: Path) -> None:
     config, reference = two_prompts(tmp_path), scorer(lambda x: [-20.0, 8.0])
-    with pytest.raises(lidr.InputError, match="another tokenizer or template"):
+    # Answers are stored by then.
+    with pytest.raises(lidr.RunError, match="another tokenizer or template"):
         lidr.build_pairs(config, method=method_of(config, reference), engine=Pair({}, values=implicit))
 
 
@@ -265,8 +266,12 @@ def test_the_policy_can_be_the_translator_and_one_reference_is_enough(tmp_path: 
         ("google/madlad400-3b-mt", "de", "de"),
     ],
 )
-def test_translation_models_call_languages_by_their_own_names(model: str, language: str, code: str) -> None:
-    assert translation_code(model, language) == code
+def test_translation_models_call_languages_by_their_own_names(
+    model: str, language: str, code: str, tmp_path: Path
+) -> None:
+    scorer = {**OTHER, "model": model}
+    config = config_of(tmp_path, [language], {"by": "translation", "scorer": scorer})
+    assert scorer_codes(config)[language] == code
 
 
 # --- consistency ---

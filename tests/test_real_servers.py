@@ -15,10 +15,11 @@ import pytest
 
 from lidr_plugin.completions.store import Store
 from lidr_plugin.errors import LidrError
+from lidr_plugin.machine.environments import python_of
 from lidr_plugin.machine.gpus import has_gpu
-from tests.conftest import write_config
+from tests.conftest import prompts, write_config, write_prompts
 from tests.support.child import LIDR, PATIENCE, started, until
-from tests.support.trained import ROOT, assert_loads
+from tests.support.trained import ROOT, alone, assert_loads, in_train
 
 pytestmark = pytest.mark.vllm
 
@@ -64,11 +65,11 @@ def test_the_quickstart_with_a_model_works_as_the_readme_writes_it(
     assert json.loads((run / "report.json").read_text())["completions"]["generated"] == 0
 
 
-def server_of(run: Path) -> int:
+def server_of(run: Path, log: str = "vllm.log") -> int:
     """The process group of the server that writes to the run's log."""
     for path in Path("/proc").glob("[0-9]*"):
         try:
-            if os.readlink(path / "fd/1") == str(run / "vllm.log"):
+            if os.readlink(path / "fd/1") == str(run / log):
                 return os.getpgid(int(path.name))
         except OSError:
             continue
@@ -125,3 +126,42 @@ def test_a_server_whose_worker_is_killed_and_then_stopped_is_started_again_and_t
     assert report["completions"]["failed"] == 0
     assert report["completions"]["generated"] == completions_in(run)
     assert not server_of(run), "the last server is gone"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_two_replicas_share_the_machine_and_one_that_is_killed_is_started_again(
+    train_python: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    if python_of("vllm") is None:
+        pytest.skip("no vllm environment: lidr env create vllm")
+    model, run, names = tmp_path / "model", tmp_path / "run", ["vllm-0.log", "vllm-1.log"]
+    in_train(train_python, "make_model", model, "wide")
+    write_prompts(tmp_path, prompts(60, ("en", "de")))
+    args = {"max_num_seqs": 4, "enforce_eager": True, "max_model_len": 1024}
+    config = write_config(
+        tmp_path,
+        model_name_or_path=str(model),
+        languages=["de"],
+        engine={"backend": "vllm", "replicas": 2, "concurrency": 8, "timeout": 60, "args": args},
+        generation__max_tokens=16,
+        translation={"max_tokens": 16, "retries": 0},
+    )
+
+    def answered() -> list[int]:
+        return [(run / name).read_text().count("POST /v1/chat/completions") for name in names if (run / name).exists()]
+
+    with alone(tmp_path_factory, "vllm"):
+        child = started(tmp_path, "build-pairs", config)
+        until(lambda: len(answered()) == 2 and min(answered()) > 8, child)
+        os.killpg(server_of(run, names[1]), signal.SIGKILL)
+        said = child.communicate(timeout=PATIENCE)[1].decode()
+    assert child.returncode == 0, said
+    assert "the vLLM server was killed by signal 9: it is started again in 1 s (1 of 3 times)" in said
+    assert "each of 2 servers has its share of the memory" in said
+    assert len(re.findall("a cache of", said)) == 1
+    bound = [re.search(r"VLLM_CPU_OMP_THREADS_BIND='([^']*)'", (run / name).read_text()) for name in names]
+    assert len({found and found[1] for found in bound}) == 2 or "nobind" in str(bound)
+    report = json.loads((run / "report.json").read_text())
+    assert report["completions"]["failed"] == 0
+    assert report["completions"]["generated"] == completions_in(run)
+    assert not any(server_of(run, name) for name in names), "both servers are gone"

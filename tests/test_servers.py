@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import re
 import signal
 from collections.abc import Awaitable, Callable, Mapping
@@ -23,6 +22,7 @@ from lidr_plugin.machine import hub
 from tests.conftest import Lidr, prompts, write_config, write_prompts
 from tests.support import vllm_server
 from tests.support.child import PATIENCE, started, until
+from tests.support.vllm_server import process_of
 
 REQUEST = Chat("w", (Message("user", "hello"),), Sampling(0.0, 1.0, 100, 1.1, 42, False), row="1 [en]")
 
@@ -34,20 +34,6 @@ def vllm(folder: Path, behave: str = "well", **changes: Any) -> Vllm:
     return Vllm(
         config, model=str(folder), revision="main", trust_remote_code=False, log=log, purpose=Purpose("model", 100)
     )
-
-
-def process_of(folder: Path) -> int | None:
-    """The server's process, by what its environment has that nobody else's has."""
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if (
-                f"LIDR_TEST={folder}".encode() in path.read_bytes().split(b"\0")
-                and int(path.parent.name) != os.getpid()
-            ):
-                return int(path.parent.name)
-        except OSError:
-            continue
-    return None
 
 
 @pytest.fixture

@@ -10,8 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
 import lidr_plugin as lidr
+from lidr_plugin.dataset import merge as merging
+from lidr_plugin.dataset.counts import length_bin
 from lidr_plugin.dataset.marks import Mark, add_mark, seal
 from lidr_plugin.dataset.shards import Shard
+from lidr_plugin.files import dump_line
+from lidr_plugin.machine.inputs import read_lines
 from lidr_plugin.prompts import files
 from tests.conftest import LANGUAGES, Lidr, files_of, prompts, rows_of, write_config, write_prompts
 from tests.support.fake import Speaker
@@ -307,6 +311,27 @@ def test_a_damaged_shard_is_told_by_file_and_the_run_stays_as_it_was(damage: str
     lidr.build_pairs(config, shard="1/2", engine=engine)
     assert not engine.seen, "a shard is made again from its store"
     lidr.merge(config)
+
+
+def test_a_dataset_as_lidr_wrote_it_is_copied_and_an_edited_one_is_read_row_by_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_prompts(tmp_path, prompts(12))
+    config = config_of(tmp_path, "run")
+    paths = [lidr.build_pairs(config, shard=f"{number}/3", engine=Speaker()).run.dataset("demo") for number in range(3)]
+    *rows, last = rows_of(paths[1])
+    lines = [dump_line(row) for row in (*rows, {**last, "chosen": f"{last['chosen']} {'x' * 500}"})]
+    paths[1].write_bytes(b"".join(lines))
+    read: list[Path] = []
+    monkeypatch.setattr(merging, "read_lines", lambda path, remedy: [read.append(path), read_lines(path, remedy)][1])
+    built = lidr.merge(config)
+    assert [path for path in read if path.name == "demo.jsonl"] == [paths[1]]
+    merged = built.run.dataset("demo").read_bytes()
+    assert merged == paths[0].read_bytes() + b"".join(lines) + paths[2].read_bytes()
+    longest = max(
+        place for place, rows in enumerate(built.report["lengths"]["texts"]["chosen"][last["language"]]) if rows
+    )
+    assert longest >= length_bin(500), "it is counted as it is"
 
 
 @pytest.mark.parametrize("form", ["alpaca", "messages"])

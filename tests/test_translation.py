@@ -146,6 +146,12 @@ def test_a_translation_of_the_request_is_tried_again_and_then_marked(echo: str) 
     assert all(isinstance(request, SharedChat) is is_for_the_request(request) for request in asked)
 
 
+@pytest.mark.parametrize("made_up", [f"{TRANSLATED} Es sind 12.", " ".join([TRANSLATED] * 30)])
+def test_what_cannot_be_a_translation_of_the_request_makes_no_echo_of_texts_like_it(made_up: str) -> None:
+    found, _ = translate(lambda request: made_up if is_for_the_request(request) else TRANSLATED)
+    assert found == Text(TRANSLATED)
+
+
 def test_a_second_try_that_is_no_echo_is_taken() -> None:
     tries = iter([OWN, TRANSLATED])
     found, _ = translate(lambda request: OWN if is_for_the_request(request) else next(tries))

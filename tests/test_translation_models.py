@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from lidr_plugin.completions.requests import Chat, Completion, Message, Sampling, key_of, request_json
 from lidr_plugin.completions.steps import Course
-from lidr_plugin.completions.translation_codes import codes_of, madlad
+from lidr_plugin.completions.translation_codes import codes_of, madlad, scorer_codes
 from lidr_plugin.config.file import load
 from lidr_plugin.config.schema import Config
+from lidr_plugin.errors import InputError
 from lidr_plugin.methods import translation
 from lidr_plugin.methods.base import Ask, Text
 from lidr_plugin.text.sentences import lines_of, text_of
@@ -46,6 +47,14 @@ def test_a_checkpoints_own_tokens_say_what_it_calls_a_language(tmp_path: Path) -
     wanted = {"en": "eng_Latn", "de": "deu_Latn", "zh-CN": "zho_Hans"}
     assert codes_of(config_of(tmp_path, nllb, "de", "zh-CN")) == wanted
     assert codes_of(config_of(tmp_path, tagged, "de", "zh-CN")) == {"en": "en", "de": "de", "zh-CN": "zh"}
+
+
+def test_the_tokens_of_a_scorer_say_more_than_its_name(tmp_path: Path) -> None:
+    scorer = {"backend": "transformers", "model_name_or_path": checkpoint(tmp_path / "my-nllb", MADLAD, pieces=True)}
+    rank = {"method": "rank", "rank": {"by": "translation", "scorer": scorer}}
+    assert scorer_codes(load(write_config(tmp_path, languages=["de"], **rank))) == {"en": "en", "de": "de"}
+    with pytest.raises(InputError, match=r"rank\.scorer:\n.*has no French \(fr\): <2fr>"):
+        scorer_codes(load(write_config(tmp_path, languages=["fr"], **rank)))
 
 
 def test_a_chat_model_and_a_server_are_asked_in_words(tmp_path: Path) -> None:

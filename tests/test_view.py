@@ -88,7 +88,8 @@ def test_the_answers_of_all_models_to_a_question_are_one_item(library: Library) 
     assert [(side.name, side.text) for side in shown.item.sides] == [("M0", "A boat."), ("M1", "A better boat.")]
 
 
-def test_a_long_list_comes_in_parts(run: RunDirectory) -> None:
+def test_a_long_list_comes_in_parts(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lidr_plugin.pages.view.index._AT_ONCE", 50)
     write_lines(run.dataset("demo"), [pair(f"p{n}", "de", f"eins {n}", "zwei") for n in range(120)])
     library = read_all(Library(run))
     seen, after = [], 0
@@ -268,6 +269,13 @@ def test_a_folder_that_is_not_there_is_wrong_input(lidr: Lidr) -> None:
     done = lidr("view", "nowhere")
     assert done.returncode == 2
     assert "no such folder" in done.stderr
+
+
+def test_a_folder_without_a_run_is_wrong_input_and_stays_as_it_is(tmp_path: Path, lidr: Lidr) -> None:
+    done = lidr("view", tmp_path)
+    assert done.returncode == 2
+    assert "no run of lidr there" in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_port_that_is_taken_is_named(run: RunDirectory) -> None:

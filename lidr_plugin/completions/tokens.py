@@ -19,7 +19,7 @@ from lidr_plugin.completions.engines.fingerprint import MODEL_FILES, sha256_of
 from lidr_plugin.completions.requests import Message
 from lidr_plugin.errors import EngineError, InputError
 from lidr_plugin.machine import hub
-from lidr_plugin.machine.children import guarded
+from lidr_plugin.machine.children import guarded, last_said
 from lidr_plugin.machine.environments import home, versions
 from lidr_plugin.machine.inputs import read_json
 
@@ -106,10 +106,8 @@ class Encoder(NamedTuple):
         answer = next((line[5:] for line in reversed(output.splitlines()) if line.startswith(b"LIDR ")), b"")
         with contextlib.suppress(ValueError):
             return _Encoded.model_validate_json(answer)
-        lines = [line for line in said.decode(errors="replace").splitlines() if line.strip()]
-        raise EngineError(
-            f"{self.python}: the tokenizer of {self.model} cannot be loaded: {lines[-1] if lines else ''}"
-        )
+        why = " ".join(last_said(said.decode(errors="replace")))
+        raise EngineError(f"{self.python}: the tokenizer of {self.model} cannot be loaded: {why}")
 
     def key(self, sample: Sample) -> str | None:
         """Names all that these tokens depend on; None where the files of the tokenizer are not at hand."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from lidr_plugin import languages
 from lidr_plugin.completions.engines.base import backend_of
+from lidr_plugin.config.engine import OtherModel
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError
 from lidr_plugin.machine import hub
@@ -25,13 +26,6 @@ _FLORES = dict(
 """Languages whose code there is not the three letters of ISO 639-3 and the usual script."""
 _MADLAD = {"tl": "fil"}
 """Languages that MADLAD calls by another code than lidr; it has `no` for both Norwegians' bokmål."""
-
-
-def translation_code(model: str, language: str) -> str:
-    """The language as a model of this name calls it."""
-    if "madlad" in model.lower():
-        return language
-    return flores(language)
 
 
 def flores(language: str) -> str:
@@ -59,7 +53,7 @@ def codes_of(config: Config) -> Mapping[str, str]:
         InputError: it lacks one of them, is of a kind that lidr does not know, or is asked for what it cannot do.
     """
     wanted = config.translation
-    name = _checkpoint_of(config)
+    name = _checkpoint_of(wanted.engine) if wanted.engine else ""
     if wanted.engine is None or not name or not _is_seq2seq(name):
         return {}
     if backend_of(wanted.engine) != "transformers":
@@ -69,7 +63,27 @@ def codes_of(config: Config) -> Mapping[str, str]:
     if lost := [key for key, value in (("refine", wanted.refine), ("template", wanted.template)) if value]:
         keys = " and ".join(f"translation.{key}" for key in lost)
         raise InputError(f"{keys}: {name} is a translation model, which takes no words but the text", "leave it out")
-    known = _vocabulary(name)
+    return _codes_in(name, _KEY, config)
+
+
+def scorer_codes(config: Config) -> Mapping[str, str]:
+    """What the translation model of `rank.scorer` calls the languages of a run; where nothing of it is here, by its name.
+
+    Raises:
+        InputError: it lacks one of them, or is of a kind that lidr does not know.
+    """
+    scorer = config.rank.scorer
+    if scorer is None:
+        return {}
+    if name := _checkpoint_of(scorer):
+        return _codes_in(name, "rank.scorer", config)
+    called = madlad if "madlad" in scorer.name.lower() else flores
+    return {code: called(code) for code in config.codes}
+
+
+def _codes_in(name: str, key: str, config: Config) -> Mapping[str, str]:
+    """By the tokens that a checkpoint has."""
+    known = _vocabulary(name, key)
     if "eng_Latn" in known:
         codes = {code: flores(code) for code in config.codes}
         tokens = codes
@@ -77,16 +91,15 @@ def codes_of(config: Config) -> Mapping[str, str]:
         codes = {code: madlad(code) for code in config.codes}
         tokens = {code: f"<2{called}>" for code, called in codes.items()}
     else:
-        raise InputError(f"{_KEY}: {name}: of translation models lidr knows NLLB and MADLAD", "name one of these")
+        raise InputError(f"{key}: {name}: of translation models lidr knows NLLB and MADLAD", "name one of these")
     if lacking := [f"{name} has no {config.name_of(x)} ({x}): {tokens[x]}" for x in codes if tokens[x] not in known]:
-        raise InputError.of(lacking, _KEY, "leave these languages out, or take another translator")
+        raise InputError.of(lacking, key, "leave these languages out, or take another translator")
     return codes
 
 
-def _checkpoint_of(config: Config) -> str:
+def _checkpoint_of(other: OtherModel) -> str:
     """The directory or Hub id that is loaded; empty where nothing is, or nothing can be of that name."""
-    other = config.translation.engine
-    if other is None or backend_of(other) == "openai":
+    if backend_of(other) == "openai":
         return ""
     here = is_there(Path(os.path.expanduser(other.name)) / "config.json")
     return other.name if here or (not hub.is_path(other.name) and other.name.count("/") == 1) else ""
@@ -97,9 +110,9 @@ def _is_seq2seq(model: str) -> bool:
     return isinstance(found, dict) and found.get("is_encoder_decoder") is True
 
 
-def _vocabulary(model: str) -> Container[str]:
+def _vocabulary(model: str, key: str) -> Container[str]:
     """The tokens that a model has."""
-    path = _file(model, "tokenizer.json")
+    path = _file(model, "tokenizer.json", key)
     remedy = "AutoTokenizer.from_pretrained(…).save_pretrained(…) writes one"
     found: Any = read_json(path, remedy)
     try:
@@ -109,6 +122,6 @@ def _vocabulary(model: str) -> Container[str]:
         raise InputError(f"{path}: no vocabulary in it", remedy) from None
 
 
-def _file(model: str, name: str) -> Path:
+def _file(model: str, name: str, key: str = _KEY) -> Path:
     folder = Path(os.path.expanduser(model))
-    return folder / name if hub.is_path(model) else hub.download(model, name, key=_KEY)
+    return folder / name if hub.is_path(model) else hub.download(model, name, key=key)

@@ -72,6 +72,9 @@ class EngineSettings(Section):
     # Those of them that change answers are part of the identity that completions are stored under.
     args: dict[str, Any] = Field(default={}, json_schema_extra=HOW)
     """vllm: arguments of its server; `{tensor_parallel_size: 8}` is `--tensor-parallel-size 8`."""
+    replicas: int = Field(default=1, ge=1, le=256, json_schema_extra=HOW)
+    """vllm: number of servers that lidr starts, each on GPUs of its own (as many as its `args` say; on a CPU with its share of
+    cores and memory). Requests are spread over them; one that dies is started again while the others go on."""
     env: Annotated[
         dict[str, str],
         BeforeValidator(_as_texts, json_schema_input_type=dict[str, str | float | bool]),
@@ -97,7 +100,12 @@ class EngineSettings(Section):
 
     @property
     def gpus(self) -> int:
-        """GPUs that its server takes, by its arguments."""
+        """GPUs that its servers take."""
+        return self.replicas * self.gpus_of_a_server
+
+    @property
+    def gpus_of_a_server(self) -> int:
+        """GPUs that one of its servers takes, by its arguments."""
         product = 1
         for name, value in self.args.items():
             product *= value if name.replace("-", "_") in _PARALLEL and isinstance(value, int) else 1
@@ -116,6 +124,8 @@ class EngineSettings(Section):
             raise ValueError("backend openai needs a base_url, such as http://127.0.0.1:8000/v1")
         if self.backend in ("vllm", "transformers") and self.base_url:
             raise ValueError(f"base_url belongs to backend openai, not {self.backend}")
+        if self.replicas > 1 and (self.base_url or self.backend == "transformers"):
+            raise ValueError("replicas are servers that lidr starts: they belong to backend vllm")
         return self
 
 

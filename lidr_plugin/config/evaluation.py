@@ -26,6 +26,9 @@ class Judge(OtherModel):
     `m-prometheus` (`Unbabel/M-Prometheus-7B`) as these judges were trained, with their reasons before the verdict."""
     max_tokens: int = Field(default=8, ge=1, le=10_000_000)
     """Maximum number of new tokens in a verdict: one letter or, where `preset` sets another default, 16384 (`mr3`) or 2048."""
+    reference: Literal["dominant"] | None = None
+    """`dominant`: in `lidr eval` it also grades each answer in another language, beside the first model's answer to the same prompt
+    in the dominant language. Null: no grades there."""
     prompt_price: Number = Field(default=0.0, ge=0, le=1e9)
     """Price of a million prompt tokens."""
     completion_price: Number = Field(default=0.0, ge=0, le=1e9)

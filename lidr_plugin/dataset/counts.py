@@ -6,6 +6,8 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from lidr_plugin import __version__, files
@@ -13,7 +15,7 @@ from lidr_plugin.completions.progress import Meter
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.marks import REASONS as MARKS
 from lidr_plugin.dataset.ranking import RankingCounts, notes_before
-from lidr_plugin.dataset.rows import row_json
+from lidr_plugin.dataset.rows import row_json, row_of
 from lidr_plugin.methods.base import Outcome, Preference, Row
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.text.language import unidentifiable
@@ -76,9 +78,31 @@ class Counts:
                 self._keep(row, outcome.position)
             self._last = row
         for drop in outcome.drops:
-            language = drop.row.language
-            self.candidates[language] += 1
-            self.rejected.setdefault(str(drop.reason), Counter())[language] += 1
+            self.add_drop(drop.row.language, str(drop.reason))
+
+    def add_drop(self, language: str, reason: str) -> None:
+        """Counts a candidate that became no row."""
+        self.candidates[language] += 1
+        self.rejected.setdefault(reason, Counter())[language] += 1
+
+    def add_rows_of(self, report: Mapping[str, Any], position: int) -> None:
+        """Counts the rows of a part of the run, by what its own `report.json` says of them; a ranking's are not to be had so.
+
+        Args:
+            position: tells its prompts from those before.
+        """
+        self.pairs.update(report["pairs"])
+        self.candidates.update(report["pairs"])
+        for name in self.mixed:
+            self.mixed_in.update({(name, code): made for code, made in report["mix_in"][name]["pairs"].items()})
+        for side, languages in report["lengths"]["texts"].items():
+            for language, bins in languages.items():
+                mine = self.lengths[side][language]
+                mine[:] = map(sum, zip(mine, bins, strict=True))
+        for rows in report["samples"].values():
+            for place, (_, copies) in enumerate(groupby(rows, key=itemgetter("id")), position):
+                for row in copies:
+                    self._keep(row_of(row), place)
 
     def _keep(self, row: Row, position: int) -> None:
         """A sample by the hash of the id: the same pairs every time, and none is likelier than another."""
@@ -90,12 +114,14 @@ class Counts:
         heap = self._sample.setdefault(row.language, [])
         if len(heap) < _SAMPLE:
             heapq.heappush(heap, (-rank, -position, row))
-        elif -rank > heap[0][0]:
-            heapq.heapreplace(heap, (-rank, -position, row))
+        else:
+            heapq.heappushpop(heap, (-rank, -position, row))
 
     def sample(self, language: str) -> list[Row]:
         """Up to twelve pairs of a language, in the order of their prompts."""
-        return [row for _, _, row in sorted(self._sample.get(language, []), key=lambda item: -item[1])]
+        # Those of one prompt in an order that does not tell how they came, for they may come in shards.
+        found = sorted(self._sample.get(language, []), key=lambda item: (-item[1], -item[0], item[2]))
+        return [row for _, _, row in found]
 
     def counts(self, languages: list[str]) -> dict[str, Any]:
         """The counts of `report.json`, with a zero where there is nothing.

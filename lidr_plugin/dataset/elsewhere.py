@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from lidr_plugin.completions.parts import Parts, copied
 from lidr_plugin.completions.store import Store
 from lidr_plugin.config.schema import Config
+from lidr_plugin.dataset.ownership import record
 from lidr_plugin.machine.places import Place
 from lidr_plugin.run_directory import RunDirectory
 
@@ -15,7 +16,7 @@ _PARTS = "completions"
 def _results(run: RunDirectory) -> list[str]:
     """The files of a finished shard beside its `data/`; what says that it is finished is the last."""
     there = [run.config, run.train_yaml, run.report_json, run.report_html, run.report_md, run.candidates_json]
-    return [path.name for path in (*there, run.rejected, run.shard_json)]
+    return [path.name for path in (*there, run.rejected, record(run), run.shard_json)]
 
 
 def brought(config: Config) -> None:

@@ -10,7 +10,7 @@ from lidr_plugin import files
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.llamafactory import merge_tagged
 from lidr_plugin.dataset.views import rows_of
-from lidr_plugin.errors import InputError
+from lidr_plugin.errors import RunError
 from lidr_plugin.run_directory import RunDirectory
 
 
@@ -35,12 +35,13 @@ def write_kto(config: Config, run: RunDirectory) -> str:
     rejected one, so a pair with one is left out.
 
     Raises:
-        InputError: most of the texts have one prompt, so that they cannot be apart; or a line is no pair.
+        RunError: most of the texts have one prompt, so that they cannot be apart.
+        InputError: a line is no pair.
     """
     source, name = run.dataset(config.alpaca_name), kto_name(config.alpaca_name)
     order = apart(list(_places(run, config.alpaca_name)))
     if order is None:
-        raise InputError(
+        raise RunError(
             f"{source}: more than half of the texts have one prompt, and KTO compares each with the one before, which must have "
             "another",
             "build from more prompts, or train on the pairs: leave train.stage out",

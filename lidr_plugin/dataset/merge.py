@@ -19,13 +19,16 @@ from lidr_plugin.dataset.build import describe, retire_configuration
 from lidr_plugin.dataset.counts import Counts
 from lidr_plugin.dataset.llamafactory import read_info, rows_kind
 from lidr_plugin.dataset.marks import read_marks
-from lidr_plugin.dataset.rows import RowJson, drop_of, row_of
+from lidr_plugin.dataset.rows import RowJson, row_of
 from lidr_plugin.dataset.shards import AGAIN, Made, Shard, read_made, settings_of
 from lidr_plugin.dataset.writer import DatasetWriter
 from lidr_plugin.errors import InputError, RunError
-from lidr_plugin.machine.inputs import read_lines, read_record
+from lidr_plugin.machine.inputs import opened, read_lines, read_record
 from lidr_plugin.methods.base import Outcome, Row
 from lidr_plugin.run_directory import RunDirectory
+
+_BLOCK = 1 << 20
+"""Bytes of a shard's dataset that are in memory at once, and the rest of a row."""
 
 
 class Finished(NamedTuple):
@@ -139,14 +142,19 @@ def merge(config: Config, run: RunDirectory, shards: list[Finished]) -> Merged:
             writer.add(row)
             counts.add(Outcome(position, (row_of(row),), ()))
 
-        def drop(row: RowJson, position: int) -> None:
+        def drop(row: RowJson, _: int) -> None:
             dropped.write(files.dump_line(row))
-            counts.add(Outcome(position, (), (drop_of(row),)))
+            counts.add_drop(row["language"], row["reason"])
 
         position = 0
         for shard in shards:
             path, kept = shard.run.dataset(config.alpaca_name), sum(shard.report["pairs"].values())
-            position = _each(path, position, kept, keep)
+            if "ranking" not in shard.report and ownership.is_as_written(shard.run, config.alpaca_name):
+                _copy(path, kept, writer)
+                counts.add_rows_of(shard.report, position)
+                position += kept
+            else:
+                position = _each(path, position, kept, keep)
             lost = sum(sum(counter.values()) for counter in shard.report["rejected"].values())
             _each(shard.run.rejected, position, lost, drop)
         counts.prompts = sum(shard.report["prompts"] for shard in shards)
@@ -157,6 +165,22 @@ def merge(config: Config, run: RunDirectory, shards: list[Finished]) -> Merged:
     for shard in shards:
         marks.update(shard.report["marks"])
     return Merged(counts, _meter(shards), shards[0].report["reasons"], marks)
+
+
+def _copy(path: Path, wanted: int, writer: DatasetWriter) -> None:
+    """Copies the rows of a shard's dataset that is as lidr wrote it."""
+    number = 0
+    with opened(path, AGAIN) as file:
+        while lines := file.read(_BLOCK):
+            lines += file.readline()
+            number += lines.count(b"\n")
+            writer.copy(lines)
+    _check_number(path, number, wanted)
+
+
+def _check_number(path: Path, number: int, wanted: int) -> None:
+    if number != wanted:
+        raise RunError(f"{path}: {number:,} rows, and its report counts {wanted:,}", AGAIN)
 
 
 def _each(path: Path, position: int, wanted: int, take: Callable[[RowJson, int], None]) -> int:
@@ -170,8 +194,7 @@ def _each(path: Path, position: int, wanted: int, take: Callable[[RowJson, int],
             take(row, position)
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
             raise RunError(f"{path}:{number}: damaged, or edited since lidr wrote it", AGAIN) from None
-    if number != wanted:
-        raise RunError(f"{path}: {number:,} rows, and its report counts {wanted:,}", AGAIN)
+    _check_number(path, number, wanted)
     return position
 
 

@@ -46,6 +46,12 @@ def check_own(run: RunDirectory, *datasets: str) -> None:
             raise InputError(f"{path}: edited since lidr wrote it, and would be replaced", hint)
 
 
+def is_as_written(run: RunDirectory, dataset: str) -> bool:
+    """Whether a dataset is, byte for byte, what lidr noted when it wrote it."""
+    path = run.dataset(dataset)
+    return is_there(path) and _written(run).get(path.name, [])[-1:] == [_digest(path)]
+
+
 class Digest:
     """Checksum and length of a file that is being written, which tell an edited file from this one."""
 
@@ -73,7 +79,7 @@ def note_outside(run: RunDirectory, path: Path, digest: str) -> None:
 
 def _note(run: RunDirectory, path: Path, name: str, digest: str) -> None:
     known = [_digest(path)] if is_there(path) else []
-    files.write_json(_record(run), {**_written(run), name: [*known, digest]})
+    files.write_json(record(run), {**_written(run), name: [*known, digest]})
 
 
 def check_outside(run: RunDirectory, paths: Iterable[Path], remedy: str) -> None:
@@ -90,13 +96,14 @@ def check_outside(run: RunDirectory, paths: Iterable[Path], remedy: str) -> None
         raise InputError.of(problems, f"output_dir: {run.path}", remedy)
 
 
-def _record(run: RunDirectory) -> Path:
+def record(run: RunDirectory) -> Path:
+    """Where the digests are noted."""
     return run.path / ".written.json"
 
 
 def _written(run: RunDirectory) -> dict[str, list[str]]:
     """By its file, the digests of a dataset and of the one before."""
-    path = _record(run)
+    path = record(run)
     return read_record(_WRITTEN, path, "remove it: what is there is then taken for lidr's") if is_there(path) else {}
 
 

@@ -75,11 +75,12 @@ async def _compare(engine: Engine, sample: Sample, trained: Encoder) -> Parity:
 async def _tokens(engine: Engine, sample: Sample, trained: Encoder) -> list[Ids]:
     """As a server that runs reads them; of an engine that lidr would start, as its interpreter's transformers does."""
     from lidr_plugin.completions.engines.openai import OpenAI
+    from lidr_plugin.completions.engines.replicas import Replicas
     from lidr_plugin.completions.engines.servers import Vllm
 
     if isinstance(engine, OpenAI):
         return await engine.tokens(sample)
-    python = engine.interpreter() if isinstance(engine, Vllm) else sys.executable
+    python = engine.interpreter() if isinstance(engine, Vllm | Replicas) else sys.executable
     return [await trained._replace(python=Path(python)).tokens(sample)]
 
 

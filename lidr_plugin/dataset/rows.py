@@ -52,11 +52,6 @@ def row_of(row: RowJson) -> Row:
     return pair._replace(chosen_score=chosen, rejected_score=rejected, weight=weight, ranker=row["ranker"])
 
 
-def drop_of(row: RowJson) -> Drop:
-    """A line of `rejected.jsonl`, as far as it is counted."""
-    return Drop(_pair_of(row, PromptText("")), row["reason"])
-
-
 def _pair_of(row: RowJson, prompt: PromptText) -> Preference:
     chosen, sources = Text(row["chosen"]), (row["chosen_source"], row["rejected_source"])
     return Preference(row["id"], row["language"], prompt, chosen, Text(row["rejected"]), *sources, chosen)

@@ -9,6 +9,8 @@ _CONTROLS = re.compile(
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
 """Control characters but for tab and line feed, what turns a line around or hides, and halves of characters."""
+_LONGEST_LINE = 5_000
+"""Characters; a path has 4,096 at most."""
 
 
 def inert(text: str) -> str:
@@ -17,8 +19,14 @@ def inert(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """The text as it may be told: inert and without secrets."""
-    return inert(redacted(text))
+    """The text as it may be told: inert, without secrets, and no line of it so long that it hides the others."""
+    told = inert(redacted(text))
+    return told if len(told) <= _LONGEST_LINE else "\n".join(map(_shortened, told.split("\n")))
+
+
+def _shortened(line: str) -> str:
+    more = len(line) - _LONGEST_LINE
+    return line if more <= 0 else f"{line[: _LONGEST_LINE // 2]}… ({more:,} characters) …{line[-_LONGEST_LINE // 2 :]}"
 
 
 def one_line(text: str, most: int = 200) -> str:

@@ -85,6 +85,18 @@ def whole(text: Text) -> bool:
     return not is_blank(text.text) and not text.cut and not text.failed
 
 
+def mends_answer(row: Preference) -> bool:
+    """Whether the rejected text's final answer is wrong and the chosen one's right; not so where the answer is not known."""
+    return is_right(row.chosen, row) is True and is_right(row.rejected, row) is False
+
+
+def is_right(text: Text, row: Preference) -> bool | None:
+    """Whether a text gives the final answer; None where that is not known."""
+    if row.final_answer is None or not numbers.expected_number(row.final_answer):
+        return None
+    return numbers.is_correct(text.text, row.final_answer, row.language)
+
+
 def signal_of(
     candidates: Sequence[Candidate], identification: Identification, judged: Sequence[float] = ()
 ) -> LanguageSignal:
@@ -146,10 +158,7 @@ class _Marks(NamedTuple):
 
     def is_good(self, text: Text, row: Preference) -> bool:
         """Sound and, where the final answer is known, right."""
-        known = row.final_answer is not None and numbers.expected_number(row.final_answer)
-        return self.is_sound(text, row, row.language) and (
-            not known or numbers.is_correct(text.text, row.final_answer or "", row.language)
-        )
+        return self.is_sound(text, row, row.language) and is_right(text, row) is not False
 
     def is_lossy(self, row: Preference) -> bool:
         """Whether it can be seen that the chosen text is no faithful translation."""

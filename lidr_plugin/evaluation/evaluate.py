@@ -26,6 +26,7 @@ from lidr_plugin.evaluation.changes import Change
 from lidr_plugin.evaluation.intervals import grouped, summary
 from lidr_plugin.evaluation.judge import Contest, JudgeModel, Verdicts, warning
 from lidr_plugin.evaluation.lm_eval import Harness
+from lidr_plugin.evaluation.referenced import grades, submissions
 from lidr_plugin.evaluation.results import Changes, HeadToHead, ModelResults, Results, plain
 from lidr_plugin.machine import interrupts
 from lidr_plugin.methods.base import POLICY, TRANSLATOR, Ask, Text
@@ -111,11 +112,12 @@ class _Evaluation:
             languages = [question.language for exam in self._prompts for question in exam.questions]
             results[label] = self._measured(label, self._prompts, map(Reached, texts, languages))
         skipped = self._harness.tasks.skipped if self._harness else []
+        judged = self._judged(self._judge, store, results) if self._judge else None
         return Results(
             models=self._names,
             weights={label: model.identity for label, model in self._models.items()},
             results=results,
-            head_to_head=self._head_to_head(self._judge, store) if self._judge else None,
+            head_to_head=judged,
             changes=self._changes(),
             notes=(*self._identification.notes, *lacking(self._config), *(f"lm-eval: {task}" for task in skipped)),
         )
@@ -180,21 +182,25 @@ class _Evaluation:
             for label in others
         }
 
-    def _head_to_head(self, judge: JudgeModel, store: Store) -> HeadToHead:
-        """Each model's answers to the prompts against the first model's; also writes the verdicts."""
-        (baseline, known), *others = [
-            (label, answers[Prompts.name]) for label, answers in self._answers.items() if Prompts.name in answers
-        ]
+    def _judged(self, judge: JudgeModel, store: Store, results: Mapping[str, ModelResults]) -> HeadToHead:
+        """Each model's answers to the prompts against the first model's, and where wanted the grades of all beside a reference,
+        which are put into the results; also writes both."""
+        answered = {label: found[Prompts.name] for label, found in self._answers.items() if Prompts.name in found}
+        (baseline, known), *others = answered.items()
         contests = [
             (label, Contest(new.question.id, new.question.language, new.question.text, new.text.text, old.text.text))
             for label, answers in others
             for new, old in zip(answers, known, strict=True)
         ]
-        verdicts = judge.judge(store, [contest for _, contest in contests]).verdicts
+        referenced = submissions(answered, self._config.dominant_language) if judge.has_reference else []
+        verdicts, graded = judge.judge(store, [contest for _, contest in contests], [x.submission for x in referenced])
+        for label, code, mean in grades(self._folder, referenced, graded):
+            by_language = results[label][Prompts.name]
+            results[label][Prompts.name] = {**by_language, code: {**by_language[code], "grade": mean}}
         places = [(label, contest.language) for label, contest in contests]
-        results: dict[str, dict[str, Verdicts]] = {label: {} for label, _ in others}
+        counted: dict[str, dict[str, Verdicts]] = {label: {} for label, _ in others}
         for (label, code), items in grouped(zip(places, verdicts, strict=True)).items():
-            results[label][code] = Verdicts.of(items)
+            counted[label][code] = Verdicts.of(items)
             with files.replacing(self._folder / f"{label}-{baseline}.judged.{code}.jsonl") as file:
                 file.writelines(files.dump_line({**x._asdict(), "outcome": x.outcome}) for x in items)
         return HeadToHead(
@@ -204,7 +210,7 @@ class _Evaluation:
             complete=not judge.budget.exhausted,
             warning=warning([verdict for verdict in verdicts if verdict]),
             pairs=len(contests),
-            results=results,
+            results=counted,
         )
 
 

@@ -28,11 +28,12 @@ class Contest(NamedTuple):
 
 
 class Submission(NamedTuple):
-    """An answer that is to be graded."""
+    """An answer that is to be graded, beside a `reference` if there is one."""
 
     id: str
     prompt: str
     answer: str
+    reference: str = ""
 
 
 class Judgements(NamedTuple):
@@ -54,6 +55,7 @@ class JudgeModel:
         self._max_tokens = wanted.max_tokens
         self._style = STYLES[wanted.preset]
         self.name = wanted.name
+        self.has_reference = wanted.reference is not None
         self.budget = Budget(wanted.prompt_price, wanted.completion_price, wanted.max_cost)
 
     def judge(self, store: Store, contests: Sequence[Contest], submissions: Sequence[Submission] = ()) -> Judgements:
@@ -90,7 +92,7 @@ class JudgeModel:
         ]
 
     def _graded(self, submission: Submission) -> Chat:
-        turn = grading(submission.prompt, submission.answer)
+        turn = grading(*submission[1:])
         return Chat(self._model.identity, (turn,), sampling(self._max_tokens), row=f"{submission.id} [grade]")
 
 

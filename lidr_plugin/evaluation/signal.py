@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from lidr_plugin.completions.requests import Chat
-from lidr_plugin.evaluation.benefit import Candidate, candidates_of, lost, signal_of, whole
+from lidr_plugin.evaluation.benefit import Candidate, candidates_of, lost, mends_answer, signal_of, whole
 from lidr_plugin.evaluation.intervals import Mean, Share
 from lidr_plugin.evaluation.results import Comparison, Dominance, LanguageSignal, Responses, Signal
 from lidr_plugin.methods.base import Ask, Outcome, Preference, Text
@@ -128,12 +128,12 @@ class Measurement:
 
     def signal(self, languages: Sequence[str], judged: Mapping[str, Sequence[Verdict]]) -> Signal:
         """The paper's reward accuracy where a judge decided anything; else of all candidates, two for each of these non-dominant
-        languages, those that became a pair whose rejected text is visibly flawed."""
+        languages, those that became a pair whose rejected text is visibly flawed, or wrong where the chosen one is right."""
         decided = [item.outcome for items in judged.values() for item in items if item.outcome != "tie"]
         if decided:
             return Signal(decided.count("win"), len(decided), "judge", _WORTH["judge"])
         pairs = [pair for x in self._sample for pair in x.pairs if _other(pair) in languages]
-        flawed = sum(not self._sound(pair.rejected, pair.language) for pair in pairs)
+        flawed = sum(not self._sound(pair.rejected, pair.language) or mends_answer(pair) for pair in pairs)
         return Signal(flawed, 2 * len(languages) * len(self._sample), "visible", _WORTH["visible"])
 
 

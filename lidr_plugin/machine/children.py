@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,14 @@ def said_by(child: "subprocess.Popen[str]", text: str) -> tuple[str, str]:
         with suppress(subprocess.TimeoutExpired):
             return child.communicate(given, _AWAKE)
         given = None
+
+
+def last_said(errors: str, most: int = 12) -> list[str]:
+    """The end of what a child wrote before it failed; of a traceback the error alone, for frames mean nothing to the user."""
+    _, crashed, end = errors.rpartition("Traceback (most recent call last):\n")
+    lines = [line for line in (end if crashed else errors).splitlines() if line.strip()]
+    told = list(dropwhile(lambda line: line[0].isspace(), lines)) if crashed else lines
+    return (told or lines)[-most:]
 
 
 def ended(command: list[str], log: Path, *, folder: Path, env: Mapping[str, str]) -> int:

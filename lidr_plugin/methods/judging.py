@@ -14,6 +14,7 @@ from lidr_plugin.text.verdicts import verdict
 
 _VERDICT = Path(__file__).with_name("judge_verdict.txt").read_text(encoding="utf-8").strip()
 _GRADE = Path(__file__).with_name("judge_grade.txt").read_text(encoding="utf-8").strip()
+_REFERENCE = Path(__file__).with_name("judge_reference.txt").read_text(encoding="utf-8").strip()
 
 
 class Verdict(NamedTuple):
@@ -51,9 +52,9 @@ def comparison(prompt: str, a: str, b: str) -> Message:
     return filled(_VERDICT, prompt=prompt, a=a, b=b)
 
 
-def grading(prompt: str, answer: str) -> Message:
-    """The turn that asks for a grade from 0 to 10."""
-    return filled(_GRADE, prompt=prompt, answer=answer)
+def grading(prompt: str, answer: str, reference: str = "") -> Message:
+    """The turn that asks for a grade from 0 to 10, beside another answer if there is one."""
+    return filled(_REFERENCE if reference else _GRADE, prompt=prompt, answer=answer, reference=reference)
 
 
 def filled(wording: str, **texts: str) -> Message:

@@ -14,6 +14,7 @@ from lidr_plugin.methods.base import TRANSLATOR, Ask, Reason, Text
 from lidr_plugin.methods.refinement import Refiner, errors_in
 from lidr_plugin.methods.translation_answers import Translated, escaped, parse_translation
 from lidr_plugin.methods.translation_echo import share_within
+from lidr_plugin.methods.translation_quantities import numbers_of
 from lidr_plugin.text.language import LanguageGate
 
 __all__ = [
@@ -44,6 +45,9 @@ translated tags, as <translated>…</translated>, and nothing else.
 _ECHO = 0.3
 """Share of a text that is found in the request's translation: other texts share next to nothing with it."""
 
+_LONGER = 3
+"""Times as long as the request: so long is no translation of it."""
+
 REMINDER = "\n\nGive the whole translation in {language}, begin at once, and end it with </translated>."
 """Added from the second try on, so that a greedy model does not repeat its failure."""
 
@@ -69,6 +73,14 @@ def bare_request(template: str, target: str) -> str:
 def is_echo(text: str, source: str, request: str) -> bool:
     """Whether much of a text is the request, or its translation, and the source speaks of something else."""
     return share_within(text, request) > _ECHO and share_within(source, request) < _ECHO / 2
+
+
+def speaks_of(translation: str, request: str) -> bool:
+    """Whether this may be a translation of the request. A small model may say something else, such as a sum, and then every good
+    translation of a sum would be taken for an echo of the request.
+    """
+    invented = bool(numbers_of(translation)) and not numbers_of(request)
+    return len(translation) < _LONGER * len(request) and not invented
 
 
 def in_parts(text: str, attempt: int) -> list[str]:
@@ -203,8 +215,8 @@ class Translator:
         answer: Answer = yield SharedChat(*request)
         if isinstance(answer, Failure):
             return bare
-        found = parse_translation(answer, bare, thinking=self.sampling.thinking)
-        self.requests[request.weights, target] = f"{found.text}\n{bare}"
+        found = parse_translation(answer, bare, thinking=self.sampling.thinking).text
+        self.requests[request.weights, target] = f"{found}\n{bare}" if speaks_of(found, bare) else bare
         return self.requests[request.weights, target]
 
     def _attempt(self, text: str, target: str, attempt: int, ask: Ask, row: str) -> Steps[Text]:

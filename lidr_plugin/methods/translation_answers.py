@@ -47,7 +47,7 @@ _TALK = re.compile(
 """What a model says to the user instead of translating."""
 _REMARK = re.compile(
     r"\A[(*_#\s\[]{0,6}(?:(?:translator'?s? )?note|notes|explanation|translated text|this is (?:the|a) translation|i hope this"
-    r"|let me know|please note|i (?:have )?(?:translated|used|kept))\b",
+    r"|let me know|please note|translated (?:from|into|by)|i (?:have )?(?:translated|used|kept))\b",
     re.IGNORECASE,
 )
 """How a remark on the translation begins."""
@@ -56,6 +56,8 @@ _REMARK = re.compile(
 _QUOTES = ('"', '"'), ("“", "”"), ("„", "“"), ("«", "»"), ("「", "」"), ("'", "'"), ("‘", "’")
 _OPENING_QUOTES = frozenset(opening for opening, _ in _QUOTES)
 _ALIEN_BRACKETS = re.compile(r"\s{0,4}[\[({]\s?/\s?translat\w{0,4}\s?[\])}]")
+
+_ALIEN_OPENING = re.compile(r"\A\s{0,4}[\[{]\s?translat\w{0,4}\s?[\]}](?=[^:])")
 
 _KINDS = {"sentence": "sentence"}
 """What a tag of this name is; any other is taken for the translation's."""
@@ -88,14 +90,23 @@ def parse_translation(completion: Completion, source: str, *, thinking: bool) ->
     text = without_thoughts(completion.text, thinking=thinking)
     cut = completion.cut
     plain = text[: -len(_CLOSE)]
-    if completion.prefilled and text.endswith(_CLOSE) and _is_plain(plain) and _has_words(plain):
+    begins_with_source = plain.lstrip().startswith(source.strip())
+    if (
+        completion.prefilled
+        and text.endswith(_CLOSE)
+        and _is_plain(plain)
+        and _has_words(plain)
+        and not begins_with_source
+    ):
         return Translated(plain.strip(), False)  # as asked for, and by far the most
     text, ended = _until_end_token(text, source)
     if not _ALIEN_BRACKETS.search(source):
-        text = _ALIEN_BRACKETS.sub(_CLOSE, text)
+        text = _ALIEN_OPENING.sub("<translated>", _ALIEN_BRACKETS.sub(_CLOSE, text))
     found = _among_own_tags(text, source) if _PLAIN_TAG.search(source) else _between_tags(text, completion.prefilled)
     inner = found.text if "<think" in source else without_thoughts(found.text, thinking=thinking)
-    if not found.tagged:
+    if found.tagged:
+        inner = _without_source_before(inner, source)
+    else:
         if not completion.prefilled or _speaks_to_the_user(inner, source):
             return Translated("", cut)
         inner = _without_remarks(_without_source(inner, source), source)
@@ -234,6 +245,12 @@ def _without_source(text: str, source: str) -> str:
         return after or text
     last = before.rpartition("\n")[2]
     return before.removesuffix(last).rstrip() if last.rstrip("* ").endswith(":") and len(last) < 40 else before
+
+
+def _without_source_before(text: str, source: str) -> str:
+    """Without the source as lines of their own before the translation."""
+    rest = text.strip().removeprefix(source.strip())
+    return rest if rest.startswith("\n") and _has_words(rest) and _has_words(source) else text
 
 
 def _without_remarks(text: str, source: str) -> str:

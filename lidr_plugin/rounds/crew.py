@@ -15,8 +15,9 @@ _TRIES = 5
 """Times that a shard may fail without its worker's death, as by a server that is away, or by the lock of a worker that dies."""
 _DEATHS = 20
 """Times that a shard's worker may die: machines that are lent for a while are taken back often, but not so often."""
-_PAUSE = 2.0
-"""Seconds before a shard that failed is begun again, times its tries."""
+_PAUSE = 5.0
+"""Seconds before a shard that failed is begun again, twice as many each time. They are 75 in all, for a node that is cut off holds
+the locks of its shards until it finds out, after a minute by Ray's settings."""
 
 
 class Failure(NamedTuple):
@@ -98,7 +99,7 @@ class Crew:
         if answer.final or self.tries[shard] == _TRIES:
             raise answer.error()
         say(f"{answer.message}; it is begun again")
-        self.asleep.append((time.monotonic() + _PAUSE * self.tries[shard], shard))
+        self.asleep.append((time.monotonic() + _PAUSE * 2 ** (self.tries[shard] - 1), shard))
 
     def died(self, reference: Any, why: str) -> None:
         """Another one goes on from the shard's store. Raises `RunError` where that happens again and again."""

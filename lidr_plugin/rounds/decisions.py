@@ -16,15 +16,22 @@ Say = Callable[[str], None]
 
 def say_signal(top: RunDirectory, number: int, say: Say) -> None:
     """Says when the round has little left to learn from; whether it is trained all the same is the user's choice."""
-    signal = read_probe(top.round(number).probe_json).signal
+    found = read_probe(top.round(number).probe_json)
+    signal = found.signal
     if signal.kind == "judge":
         what = f"the judge prefers chosen in {percent(signal)} % of the pairs it decides"
     else:
         what = f"in {percent(signal)} % of the candidates the imbalance shows without a judge"
     say(f"round {number}: reward signal: {what}; a round is worth it from {100 * signal.threshold:.0f} % on")
-    if not signal.worth_it:
-        more = "" if signal.kind == "judge" else "; eval.judge would see what cannot be seen so"
-        say(f"round {number}: the signal is used up: another round is not worth it (Ctrl-C stops here){more}")
+    if signal.worth_it or any(x.verdict == "yes" for x in found.verdicts.values()):
+        return
+    if signal.kind == "judge":
+        say(f"round {number}: the signal is used up: another round is not worth it (Ctrl-C stops here)")
+    else:
+        say(
+            f"round {number}: hardly any of it can be seen: whether another round is worth it, eval.judge or prompts with final "
+            "answers would tell (Ctrl-C stops here)"
+        )
 
 
 def refused(config: Config, top: RunDirectory, number: int) -> list[tuple[str, LanguageSignal]]:

@@ -23,6 +23,7 @@ from lidr_plugin.pages import renew_page
 from lidr_plugin.rounds.decisions import check_languages, check_model, refused, say_signal
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.text.identifier import name_and_version
+from lidr_plugin.training.train import Say
 
 STAGES = ("probe", "build", "train", "eval")
 _COMMANDS = {"build": "build-pairs", "probe": "probe", "train": "train", "eval": "eval"}
@@ -45,12 +46,13 @@ class Stage(NamedTuple):
         return f"{self.round}.{self.name}"
 
 
-def iterate(config: Config, *, until: str, only: int | None, say: Callable[[str], None]) -> dict[str, Any]:
+def iterate(config: Config, *, until: str, only: int | None, ray: str | None = None, say: Say) -> dict[str, Any]:
     """Runs what is not finished yet, and returns the state: by stage, what it was done with.
 
     Args:
         until: the last stage of every round: one of `STAGES`. Without `train` there is no next round.
         only: this round alone.
+        ray: the address of a Ray cluster that builds; its workers have ended, and left their GPUs, before anything is trained.
 
     Raises:
         InputError: a stage that is finished was done with other settings; or nothing tells the rounds' prompts apart.
@@ -78,7 +80,7 @@ def iterate(config: Config, *, until: str, only: int | None, say: Callable[[str]
             else:
                 say(f"round {stage.round}: {stage.name}")
                 top.round(stage.round).wait_until_free(_PATIENCE)
-                _run(top, stage)
+                _run(top, stage, *(["--ray", ray] if ray and stage.name == "build" else []))
                 if stage.name == "eval" and _unjudged(top, stage.round):
                     say(
                         f"round {stage.round}: the judge's max_cost was reached; with a higher one eval is taken up again"
@@ -225,12 +227,12 @@ def _compare(stage: Stage, before: Mapping[str, Any], now: Mapping[str, Any], to
         raise InputError.of(changed, where, f"{hint}{top.iterate_json}")
 
 
-def _run(top: RunDirectory, stage: Stage) -> None:
+def _run(top: RunDirectory, stage: Stage, *options: str) -> None:
     """The stage as a child, which takes its memory with it when it ends; its configuration is handed over as one file."""
     file = top.round(stage.round).stage(stage.name)
     files.write_json(file, resolved(stage.config))
     code = "from lidr_cli.main import main; main()"
-    command = [sys.executable, "-c", code, _COMMANDS[stage.name], str(file)]
+    command = [sys.executable, "-c", code, _COMMANDS[stage.name], str(file), *options]
     try:
         with running(command, patience=_STAGE_PATIENCE) as child:
             status = status_of(child)

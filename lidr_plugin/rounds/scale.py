@@ -12,8 +12,8 @@ from lidr_plugin.training.speed import by_arithmetic, speed_of
 
 _SHARDS_A_WORKER = 4
 """So that the last workers do not wait long for the slowest."""
-_MERGED_A_SECOND = 40_000
-"""Rows; docs/scale.md has the measurement."""
+_MERGED_A_SECOND, _COUNTED_A_SECOND = 200_000_000, 20_000_000
+"""Bytes of a dataset that is copied, and of one whose rows are counted anew; docs/scale.md has the measurements."""
 
 
 class Spread(NamedTuple):
@@ -26,6 +26,7 @@ class Spread(NamedTuple):
         prompts: of a shard.
         shard: bytes of its files.
         disk: of all shards and of what the merge writes.
+        merge_speed: bytes a second.
     """
 
     gpus: int
@@ -38,6 +39,7 @@ class Spread(NamedTuple):
     shard: Disk
     disk: int
     requests_per_second: float
+    merge_speed: int
     merge_hours: float
 
 
@@ -70,7 +72,8 @@ def spread(config: Config, build: Estimate, cards: Sequence[Gpu]) -> Spread | No
         shard=Disk(build.disk.store // shards, build.disk.dataset // shards),
         disk=build.disk.store + 2 * build.disk.dataset,
         requests_per_second=build.requests / seconds if seconds else 0.0,
-        merge_hours=build.candidates / _MERGED_A_SECOND / 3600,
+        merge_speed=(merged := _COUNTED_A_SECOND if config.family == "rank" else _MERGED_A_SECOND),
+        merge_hours=build.disk.dataset / merged / 3600,
     )
 
 
@@ -82,7 +85,7 @@ def words(found: Spread, told: Speed | None = None) -> list[str]:
     """
     speed = found.speed
     assumed = [] if speed == told else [f"an engine makes {speed.tokens_per_second:,.0f} tokens/s, {speed.source}"]
-    merge = f"{in_hours(found.merge_hours)} at {_MERGED_A_SECOND:,} rows/s"
+    merge = f"{in_hours(found.merge_hours)} at {in_bytes(found.merge_speed)}/s"
     size = in_bytes(sum(found.shard))
     return [
         f"about {found.gpu_hours:,.1f} GPU hours: {in_hours(found.hours)} of {found.workers:,} engines",

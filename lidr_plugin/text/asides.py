@@ -91,7 +91,8 @@ def _minor() -> tuple[re.Pattern[str], ...]:
         for text in (
             rf"{pattern('year')}\s(?P<n>{_YEAR})(?![\d.,]*\d)",
             rf"(?P<n>{_YEAR})\s(?:году|год|року)",
-            rf"\d\s?(?:[^\W\d_]{{1,12}}\s)?(?:out of|of the|von|sur|из|จาก|dari)\s(?P<n>{_NUMBER})",
+            rf"\d\s?(?:[^\W\d_]{{1,12}}\s)?(?:out of|of the|von|van de|sur|su|из|จาก|dari)\s(?P<n>{_NUMBER})",
+            rf"\d\sde\s(?:(?:los|las|cada|un total de|os|as)\s)?(?P<n>{_NUMBER})",
             r"\b(?:or|oder|ou|o|или)\s(?:about\s|approximately\s|roughly\s|etwa\s|environ\s)?(?P<n>\d[\d.,]{0,6})\s?%",
             r"(?<![\d=])(?<!= )(?P<n>\d{1,6})(?:st|nd|rd|th|ème|º|ª)(?![^\W\d_])",
             rf"{pattern('after')}\s(?:the\s|los\s|las\s|les\s)?(?P<n>{_NUMBER})\s(?:{time})",

@@ -54,6 +54,7 @@ def compounds(text: str, numerals: list[Numeral]) -> list[Numeral]:
             and unit.kind == last.kind
             and unit.size < last.size
             and len(numeral.values) == 1
+            and numeral.values[0] * unit.size < last.size  # "3 weeks, or 21 days" says one thing twice
             and len(before.values) in (1, 2)
             and (match := _joiner().match(text, last.end))
             and match.end() == numeral.start

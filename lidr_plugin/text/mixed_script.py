@@ -32,6 +32,12 @@ _ENGLISH = frozenset(
 """Words that no name and no loan brings along, unless it begins with a capital letter."""
 _BROKEN_CASE = re.compile(r"[a-z]{4}(?=[A-Z]{0,12}[AEIOU])[A-Z]{3,12}\Z")
 _INTRODUCES = tuple(":：=–—→/|")
+_IS_NAMED = re.compile(
+    r"(?<!\w)(?:words?|terms?|characters?|kanji|letters?|symbols?|wort|begriff|zeichen|buchstaben?|mot|terme|caractère|palabra|"
+    r"término|carácter|letra|palavra|caractere|parola|termine|woord|słowo|слов[оау]|иероглиф|термин|символ|букв[ау])\Z",
+    re.IGNORECASE,
+)
+"""What a foreign word is called right before it stands: "the Russian word мир"."""
 _BEFORE_GLOSS = (_PLACE, "=", "–", "—", ":", "：")
 
 
@@ -103,7 +109,7 @@ def _clash(before: tuple[str, str], after: tuple[str, str], own: str) -> bool:
 
 
 def _is_introduced(line: str, marks: str, found: re.Match[str], own: str) -> bool:
-    """Whether a foreign word is the text's subject: after a colon or a dash, before a gloss, or with a line to itself."""
+    """Whether a foreign word is the subject: after a colon, a dash or "the word", before a gloss, or with a line to itself."""
     start, end = found.span()
     native = own + _LATIN
     if set(native) & set(found[0]):
@@ -114,7 +120,8 @@ def _is_introduced(line: str, marks: str, found: re.Match[str], own: str) -> boo
         end += 1
     before, after = line[:start].rstrip(), line[end:]
     alone = not any(map(str.isalpha, before)) and not after
-    return alone or before.endswith(_INTRODUCES) or after.startswith(_BEFORE_GLOSS)
+    named = before.endswith(_INTRODUCES) or _IS_NAMED.search(before[-24:]) is not None
+    return alone or named or after.startswith(_BEFORE_GLOSS)
 
 
 def _english(line: str) -> Iterator[str]:

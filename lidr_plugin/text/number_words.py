@@ -90,11 +90,32 @@ def scales(language: str) -> dict[str, int]:
 
 
 @cache
-def small_numbers(language: str) -> dict[str, int]:
-    """The words for 0 to 20; of English they are in `spelled`."""
-    return {
-        word: value for value, word in enumerate(_split(_TABLE.get(languages.base(language), {}).get("numbers", "")))
-    }
+def spelled_numbers(language: str) -> dict[str, int]:
+    """The words for 0 to 99, 1 alone left out, for it is an article too; of English they are in `spelled`."""
+    table = _TABLE.get(languages.base(language), {})
+    small = {word: value for value, word in enumerate(_split(table.get("numbers", ""))) if word}
+    ones = [
+        *((word, value) for word, value in small.items() if 1 < value < 10),
+        *((x, 1) for x in _split(table.get("one", ""))),
+    ]
+    found = dict(small)
+    for value, ten in enumerate(_split(table.get("tens", "")), 2):
+        found[ten] = 10 * value
+        for form in _split(table["join"]):
+            found |= {form.format(ten=ten, one=word, cut=ten[:-1]): 10 * value + one for word, one in ones}
+    further = (pair.partition("=") for pair in _split(table.get("further", "")))
+    return found | {word: int(value) for value, _, word in further}
+
+
+@cache
+def spelled_pattern(language: str) -> re.Pattern[str]:
+    """Finds such a word, and in `large` whether it is only a part of a larger number."""
+    table = _TABLE.get(languages.base(language), {})
+    names = "|".join(map(re.escape, sorted(spelled_numbers(language), key=len, reverse=True))) or "(?!)"
+    large = "|".join([*_split(table.get("large", "")), *map(re.escape, table.get("scales", {}))]) or "(?!)"
+    ends = table.get("ends", r"(?!\w)")
+    more = rf"(?:{large})(?:[ -](?:y|e|et|na) |[ -])?"
+    return re.compile(rf"(?P<before>(?<!\w){more})?(?<!\w)(?P<number>{names}){ends}(?P<after>[ -]?(?:{large})(?!\w))?")
 
 
 @cache

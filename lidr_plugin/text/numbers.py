@@ -31,6 +31,11 @@ _EQUAL = re.compile(r"[=→⇒≈]")
 _TO_THE_POINT = re.compile(r"[\s*_:=~≈≃$€£¥₹%(+\"“”„«»'-]{0,6}(?:[^\W\d_]{1,8}[.$ ]{1,2}){0,2}[$€£¥₹(]?\Z")
 
 
+_SIGNS = frozenset("$€£¥₹")
+_MONEY = re.compile(r"\s?(?:[$€£¥₹]|euros?\b|dollars?\b|cents?\b|pounds?\b|рубл)")
+_PAID = re.compile(r"\s?[^\W\d_]{0,8}[$€£¥₹]?\s(?:for|für|por|para|pour|per|voor|за)\s(?:[^\W\d_]{1,5}\s)?")
+
+
 def final_numbers(text: str, language: str = "") -> set[Fraction]:
     """What the number that a text gives as its answer may mean; empty if it gives none, or none that can be read.
 
@@ -175,7 +180,18 @@ class _Reader:
         if not _EQUAL.search(self.text, start, end):
             bold = [x for x in numerals if any(a <= x.start and x.end <= b for a, b in self.bold)]
             numerals = bold or numerals
-        return self._result(numerals)
+        return self._result(self._without_count(numerals))
+
+    def _without_count(self, numerals: Sequence[Numeral]) -> Sequence[Numeral]:
+        """Without the things that a price is paid for: "12,50 € für 5 Hefte"."""
+        if len(numerals) < 2:
+            return numerals
+        price, count = numerals[-2:]
+        gap = self.lower[price.end : count.start]
+        paid = _PAID.fullmatch(gap) and (
+            _MONEY.match(gap) or self.text[max(0, price.start - 1) : price.start] in _SIGNS
+        )
+        return numerals[:-1] if paid else numerals
 
     def _main(self, numerals: Sequence[Numeral]) -> Sequence[Numeral]:
         """Without years, ordinals and terms where there are other numbers."""

@@ -34,7 +34,7 @@ _GROUPED = re.compile(r"[1-9]\d{0,2}(?:\D\d{3})+|[1-9]\d?(?:,\d{2})+,\d{3}")
 _FRACTION = re.compile(r"/(\d{1,9})(?![\d/]|[.,]\d)")
 _MIXED = re.compile(rf"(?:[ {THIN}]| (?:and|und|y|et|e|и) )(\d{{1,9}})/(\d{{1,9}})(?![\d/]|[.,]\d)")
 _HALF = re.compile(
-    r"\s?(?:[^\W\d_]{1,10} )?(?:and a half|und eine? halbe?|y medi[ao]|et demie?|e mezz[ao]|e mei[ao]|с половиной)(?!\w)"
+    r"\s?(?:(?P<of>[^\W\d_]{1,10}) )?(?:and a half|und eine? halbe?|y medi[ao]|et demie?|e mezz[ao]|e mei[ao]|с половиной)(?!\w)"
     r"|[个個]半|時間半|小时半|시간 반"
 )
 _POWER = re.compile(r"\s?(?:[x×*·]\s?10\s?\^\s?([-+]?\d+)|[eE]([-+]?\d+)(?!\w)|\^([-+]?\d+))")
@@ -150,7 +150,7 @@ def _is_european(char: str) -> bool:
 
 def _numeral(text: str, start: int, end: int, language: str, style: _Style) -> Numeral:
     values = _values(text[start:end], style, dollars=text[max(0, start - 2) : start].rstrip().endswith("$"))
-    end, values = _with_fraction(text, end, values)
+    end, values = _with_fraction(text, end, values, language)
     if match := _POWER.match(text, end):
         ten = match[1] or match[2]
         values = _powered(values, ten or match[3], ten is not None)
@@ -186,12 +186,15 @@ def _values(run: str, style: _Style, *, dollars: bool) -> tuple[Fraction, ...]:
     return (decimal,) if marks[0] == style.mark and not odd else (grouped,)
 
 
-def _with_fraction(text: str, end: int, values: tuple[Fraction, ...]) -> tuple[int, tuple[Fraction, ...]]:
-    """With what follows a whole number: `/4`, ` 1/2`, `分の3`."""
+def _with_fraction(
+    text: str, end: int, values: tuple[Fraction, ...], language: str
+) -> tuple[int, tuple[Fraction, ...]]:
+    """With what follows a whole number: `/4`, ` 1/2`, `分の3`, ` millones y medio`."""
     if len(values) != 1 or values[0].denominator != 1:
         return end, values
     if half := _HALF.match(text, end):
-        return half.end(), (values[0] + Fraction(1, 2),)
+        power = scales(language).get((half["of"] or "").lower(), 0)
+        return half.end(), ((values[0] + Fraction(1, 2)) * 10**power,)
     for form in (_FRACTION, _CHINESE_FRACTION, _MIXED):
         if not (match := form.match(text, end)):
             continue

@@ -23,6 +23,8 @@ _LONG = {_WORDS: 12, _CHARACTERS: 48}
 """Units of the shortest line of prose: verses, items and lines of code are shorter. By the order of n-grams."""
 _ROUNDS, _LITTLE, _FEW_ROUNDS, _HALF = 6, 0.1, 3, 0.5
 """Rounds that only a chorus has, and the share of a text that they may be; the same for rounds that many texts have."""
+_SAME_FIGURES = 25
+"""Lines of the same figures that no table has: data of that kind is shorter, and what has no figure is a rule or a board."""
 _NUMBERED_ROUNDS, _LISTED_ROUNDS, _MARKS = 10, 15, ("#.", "#)", "#:")
 """Rounds that differ in numbers alone (short lists have fewer), and those of a list of one and the same word."""
 _NEW, _AGAIN = 0.94, 0.4
@@ -118,7 +120,10 @@ def _exact(text: str, units: Sequence[str]) -> Sequence[str]:
 
     def is_long(loop: _Loop) -> bool:
         once = "".join(_round(units, loop))
-        return loop.length >= _LOOP if _says(once) and "|" not in once else len(once) * loop.rounds >= bare
+        if _says(once) and "|" not in once:
+            return loop.length >= _LOOP
+        figures = loop.rounds >= _SAME_FIGURES and any(map(str.isdigit, once))
+        return len(once) * loop.rounds >= (_BARE if figures else bare)
 
     loops = [loop for loop in _loops(units) if loop.rounds >= _FEW_ROUNDS and is_long(loop)]
     endless = [loop for loop in loops if loop.rounds >= _ROUNDS]

@@ -1,8 +1,8 @@
-"""Numbers in words: English ones, those in Chinese characters, and those up to twenty of six further languages."""
+"""Numbers in words: English ones, those in Chinese characters, and those up to 99 of nine further languages."""
 
 import re
 
-from lidr_plugin.text.number_words import small_numbers
+from lidr_plugin.text.number_words import spelled_numbers, spelled_pattern
 
 _SMALL = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
@@ -16,6 +16,11 @@ _STATED = re.compile(r"(?:\A\s*|\b(?:is|are|equals|makes)\s)(?P<number>" + "|".j
 _CHARACTERS = re.compile(
     "(?!一[^零〇二两兩三四五六七八九十百千万萬億亿个個人。. \n])[零〇一二两兩三四五六七八九十百千万萬億亿]+"
 )
+_COMPOUNDS = re.compile(
+    "(?<![第零〇一二两兩三四五六七八九十百千万萬億亿])(?:[一二两兩三四五六七八九][十百千万萬億亿]|十[一二三四五六七八九])"
+    "[零〇一二两兩三四五六七八九十百千万萬億亿]*(?![月年日号號世])"
+)
+"""Those of several characters, which are seldom a part of a word."""
 _FIGURES = {char: number for number, char in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "兩": 2}
 _POWERS = {"十": 10, "百": 100, "千": 1000, "万": 10**4, "萬": 10**4, "億": 10**8, "亿": 10**8}
 _LONGEST = 20
@@ -31,14 +36,14 @@ def number(text: str, language: str, *, whole: bool = False) -> int | None:
     match = _CHARACTERS.search(text)
     if match and (not whole or match[0] == text.strip(" 。.\n")):
         return _chinese(match[0]) if len(match[0]) <= _LONGEST else None
+    if whole and (said := _COMPOUNDS.findall(text)) and len(said[-1]) <= _LONGEST:
+        return _chinese(said[-1])
     if whole:
         stated = list(_STATED.finditer(text))
         text = text[stated[-1].start("number") :] if stated else ""
-    own = small_numbers(language)
-    if not whole and (
-        word := next((word for word in re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)?", text) if word in own), None)
-    ):
-        return own[word]
+    own = None if whole else spelled_pattern(language).search(text)
+    if own:
+        return None if own["before"] or own["after"] else spelled_numbers(language)[own["number"]]
     words = _WORDS.findall(text)
     first = next((place for place, word in enumerate(words) if word in _ENGLISH), None)
     value = None if first is None else _english(words[first:])

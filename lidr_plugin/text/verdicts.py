@@ -29,8 +29,20 @@ _NO_LETTER = "[a-z0-9à-ÿа-яё-]"
 _LETTER = re.compile(rf"(?<!{_NO_LETTER})(?<![_'’])([ab])(?!{_NO_LETTER}|_|['’](?!s\b))", re.IGNORECASE)
 _BARE = re.compile(rf"(?:{_NOUN}\s?)?\W*([ab])\W*", re.IGNORECASE)
 _ANNOUNCED = re.compile(
-    rf"(?:{_WORDS['announced']})\s?(?::|=|\bis:)\W{{0,6}}(?:{_NOUN}\s)?\W{{0,3}}(?P<letter>[ab]|tie)"
+    rf"(?:{_WORDS['announced']})[\"'*_]{{0,3}}\s?(?::|=|\bis:)\W{{0,6}}(?:{_NOUN}\s)?\W{{0,3}}(?P<letter>[ab]|tie)"
     rf"(?!{_NO_LETTER}|['’]|\s?[:=<>])",
+    re.IGNORECASE,
+)
+_PLACED = re.compile(
+    rf"(?<!\w)(?:the |la |die |der |o |a )?(?:(?P<first>{_WORDS['first']})|{_WORDS['second']})\s?(?:{_WORDS['answer']}|one)(?!\w)|"
+    rf"(?<!\w)(?:la )?(?:{_WORDS['answer']})\s(?:(?P<behind>{_WORDS['first behind']})|{_WORDS['second behind']})(?!\w)|"
+    rf"(?:(?P<cjk>{_WORDS['first cjk']})|{_WORDS['second cjk']})(?:{_WORDS['answer']})",
+    re.IGNORECASE,
+)
+"""An answer named by its place: the first is A."""
+_SCORES = re.compile(
+    rf"(?<![a-z0-9])(?:{_WORDS['answer']})?\s?([ab])(?:['’]s)?\W{{0,4}}(?:score|grade|rating)?\W{{0,4}}?[:=]\s?(\d{{1,3}}(?:\.\d{{1,2}})?)"
+    r"(?:/10{1,2})?(?![\d/%])",
     re.IGNORECASE,
 )
 _BRACKETS = re.compile(r"\[\[\s?(a|b|c|tie)\s?\]\]", re.IGNORECASE)
@@ -64,6 +76,9 @@ def verdict(text: str) -> Verdict | None:
     text = _TWIN.sub(
         lambda match: match[0][:-1] + match[0][-1].translate(_TWINS), plain(box if box else text).text
     ).strip()
+    text = _PLACED.sub(
+        lambda match: f"answer {'A' if match['first'] or match['behind'] or match['cjk'] else 'B'}", text
+    )
     if bare := _BARE.fullmatch(text):
         return _named(bare[1])
     for announced in (_BRACKETS.findall(text), [match["letter"] for match in _ANNOUNCED.finditer(text)]):
@@ -73,7 +88,7 @@ def verdict(text: str) -> Verdict | None:
         return begun
     claims = _claims(text)
     if not claims:
-        return _only_mention(text)
+        return _scored(text) or _only_mention(text)
     if len({claim for claim, _ in claims}) > 1 and not claims[-1][1]:
         return None
     return claims[-1][0]
@@ -94,6 +109,15 @@ def _begun(text: str) -> Verdict | None:
     ):
         return None
     return _named(first[1])
+
+
+def _scored(text: str) -> Verdict | None:
+    """By a score for each answer, where no word says more."""
+    found = [(letter.upper(), float(score)) for letter, score in _SCORES.findall(text)]
+    if len(found) != 2 or found[0][0] == found[1][0]:
+        return None
+    a, b = (score for _, score in sorted(found))
+    return "tie" if a == b else "A" if a > b else "B"
 
 
 def _mentions(sentence: str) -> list[re.Match[str]]:

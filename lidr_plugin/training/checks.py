@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from lidr_plugin.completions.parity import shown
 from lidr_plugin.dataset.views import rows_of
 from lidr_plugin.errors import InputError, RunError
-from lidr_plugin.machine.children import running, said_by
+from lidr_plugin.machine.children import last_said, running, said_by
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training import inside
 from lidr_plugin.training.llamafactory_cli import environment
@@ -175,5 +175,5 @@ def _answer(script: str, job: Mapping[str, Any], python: Path, env: Mapping[str,
     for line in reversed(output.splitlines()):
         if line.startswith("LIDR "):
             return line.removeprefix("LIDR ")
-    end = "\n".join(f"  {line}" for line in said.splitlines()[-12:])
+    end = "\n".join(f"  {line}" for line in last_said(said))
     raise RunError(f"lidr's {script} in the train environment failed:\n{end}", "`lidr doctor` checks it")

@@ -3,15 +3,16 @@
 import os
 import shlex
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from subprocess import PIPE
 from typing import NamedTuple
 
 from lidr_plugin import files
 from lidr_plugin.config.file import load
 from lidr_plugin.config.schema import Config
 from lidr_plugin.errors import InputError, RunError
+from lidr_plugin.machine.children import last_said, running, said_by
 from lidr_plugin.machine.environments import python_of
 from lidr_plugin.machine.inputs import is_there
 from lidr_plugin.run_directory import RunDirectory
@@ -80,28 +81,24 @@ def gguf(run: RunDirectory) -> Exported:
     target = run.path / f"{config.dataset_name}.gguf"
     folder = os.environ.get("LLAMA_CPP", "")
     found = shutil.which(_CONVERTER) or (folder and shutil.which(_CONVERTER, mode=os.F_OK, path=folder))
-    words = [str(run.model), "--outfile", str(target), "--outtype", "bf16"]
+    words = [str(run.model), "--outfile", str(target), "--outtype", "bf16", "--model-name", config.dataset_name]
     serve = shlex.join(["llama-server", "-m", str(target)])
     if not found:
-        return Exported(
-            None,
-            [
-                "git clone https://github.com/ggml-org/llama.cpp",
-                "pip install -r llama.cpp/requirements/requirements-convert_hf_to_gguf.txt",
-                shlex.join(["python", f"llama.cpp/{_CONVERTER}", *words]),
-                serve,
-            ],
-        )
-    part = target.with_suffix(".part")
-    words[2] = str(part)
-    done = subprocess.run(
-        [str(interpreter(config)), found, *words], capture_output=True, encoding="utf-8", errors="replace", check=False
-    )
-    if done.returncode or not part.exists():
-        part.unlink(missing_ok=True)
-        end = "\n".join(f"  {line}" for line in done.stderr.splitlines()[-8:])
-        raise RunError(f"{found} failed:\n{end}", "does this llama.cpp know the model's architecture? update it")
-    os.replace(part, target)
+        python = python_of("train")
+        needs = [] if python else ["pip install -r llama.cpp/requirements/requirements-convert_hf_to_gguf.txt"]
+        convert = shlex.join([str(python or "python"), f"llama.cpp/{_CONVERTER}", *words])
+        return Exported(None, ["git clone --depth 1 https://github.com/ggml-org/llama.cpp", *needs, convert, serve])
+    part = words[2] = str(target.with_suffix(".part"))
+    command = [str(interpreter(config)), found, *words]
+    try:
+        with running(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, encoding="utf-8", errors="replace") as child:
+            _, errors = said_by(child, "")
+        if child.returncode or not os.path.exists(part):
+            end = "\n".join(f"  {line}" for line in last_said(errors))
+            raise RunError(f"{found} failed:\n{end}", "does this llama.cpp know the model's architecture? update it")
+        os.replace(part, target)
+    finally:
+        Path(part).unlink(missing_ok=True)
     return Exported(target, [serve])
 
 

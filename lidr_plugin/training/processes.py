@@ -12,6 +12,11 @@ from lidr_plugin.errors import InputError
 from lidr_plugin.machine.gpus import gpus
 
 _TRUE = ("1", "true", "yes", "y")
+NEVER_PLACED = (
+    "warning: USE_RAY: without a GPU here LLaMA-Factory 0.9.5 asks Ray for ten cores for each core of the cluster, and waits for "
+    "them"
+)
+"""Its `get_placement_group` is given the number of devices, which are cores then, and wants ten cores for each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from lidr_plugin.training.datasets import check_others, digests_of_others, joine
 from lidr_plugin.training.llamafactory_cli import interpreter, run_training, sweep_checkpoints
 from lidr_plugin.training.memory import shape_of
 from lidr_plugin.training.plan import architecture, disk_needed
-from lidr_plugin.training.processes import Launch, launch_of
+from lidr_plugin.training.processes import NEVER_PLACED, Launch, launch_of
 from lidr_plugin.training.recipe import Settings, render, train_settings
 from lidr_plugin.training.state import MergeProof, TrainingState, TrainResult, check_own, read_state, write_state
 
@@ -263,6 +263,8 @@ def _run_llamafactory(training: _Training, say: Say) -> TrainResult:
         f"{training.config.train.method}: {each} x {launch.world} processes = {launch.rows_a_step(settings)} rows a step; "
         f"{'policy and reference' if settings['stage'] == 'dpo' else 'model'}: {settings['model_name_or_path']}"
     )
+    if launch.ray and not launch.gpus:
+        say(NEVER_PLACED)
     env = training.env()
     script = shift.script_of(training.config)
     loss = run_training(run, run.train_yaml, run.train_log, python=training.python, env=env, script=script)

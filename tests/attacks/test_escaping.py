@@ -308,3 +308,12 @@ def test_texts_become_inert_and_lose_nothing(text: str) -> None:
     )
     assert "\n" not in one_line(text)
     assert str(RunError(text)) == RunError(text).message
+
+
+def test_an_endless_id_hides_nothing_else_that_is_told(tmp_path: Path, lidr: Lidr) -> None:
+    write_prompts(tmp_path, prompts(1))
+    (tmp_path / "prompts/de.jsonl").write_text(json.dumps({"id": "x" * 100_000, "instruction": "y"}))
+    done = lidr("build-pairs", write_config(tmp_path, languages=["de"]), "--dry-run")
+    assert done.returncode == 2
+    assert len(done.stderr) < 10_000
+    assert "is not in the dominant language's file" in done.stderr

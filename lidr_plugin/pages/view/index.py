@@ -15,27 +15,27 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lidr_plugin.errors import RunError
-from lidr_plugin.pages.view.found import Found, Hit, State, agrees, body_of, counts_of, item_in
-from lidr_plugin.pages.view.items import FACETS, item_of
+from lidr_plugin.pages.view.found import Found, Hit, State, agrees, body_of, counts_of, facets_in, item_in, text_of
+from lidr_plugin.pages.view.items import item_of
 from lidr_plugin.pages.view.reading import Entry, ahead, entry_of
 from lidr_plugin.pages.view.sources import Source, answers_of, line_at, sources_of
 from lidr_plugin.pages.view.words import Term, expression
 from lidr_plugin.run_directory import RunDirectory
 
-_VERSION = 1
-_SCHEMA = f"""
+_VERSION = 2
+_AT_ONCE = 5000
+"""Rows in one statement, and so in one part of the index of words. While it runs other threads do: only between two statements
+is the interpreter's lock asked for. More would be more values than SQLite takes."""
+_SCHEMA = """
 CREATE TABLE source (inode INTEGER PRIMARY KEY, path TEXT, round INTEGER, size INTEGER, changed INTEGER, lines INTEGER,
     read INTEGER, unreadable INTEGER);
-CREATE TABLE item (number INTEGER PRIMARY KEY, inode INTEGER, start INTEGER, body TEXT, texts TEXT, id TEXT,
-    {", ".join(FACETS)});
-CREATE TABLE tally ({", ".join(FACETS)}, items INTEGER, PRIMARY KEY ({", ".join(FACETS)})) WITHOUT ROWID;
+CREATE TABLE item (number INTEGER PRIMARY KEY, inode INTEGER, start INTEGER, body TEXT, texts TEXT, tally INTEGER);
+CREATE TABLE tally (number INTEGER PRIMARY KEY, facets TEXT UNIQUE, items INTEGER);
 CREATE VIRTUAL TABLE words USING fts5(prompt, first, second, facets, content='', columnsize=0,
     tokenize="unicode61 remove_diacritics 2 categories 'L* N* Co M*'");
+-- To merge its parts takes as long as to make them, and a search in hundreds is still soon done.
+INSERT INTO words(words, rank) VALUES ('automerge', 0), ('crisismerge', 500), ('hashsize', 67108864);
 """
-_AT_ONCE = 1000
-"""Rows in one statement. While it runs other threads do, and only between two statements is the interpreter's lock asked for."""
-_HELD = 64 << 20
-"""Bytes of new words that are held in memory: fewer parts to merge, and an eighth less time."""
 _COUNTED = 20_000
 """Items found that are counted by facet: enough for an impression, few enough to wait for."""
 
@@ -85,7 +85,6 @@ class Index:
             if not version:
                 db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT")
             db.execute("SELECT count(*) FROM tally, source").fetchone()
-            db.execute("INSERT INTO words(words, rank) VALUES ('hashsize', ?)", [_HELD])
         except BaseException:
             db.close()
             raise
@@ -184,15 +183,19 @@ class Index:
         self._db.execute(query, (*_noted(source), read, unreadable))
 
     def _add(self, entries: Sequence[Entry]) -> None:
-        first = self._count() + 1
+        first, tallies = self._count() + 1, self._tallied(entries)
         for begin in range(0, len(entries), _AT_ONCE):
             numbered = list(enumerate(entries[begin : begin + _AT_ONCE], first + begin))
-            self._insert("item", [(at, *entry[:5], *entry.facets) for at, entry in numbered])
+            self._insert("item", [(at, *entry[:4], tallies[entry.facets]) for at, entry in numbered])
             self._insert("words(rowid, prompt, first, second, facets)", [(at, *x.words) for at, x in numbered])
+
+    def _tallied(self, entries: Sequence[Entry]) -> dict[tuple[str, ...], int]:
+        """Counts entries by their facets, and gives the number of each tally."""
         self._db.executemany(
-            f"INSERT INTO tally VALUES (?{', ?' * len(FACETS)}) ON CONFLICT DO UPDATE SET items = items + excluded.items",
-            [(*facets, count) for facets, count in Counter(entry.facets for entry in entries).items()],
+            "INSERT INTO tally (facets, items) VALUES (?, ?) ON CONFLICT DO UPDATE SET items = items + excluded.items",
+            [(text_of(facets), count) for facets, count in Counter(entry.facets for entry in entries).items()],
         )
+        return {facets_in(text): number for text, number in self._db.execute("SELECT facets, number FROM tally")}
 
     def _insert(self, table: str, rows: Sequence[tuple[object, ...]]) -> None:
         """Some rows, each with a value for every column."""
@@ -234,22 +237,19 @@ class Index:
 
     def _tallies(self, match: str) -> tuple[dict[tuple[str, ...], int], bool]:
         """What was found, whatever its facets, by all of them; and whether there is more than was counted."""
-        columns = ", ".join(FACETS)
-        if not match:
-            rows = self._db.execute(f"SELECT {columns}, items FROM tally").fetchall()
-        else:
-            rows = self._db.execute(
-                f"SELECT {columns}, count(*) FROM (SELECT rowid AS found FROM words WHERE words MATCH ? LIMIT ?) "
-                f"JOIN item ON number = found GROUP BY {columns}",
-                [match, _COUNTED],
-            ).fetchall()
-        found = {row[:-1]: row[-1] for row in rows}
+        query = "SELECT facets, items FROM tally"
+        if match:
+            query = (
+                "SELECT facets, count(*) FROM (SELECT rowid AS found FROM words WHERE words MATCH ? LIMIT ?) "
+                "JOIN item ON item.number = found JOIN tally ON tally.number = tally GROUP BY tally"
+            )
+        found = {facets_in(text): count for text, count in self._db.execute(query, [match, _COUNTED] if match else [])}
         return found, bool(match) and sum(found.values()) >= _COUNTED
 
     def item(self, number: int) -> Hit | None:
         """An item by its number; None if its file is another one by now."""
         row = self._db.execute(
-            "SELECT body, path, item.inode, start, item.round FROM item LEFT JOIN source USING (inode) WHERE number = ?",
+            "SELECT body, path, item.inode, start, round FROM item LEFT JOIN source USING (inode) WHERE number = ?",
             [number],
         ).fetchone()
         if row is None:

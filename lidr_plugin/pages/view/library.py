@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 from lidr_plugin.dataset.marks import Mark, Marks, add_mark, read_marks
 from lidr_plugin.errors import InputError, LidrError
+from lidr_plugin.machine.inputs import is_there
 from lidr_plugin.pages.view.chain import Chain, Chains
 from lidr_plugin.pages.view.found import Found, Hit, State
 from lidr_plugin.pages.view.index import Index
 from lidr_plugin.pages.view.items import Item
-from lidr_plugin.pages.view.sources import rounds_of
+from lidr_plugin.pages.view.sources import rounds_of, sources_of
 from lidr_plugin.pages.view.words import terms_of
 from lidr_plugin.run_directory import RunDirectory
 
@@ -18,6 +19,7 @@ PAGE = 50
 """Items in a list."""
 MARKED = "marked"
 """In place of a facet: only what a person marked."""
+_REMEDY = "name the output_dir of build-pairs, eval or iterate"
 
 
 class Shown(NamedTuple):
@@ -49,9 +51,11 @@ class Library:
 
     def __init__(self, run: RunDirectory) -> None:
         if not run.path.is_dir():
-            raise InputError(f"{run.path}: no such folder", "name the output_dir of build-pairs, eval or iterate")
+            raise InputError(f"{run.path}: no such folder", _REMEDY)
         self._run = run
         self._marks = {number: read_marks(of.marks) for number, of in rounds_of(run).items()}
+        if not sources_of(run) and not is_there(run.store) and not is_there(run.config):
+            raise InputError(f"{run.path}: no run of lidr there", _REMEDY)
         self._index = Index(run)
         self._reader: threading.Thread | None = None
         self._chains: dict[int, Chains] = {}

@@ -20,7 +20,6 @@ class Entry(NamedTuple):
     start: int
     body: str | None
     texts: str
-    id: str
     facets: tuple[str, ...]
     words: tuple[str, str, str, str]
 
@@ -44,7 +43,7 @@ def entry_of(item: Item, inode: int = 0, start: int = 0, body: str | None = None
     facets = item.facets
     first, *others = [spaced(side.text) for side in item.sides]
     words = spaced(item.prompt), first, "\n".join(others), facet_words(facets)
-    return Entry(inode, start, body, item.texts, item.id, facets, words)
+    return Entry(inode, start, body, item.texts, facets, words)
 
 
 def ahead(source: Source, start: int) -> Iterator[Part]:

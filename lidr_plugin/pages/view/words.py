@@ -71,6 +71,6 @@ def facet_word(name: str, value: str) -> str:
 
 @lru_cache(4096)
 def facet_words(facets: tuple[str, ...]) -> str:
-    """All of an item's."""
-    found = [facet_word(name, value) for name, value in zip(FACETS, facets, strict=True)]
+    """All that an item has."""
+    found = [facet_word(name, value) for name, value in zip(FACETS, facets, strict=True) if value]
     return " ".join([_ALL, *found])
