@@ -92,20 +92,30 @@ def head(title: str, width: int, height: int) -> str:
     )
 
 
-def panel(code: str, found: Sequence[Mapping[str, Any]], left: float, up: Scale) -> Iterator[str]:
-    """A language's changes, each with its interval; values stand at even distances."""
-    across = Scale(-0.5, len(found) - 0.5, left, _WIDTH)
-    yield text(left + _WIDTH / 2, _TOP - 10, LANGUAGES[code], size=14)
+def grid(name: str, left: float, up: Scale) -> Iterator[str]:
+    """A panel's head and its lines."""
+    yield text(left + _WIDTH / 2, _TOP - 10, name, size=14)
     for value in ticks(up.low, up.high):
         yield line(left, up(value), left + _WIDTH, up(value), "#e4e4e4")
         yield text(left - 6, up(value) + 4, f"{value:+g}" if value else "0", "end", 11, _GREY)
     yield line(left, up(0), left + _WIDTH, up(0), _INK)
+
+
+def dot(x: float, y: float, low: float, high: float) -> Iterator[str]:
+    """A change with its interval."""
+    yield line(x, low, x, high, _LINE, 2)
+    yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{_LINE}"/>\n'
+
+
+def panel(code: str, found: Sequence[Mapping[str, Any]], left: float, up: Scale) -> Iterator[str]:
+    """A language's changes, each with its interval; values stand at even distances."""
+    across = Scale(-0.5, len(found) - 0.5, left, _WIDTH)
+    yield from grid(LANGUAGES[code], left, up)
     places = [(across(n), *(up(x) for x in one["change"][code])) for n, one in enumerate(found)]
     way = " ".join(f"{x:.1f},{y:.1f}" for x, y, _, _ in places)
     yield f'<polyline points="{way}" fill="none" stroke="{_LINE}" stroke-width="1.5"/>\n'
     for one, (x, y, low, high) in zip(found, places, strict=True):
-        yield line(x, low, x, high, _LINE, 2)
-        yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{_LINE}"/>\n'
+        yield from dot(x, y, low, high)
         yield text(x, _TOP + _HEIGHT + 18, shown(one["value"]), size=11)
 
 
@@ -126,7 +136,10 @@ def figure(sweep: str) -> str:
 def figures() -> dict[str, str]:
     """All of them, by file."""
     drawn = {sweep: figure(sweep) for sweep in sorted({x["sweep"] for x in entries()})}
-    return {f"matters-{name}.svg": svg for name, svg in (drawn | {"imbalance": imbalance_figure()}).items()}
+    return {
+        f"matters-{name}.svg": svg
+        for name, svg in (drawn | {"imbalance": imbalance_figure(), "shift": shift_figure()}).items()
+    }
 
 
 def table(sweep: str) -> str:
@@ -155,6 +168,9 @@ def page(written: str) -> str:
         if sweep == "imbalance":
             drawn = "![What a round gave, by what was right before it](img/matters-imbalance.svg)"
             return f"<!-- sweep imbalance -->\n\n{drawn}\n\n{imbalance_table()}\n<!-- end -->"
+        if sweep == "shift":
+            drawn = "![Change in right answers by how far the training moved the model](img/matters-shift.svg)"
+            return f"<!-- sweep shift -->\n\n{drawn}\n\n<!-- end -->"
         drawn = f"![Change in right answers by {AXES[sweep]}](img/matters-{sweep}.svg)"
         return f"<!-- sweep {sweep} -->\n\n{drawn}\n\n{table(sweep)}\n<!-- end -->"
 
@@ -166,34 +182,52 @@ def gains() -> list[tuple[str, list[int], list[float]]]:
     found = []
     for proof in proofs():
         for before, after in (("M0", "M1"), ("M1", "M2")):
-            for code in ("de", "es"):
+            for code in ("de", "es") if after in proof["models"] else ():
                 right = proof["models"][before]["problems"][code]["accuracy"]
                 name = f"seed {proof['knobs']['seed']}, {LANGUAGES[code]}, {before} to {after}"
                 found.append((name, right, proof["changes"][f"{before} to {after}"]["problems"][code]))
     return sorted(found, key=lambda x: x[1][0])
 
 
-def imbalance_figure() -> str:
-    """What a round gave, by what was right before it: a point for each language, world and round."""
-    found, width, height = gains(), 640, _TOP + _HEIGHT + 50
-    low, high = min(0.0, *(x[0] for _, _, x in found)), max(x[2] for _, _, x in found)
-    up = Scale(low, high, _TOP + _HEIGHT, -_HEIGHT)
-    shares = [100 * hits / total for _, (hits, total), _ in found]
-    across = Scale(min(shares) - 2, 100, _LEFT, width - _LEFT - _GAP)
-    parts = [head("Gain of a round by the share of right answers before it", width, height)]
-    for value in ticks(low, high):
-        parts.append(line(_LEFT, up(value), width - _GAP, up(value), "#e4e4e4"))
-        parts.append(text(_LEFT - 6, up(value) + 4, f"{value:+g}" if value else "0", "end", 11, _GREY))
-    for value in ticks(min(shares), 100):
-        parts.append(text(across(value), _TOP + _HEIGHT + 18, f"{value:g} %", size=11))
-    for share, (_, _, change) in zip(shares, found, strict=True):
-        x, (y, below, above) = across(share), map(up, change)
-        parts.append(line(x, below, x, above, _LINE, 2))
-        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{_LINE}"/>\n')
-    parts.append(
-        text(width / 2, height - 8, "right before the round; points that it gave, with the paired 95 % interval")
-    )
+Points = Sequence[tuple[float, Sequence[float]]]
+
+
+def scatter(title: str, panels: Mapping[str, Points], below: str) -> str:
+    """Small multiples of changes over a number, each with its interval."""
+    found = [point for points_ in panels.values() for point in points_]
+    ends = [x for _, change in found for x in change]
+    low, high = min(0.0, *ends), max(0.0, *ends)
+    up = Scale(low - 0.05 * (high - low), high + 0.05 * (high - low), _TOP + _HEIGHT, -_HEIGHT)
+    first, last = min(x for x, _ in found), max(x for x, _ in found)
+    width, height = len(panels) * (_LEFT + _WIDTH) + _GAP, _TOP + _HEIGHT + 50
+    parts = [head(title, width, height)]
+    for n, (name, points_) in enumerate(panels.items()):
+        left = _LEFT + n * (_LEFT + _WIDTH)
+        across = Scale(first - 0.1 * (last - first), last + 0.1 * (last - first), left, _WIDTH)
+        parts += grid(name, left, up)
+        parts += [text(across(x), _TOP + _HEIGHT + 18, f"{x:g}", size=11) for x in ticks(first, last)]
+        for value, change in points_:
+            parts += dot(across(value), *map(up, change))
+    parts.append(text(width / 2, height - 8, f"{below}; points, with the paired 95 % interval"))
     return "".join([*parts, "</svg>\n"])
+
+
+def imbalance_figure() -> str:
+    """What a round gave, by what was right before it: a point for each world and round."""
+    panels = {
+        name: [(100 * hits / total, change) for label, (hits, total), change in gains() if name in label]
+        for name in (LANGUAGES["de"], LANGUAGES["es"])
+    }
+    return scatter(
+        "Gain of a round by the share of right answers before it", panels, "right before the round, in percent"
+    )
+
+
+def shift_figure() -> str:
+    """What a training gave, by how far it moved the model: all trainings on sound pairs."""
+    found = {one["how"]: one for one in entries() if not one["sweep"].startswith("noise")}.values()
+    panels = {name: [(one["shift"], one["change"][code]) for one in found] for code, name in LANGUAGES.items()}
+    return scatter("Change in right answers by how far the training moved the model", panels, "moved by")
 
 
 def imbalance_table() -> str:

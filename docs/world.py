@@ -117,7 +117,8 @@ def seeds(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     taken = {
         step: [proof["changes"][step]["problems"] for proof in found if step in proof["changes"]] for step, _ in steps
     }
-    yield row(["mean", *(points(mean(one[code] for one in taken[step])) for step, code in steps), ""])
+    means_ = [points(mean(x[code] for x in taken[step])) if len(taken[step]) > 1 else "" for step, code in steps]
+    yield row(["mean", *means_, ""])
 
 
 def methods() -> str:

@@ -341,6 +341,15 @@ def test_a_run_that_was_only_evaluated_has_one_too(rounds: Path, tmp_path: Path)
         assert "pairs" not in json.loads(run.report_json.read_text())
 
 
+def test_the_right_answers_to_a_skills_questions_are_drawn_first(tmp_path: Path) -> None:
+    run, share = RunDirectory(tmp_path), {"hits": 1, "total": 4, "share": 0.25, "low": 0.05, "high": 0.7}
+    results = {"M0": {"sums": {"de": {"accuracy": share, "off_target": share, "cut": share}}}}
+    write_json(run.eval_results, {"models": {"M0": ""}, "weights": {"M0": "w"}, "results": results})
+    write_page(run)
+    drawn = re.findall(r'aria-label="([\w ]+), German: M0', run.report_html.read_text())
+    assert drawn == ["accuracy", "off target"]
+
+
 RESULTS = '{"models": {}, "weights": {}, "results": {"M0": {"mgsm": {"de": {"cut": "x"}}}}}'
 
 

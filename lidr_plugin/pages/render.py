@@ -12,7 +12,8 @@ import jinja2
 
 from lidr_plugin import __version__, languages
 from lidr_plugin.errors.terminal import inert
-from lidr_plugin.evaluation.benchmarks import BENCHMARKS
+from lidr_plugin.evaluation.benchmarks import heads_of
+from lidr_plugin.evaluation.benchmarks.skills import Skill
 from lidr_plugin.evaluation.intervals import Estimate, Mean, Share, Value, percent
 from lidr_plugin.evaluation.results import plain
 from lidr_plugin.pages.records import COUNTS, Build, Page, Training
@@ -58,7 +59,7 @@ def rendered(page: Page, name: str) -> str:
         benches={bench: _heads_of(bench, [x for name, x in found if name == bench]) for bench, _ in found},
         tasks={x: [of.get("lm_eval", {}).get(x[0], {}).get(x[1]) for of in results] for x in tasks},
         titles={"mgsm": "MGSM", "prompts": "Held-out prompts"},
-        plotted=("accuracy_in_language", "off_target", "response_level"),
+        plotted=_plotted,
     )
 
 
@@ -79,9 +80,15 @@ def json_of(page: Page, before: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _heads_of(bench: str, found: Sequence[Mapping[str, Mapping[str, Value]]]) -> dict[str, str]:
-    """The marks of a benchmark and their heads; those of one that lidr does not know are their names."""
-    known = next((dict(x.heads) for x in BENCHMARKS if x.name == bench), {})
+    """The marks of a benchmark, or of a skill that the user named, and their heads; unknown ones are their names."""
+    known = heads_of(()).get(bench, Skill.heads)
     return {mark: known.get(mark, mark) for by_language in found for x in by_language.values() for mark in x}
+
+
+def _plotted(marks: Mapping[str, str]) -> list[str]:
+    """Those of a benchmark's marks that are drawn, the right answers first."""
+    right = next((x for x in ("accuracy_in_language", "accuracy") if x in marks), "")
+    return [x for x in (right, "off_target", "response_level") if x in marks]
 
 
 def _shown(value: Value | None) -> str:
