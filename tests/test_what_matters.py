@@ -11,7 +11,7 @@ import pytest
 from docs import matters, world
 
 DOCS = Path(matters.__file__).parent
-_MADE = re.compile(r"^\|.*$|<!--.*?-->|```.*?```|`[^`]*`|\]\([^)]*\)", re.MULTILINE | re.DOTALL)
+_MADE = re.compile(r"^\|.*$|!\[[^\]]*\]|<!--.*?-->|```.*?```|`[^`]*`|\]\([^)]*\)", re.MULTILINE | re.DOTALL)
 _POINTS = re.compile(r"[+-]\d+\.\d\b")
 _SHARES = re.compile(r"\b(\d+\.\d) %")
 _MOVED = re.compile(r"(?:moved|shift)[^.]*? (0\.\d\d)\b")

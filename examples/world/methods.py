@@ -114,7 +114,7 @@ def asked(run: Path) -> dict[str, Any]:
     if not path.exists():
         return {"requests": 0, "scores": 0}
     report = json.loads(path.read_text())
-    counts = {"requests": report["completions"], "scores": report.get("scores", {})}
+    counts = {"requests": report.get("completions", {}), "scores": report.get("scores", {})}
     return {name: sum(found.get(key, 0) for key in ("generated", "reused")) for name, found in counts.items()}
 
 
