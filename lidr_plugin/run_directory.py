@@ -123,6 +123,11 @@ class RunDirectory:
         return self.path / "shard.json"
 
     @property
+    def survey_json(self) -> Path:
+        """What a shard found in a first pass over its prompts, for the other shards."""
+        return self.path / "survey.json"
+
+    @property
     def candidates_json(self) -> Path:
         """Those candidates of a shard by which the languages of the whole run are judged."""
         return self.path / "candidates.json"

@@ -101,6 +101,26 @@ def test_the_shard_of_a_worker_that_died_is_the_next_to_be_handed_out() -> None:
     assert list(at_work(crew)) == [Shard(0, 3)]
 
 
+def test_shards_that_wait_for_the_others_go_on_when_all_are_so_far() -> None:
+    crew = crew_of(3)
+    crew.hand_out(2)
+    up(crew)
+    waits = Failure("it waits", "", final=False, status=1, waits=True)
+    crew.hand_out(2)
+    crew.answered(at_work(crew)[Shard(0, 3)], waits)
+    crew.hand_out(2)
+    assert sorted(at_work(crew)) == [Shard(1, 3), Shard(2, 3)]
+    crew.died(at_work(crew)[Shard(1, 3)], "node lost")
+    crew.answered(at_work(crew)[Shard(2, 3)], None)
+    crew.hand_out(2)
+    assert list(at_work(crew)) == [Shard(1, 3)], "who waits is not asked again before"
+    crew.answered(at_work(crew)[Shard(1, 3)], None)
+    crew.hand_out(2)
+    crew.answered(at_work(crew)[Shard(0, 3)], None)
+    assert crew.done == 3
+    assert not crew.tries
+
+
 def test_what_no_further_try_can_change_ends_the_run_and_what_may_pass_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

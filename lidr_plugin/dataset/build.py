@@ -3,7 +3,7 @@
 import gc
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from lidr_plugin import files
 from lidr_plugin.completions.client import Client
@@ -21,7 +21,7 @@ from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.dataset.rows import drop_json, row_json
 from lidr_plugin.dataset.writer import DatasetWriter
 from lidr_plugin.machine import interrupts
-from lidr_plugin.methods.base import Outcome, Row, SurveyingMethod
+from lidr_plugin.methods.base import Outcome, Row, Survey, SurveyingMethod
 from lidr_plugin.run_directory import RunDirectory
 
 
@@ -32,6 +32,19 @@ class Built(NamedTuple):
     report: dict[str, Any]
 
 
+class Surveys(Protocol):
+    """The surveys of a run's shards, of which one is made now."""
+
+    def recall(self, survey: Survey) -> bool:
+        """Gives the survey what it found before, if it did."""
+
+    def note(self, survey: Survey) -> None:
+        """Keeps what the survey found for the others."""
+
+    def together(self, survey: Survey) -> None:
+        """Gives the survey what the others found. Raises `RunError` where one of them has not yet."""
+
+
 def build(
     ready: Prepared,
     store: Store,
@@ -39,6 +52,7 @@ def build(
     watches: Sequence[Callable[[Outcome], None]] = (),
     *,
     part: bool = False,
+    surveys: Surveys | None = None,
 ) -> Counts:
     """Writes the dataset, its entry and card, and what became no row; what is in the store is not asked again.
 
@@ -47,6 +61,7 @@ def build(
     Args:
         watches: are told what each prompt came to, in order; what they raise ends the run before a file is in its place.
         part: whether the rows are a shard's.
+        surveys: those of the other shards, where the rows are a shard's.
 
     Raises:
         RunError: the run failed; the same call goes on from there.
@@ -72,7 +87,7 @@ def build(
                 watch(outcome)
 
         client = Client(store, compared(ready), meter)
-        work = _run(ready, client, meter, emit, lambda: display.update(counts.prompts))
+        work = _run(ready, client, meter, emit, lambda: display.update(counts.prompts), surveys)
         counts.ranking.length_control = interrupts.run(work)
         ownership.note(run_dir, config.alpaca_name, writer.close())
         retire_configuration(run_dir, config)
@@ -102,7 +117,12 @@ def settle_configuration(run: RunDirectory, config: Config) -> None:
 
 
 async def _run(
-    ready: Prepared, client: Client, meter: Meter, emit: Callable[[Outcome], None], show: Callable[[], None]
+    ready: Prepared,
+    client: Client,
+    meter: Meter,
+    emit: Callable[[Outcome], None],
+    show: Callable[[], None],
+    surveys: Surveys | None,
 ) -> dict[str, float]:
     """Runs the method, after a survey if it needs one, and returns what that found."""
     method, found = ready.method, dict[str, float]()
@@ -110,8 +130,13 @@ async def _run(
     try:
         async with kept_up(show):
             if isinstance(method, SurveyingMethod) and (survey := method.survey()):
-                first = (survey.steps(prompt, ready.ask) for prompt in ready.prompts)
-                await run(first, client, survey.add, concurrency)
+                if not (surveys and surveys.recall(survey)):
+                    first = (survey.steps(prompt, ready.ask) for prompt in ready.prompts)
+                    await run(first, client, survey.add, concurrency)
+                    if surveys:
+                        surveys.note(survey)
+                if surveys:
+                    surveys.together(survey)
                 method, found = survey.method(), survey.found
             before = meter.reused, meter.scores.reused
             steps = (method.steps(prompt, ready.ask) for prompt in ready.prompts)

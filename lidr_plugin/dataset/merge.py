@@ -158,6 +158,8 @@ def merge(config: Config, run: RunDirectory, shards: list[Finished]) -> Merged:
             lost = sum(sum(counter.values()) for counter in shard.report["rejected"].values())
             _each(shard.run.rejected, position, lost, drop)
         counts.prompts = sum(shard.report["prompts"] for shard in shards)
+        for shard in shards:  # the same in all that have rows
+            counts.ranking.length_control |= shard.report.get("ranking", {}).get("length_control", {})
         ownership.note(run, config.alpaca_name, writer.close())
         retire_configuration(run, config)
     describe(run, config, rows_of_shards(config, shards), counts)

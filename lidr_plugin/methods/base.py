@@ -268,6 +268,13 @@ class Survey(Protocol):
     @property
     def found(self) -> dict[str, float]: ...
 
+    @property
+    def noted(self) -> dict[str, list[int]]:
+        """All that was taken so far, by language: what a shard tells the others."""
+
+    def add_noted(self, noted: Mapping[str, Sequence[int]]) -> None:
+        """Takes what was noted elsewhere of other prompts; the order does not matter."""
+
     def method(self) -> Method:
         """The method that makes the rows."""
 

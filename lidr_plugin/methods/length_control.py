@@ -47,6 +47,15 @@ class LengthFit:
         self._sums += characters[best] - characters[paid.argmin(axis=1)]
 
     @property
+    def sums(self) -> list[int]:
+        """What was added up so far: for each price the characters by which chosen texts are longer."""
+        return [int(x) for x in self._sums]
+
+    def add_sums(self, sums: Sequence[int]) -> None:
+        """Takes what was added up elsewhere."""
+        self._sums += np.array(sums, dtype=np.int64)
+
+    @property
     def price(self) -> float:
         """The first of those that are best."""
         return int(np.abs(self._sums).argmin()) / _STEPS

@@ -196,6 +196,16 @@ class LengthSurvey:
         """By language."""
         return {code: self._fits[code].price for code in self._method.paired if code in self._fits}
 
+    @property
+    def noted(self) -> dict[str, list[int]]:
+        """By language, the sums of its fit."""
+        return {code: found.sums for code, found in self._fits.items()}
+
+    def add_noted(self, noted: Mapping[str, Sequence[int]]) -> None:
+        """Takes the sums of other prompts."""
+        for code, sums in noted.items():
+            self._fits.setdefault(code, LengthFit()).add_sums(sums)
+
     def method(self) -> Rank:
         """The method with what was found."""
         return replace(self._method, prices=self.found, fitted=False)

@@ -19,7 +19,8 @@ from lidr_plugin.dataset.ownership import check_own
 from lidr_plugin.dataset.parquet import check_parquet, write_parquet
 from lidr_plugin.dataset.prepare import Prepared
 from lidr_plugin.dataset.references import check_references
-from lidr_plugin.dataset.shards import AGAIN, finished, opened_for, write_made
+from lidr_plugin.dataset.shards import AGAIN, Shard, finished, opened_for, write_made
+from lidr_plugin.dataset.surveys import ShardSurveys
 from lidr_plugin.dataset.views import stage_on_disk
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.benefit import Candidate
@@ -45,6 +46,7 @@ def build_pairs(
     engine: NamedEngine | None = None,
 ) -> Built:
     """See `lidr_plugin.build_pairs`. A shard that is finished does nothing."""
+    top = RunDirectory.of(config.output_dir, None)
     with opened_for(config, shard, method=method, filters=filters, engine=engine) as (ready, made):
         run, config = ready.run, ready.config
         check_own(run, config.alpaca_name, config.dataset_name)
@@ -55,15 +57,16 @@ def build_pairs(
             return before
         recipe_for(config, run, ready.stage)  # a recipe that cannot be made is told before anything is asked
         if made:
-            _check_part(ready.method)
+            _check_part(config, ready.method)
         check_references(ready)
         with run.at_work("every finished completion is kept; the same command goes on from there"):
             files.sweep(run.path)
             files.sweep(run.data)
             meter, signal = Meter(), BuildSignal(ready, made.total if made else None)
             watches = signal.watch, PlaceWatch(len(ready.prompts)).watch
+            surveys = ShardSurveys(top, Shard.parse(shard), made) if shard and made else None
             with store_of(config, run, part=bool(made)) as store:
-                counts = build(ready, store, meter, watches, part=bool(made))
+                counts = build(ready, store, meter, watches, part=bool(made), surveys=surveys)
                 candidates = signal.candidates(store)
             if not made:
                 _write_views(run, config, counts)
@@ -115,17 +118,17 @@ def estimate_of(config: Config, cards: Sequence[Gpu]) -> Estimate:
         return estimated(ready, speed_of(config, cards))
 
 
-def _check_part(method: Method) -> None:
-    """Whether a method can make the rows of some prompts alone.
+def _check_part(config: Config, method: Method) -> None:
+    """Whether the shards of a method can be made.
 
     Raises:
-        InputError: it must know all prompts before.
+        InputError: each must know what the others found, and their folders are not seen from everywhere.
     """
-    if isinstance(method, SurveyingMethod) and method.survey():
+    if config.shards_dir and isinstance(method, SurveyingMethod) and method.survey():
         raise InputError(
-            "rank.length_control: auto looks at all prompts before the first row, and a shard has some of them",
-            "give the price of a character that an unsharded run found (`length_control` in its report.json), or build without "
-            "--shard",
+            "rank.length_control: auto looks at all prompts before the first row, and with shards_dir a shard sees its own alone",
+            "give the price of a character that another run found (`length_control` in its report.json), or put output_dir on a "
+            "disk that all see, without shards_dir",
         )
 
 

@@ -21,6 +21,7 @@ from lidr_plugin.dataset.build import Built
 from lidr_plugin.dataset.elsewhere import brought
 from lidr_plugin.dataset.merge import check_made, numbers_of_shards
 from lidr_plugin.dataset.shards import Shard, opened_for, read_made
+from lidr_plugin.dataset.surveys import Waiting
 from lidr_plugin.errors import EngineError, InputError, LidrError, RunError
 from lidr_plugin.prompts.sources import is_numbered, prompt_files
 from lidr_plugin.rounds.build import build_pairs, merge
@@ -54,6 +55,8 @@ class Worker:
             os.chdir(self._folder)  # relative paths are the driver's
             self._engine = self._engine or self._opened()
             build_pairs(self._config, str(shard), engine=self._engine)
+        except Waiting as error:
+            return Failure(error.message, error.hint, final=False, status=error.exit_status, waits=True)
         except LidrError as error:
             # An engine that has never answered is set up wrongly; one that has may have met with an accident.
             unfit = isinstance(error, EngineError) and not self.progress().answers

@@ -25,12 +25,14 @@ class Failure(NamedTuple):
 
     Attributes:
         final: whether another try cannot help.
+        waits: whether all that is wrong is that other shards are not so far.
     """
 
     message: str
     hint: str
     final: bool
     status: int
+    waits: bool = False
 
     def error(self) -> LidrError:
         """As it was."""
@@ -52,6 +54,7 @@ class Crew:
         at: by the reference of its answer, a worker and its shard; None while it starts.
         idle: workers that wait for a shard.
         asleep: shards that failed, each with the time from which on it may be begun again.
+        waiting: shards that can go on when all are so far; each has `waited` once.
         failed_starts: of workers, one after the other.
     """
 
@@ -62,6 +65,8 @@ class Crew:
     at: dict[Any, tuple[Any, Shard | None]] = field(default_factory=dict)
     idle: list[Any] = field(default_factory=list)
     asleep: list[tuple[float, Shard]] = field(default_factory=list)
+    waiting: list[Shard] = field(default_factory=list)
+    waited: set[Shard] = field(default_factory=set)
     tries: Counter[Shard] = field(default_factory=Counter)
     deaths: Counter[Shard] = field(default_factory=Counter)
     failed_starts: int = 0
@@ -76,6 +81,9 @@ class Crew:
         now = time.monotonic()
         self.todo.extendleft(shard for due, shard in self.asleep if due <= now)
         self.asleep = [(due, shard) for due, shard in self.asleep if due > now]
+        if not (self.todo or self.asleep or any(shard for _, shard in self.at.values())):
+            self.todo.extend(self.waiting)
+            self.waiting = []
         while self.todo and self.idle:
             worker, shard = self.idle.pop(), self.todo.popleft()
             self.at[worker.build.remote(shard)] = worker, shard
@@ -94,6 +102,11 @@ class Crew:
             self.done += shard is not None
             return
         assert shard is not None
+        if answer.waits and shard not in self.waited:
+            self.waited.add(shard)
+            self.idle.append(worker)
+            self.waiting.append(shard)
+            return
         self.end(worker)  # another one may fare better elsewhere
         self.tries[shard] += 1
         if answer.final or self.tries[shard] == _TRIES:
