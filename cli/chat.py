@@ -77,11 +77,18 @@ def _lines(on_terminal: bool) -> Iterator[str]:
         with suppress(ImportError):
             import_module("readline")  # gives `input` its line editing
     with suppress(EOFError):
-        for line in iter(lambda: input("> "), None) if on_terminal else sys.stdin or ():
+        for line in iter(_typed, None) if on_terminal else sys.stdin or ():
             if line.strip():
                 yield line.rstrip()
         return
     say("")
+
+
+def _typed() -> str:
+    from lidr_plugin.machine import interrupts
+
+    with interrupts.awake():
+        return input("> ")
 
 
 def _ended(talk: "Conversation", line: str) -> bool:

@@ -29,8 +29,8 @@ class Budget(NamedTuple):
 
 
 BEYOND_ONE_MACHINE = (
-    "completions/parts completions/engines/held config/cluster dataset/elsewhere dataset/merge dataset/shards dataset/surveys machine/mounts "
-    "machine/places rounds/cluster rounds/crew"
+    "completions/parts completions/engines/held config/cluster dataset/elsewhere dataset/merge dataset/shards dataset/surveys "
+    "machine/mounts machine/places rounds/cluster rounds/crew"
 )
 """A part of its own, whose modules lie in the folders of others."""
 BUDGETS = {

@@ -17,6 +17,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STATUS = 130
 """The exit status of a command that was interrupted."""
 
+_AWAKE = 0.5
+"""Seconds."""
+
 
 class _State:
     """How it stands with the one interrupt of this process."""
@@ -82,6 +85,22 @@ def deferred() -> Iterator[None]:
     if _state.deferred:
         _state.deferred = False
         raise KeyboardInterrupt
+
+
+@contextmanager
+def awake() -> Iterator[None]:
+    """Looks for an interrupt twice a second in a block that waits in C, as `input` on a terminal does.
+
+    Such a wait ends where a signal breaks into it. One that came a moment before it began, with the prompt on the screen already, would
+    not be seen until the next key.
+    """
+    before = signal.signal(signal.SIGALRM, lambda number, frame: None)
+    signal.setitimer(signal.ITIMER_REAL, _AWAKE, _AWAKE)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def run(work: Coroutine[Any, Any, T], lasting: "asyncio.Runner | None" = None) -> T:

@@ -241,6 +241,24 @@ def test_what_a_guarded_command_started_ends_whatever_it_is_sent(
         assert relatives(tmp_path) == []
 
 
+def test_an_interrupt_that_breaks_into_no_wait_is_seen_at_a_prompt_all_the_same() -> None:
+    """Another thread takes it here: for the one that waits that is as if it had come a moment before."""
+    code = (
+        "import readline, signal, threading\nfrom lidr_plugin.machine import interrupts\n"
+        "def send():\n    signal.pthread_kill(threading.get_ident(), signal.SIGINT)\n"
+        "with interrupts.heeded(), interrupts.awake():\n    threading.Timer(0.3, send).start()\n"
+        "    try:\n        input('> ')\n    except KeyboardInterrupt:\n        print('seen')"
+    )
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
+    os.close(theirs)
+    assert child.wait(60) == 0
+    assert b"seen" in os.read(ours, 4096)
+    os.close(ours)
+
+
 def test_an_ignored_signal_stays_ignored() -> None:
     """As `nohup` hands it down."""
     code = (
