@@ -91,8 +91,8 @@ def deferred() -> Iterator[None]:
 def awake() -> Iterator[None]:
     """Looks for an interrupt twice a second in a block that waits in C, as `input` on a terminal does.
 
-    Such a wait ends where a signal breaks into it. One that came a moment before it began, with the prompt on the screen already, would
-    not be seen until the next key.
+    Such a wait ends where a signal breaks into it. One that came a moment before it began, with the prompt on the screen already,
+    would not be seen until the next key.
     """
     before = signal.signal(signal.SIGALRM, lambda number, frame: None)
     signal.setitimer(signal.ITIMER_REAL, _AWAKE, _AWAKE)
