@@ -51,7 +51,6 @@ def build(
     meter: Meter,
     watches: Sequence[Callable[[Outcome], None]] = (),
     *,
-    part: bool = False,
     surveys: Surveys | None = None,
 ) -> Counts:
     """Writes the dataset, its entry and card, and what became no row; what is in the store is not asked again.
@@ -60,8 +59,7 @@ def build(
 
     Args:
         watches: are told what each prompt came to, in order; what they raise ends the run before a file is in its place.
-        part: whether the rows are a shard's.
-        surveys: those of the other shards, where the rows are a shard's.
+        surveys: those of all shards, where the rows are one's; None: the rows are the whole run's.
 
     Raises:
         RunError: the run failed; the same call goes on from there.
@@ -75,7 +73,7 @@ def build(
         files.replacing(run_dir.dataset(config.alpaca_name)) as dataset,
         Display("rows", meter, len(ready.prompts), ready.requests_at_most() + ready.scores_at_most()) as display,
     ):
-        writer = DatasetWriter(dataset, part=part)
+        writer = DatasetWriter(dataset, part=surveys is not None)
 
         def emit(outcome: Outcome) -> None:
             outcome = ready.marks.honour(outcome)

@@ -66,7 +66,7 @@ def build_pairs(
             watches = signal.watch, PlaceWatch(len(ready.prompts)).watch
             surveys = ShardSurveys(top, Shard.parse(shard), made) if shard and made else None
             with store_of(config, run, part=bool(made)) as store:
-                counts = build(ready, store, meter, watches, part=bool(made), surveys=surveys)
+                counts = build(ready, store, meter, watches, surveys=surveys)
                 candidates = signal.candidates(store)
             if not made:
                 _write_views(run, config, counts)
