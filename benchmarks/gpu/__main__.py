@@ -2,10 +2,11 @@
 
     python -m benchmarks.gpu --out gpu.json                     0.5B, 4B and 8B: under ten minutes on one GPU
     python -m benchmarks.gpu --shapes tiny --ways lora          what the tests run on a CPU
+    python -m benchmarks.gpu --shapes tiny --world 24           everything once on a CPU
 
-Run it by an interpreter with torch, transformers, peft, accelerate, LLaMA-Factory (as `lidr env create train` has them) and what
-lidr itself needs. Where a bare machine lacks some, put the wheels into one folder beforehand, and `pip install --no-index --no-deps
-FOLDER/*.whl`; wheels.txt names them. Each step is a process of its own: one that fails is told, and the others go on.
+Run it by an interpreter with torch, transformers, peft, accelerate, LLaMA-Factory (as `lidr env create train` has them) and, for
+`--world`, lidr. Where a bare machine lacks some, `python -m benchmarks.gpu.wheels FOLDER` puts the wheels into one folder beforehand,
+and there `pip install --no-index --no-deps FOLDER/*.whl`. Each step is a process of its own: one that fails is told, and the others go on.
 """
 
 import argparse
@@ -61,9 +62,9 @@ def of_shape(name: str, args: argparse.Namespace, folder: Path) -> dict[str, Any
     return found
 
 
-def the_world(folder: Path, patience: float) -> dict[str, Any]:
-    """A round in the small world, from prompts to what M1 gets right; its model is shipped."""
-    settings = ["rounds=1", "max_prompts=500", f"train.python={sys.executable}"]
+def the_world(folder: Path, prompts: int, patience: float) -> dict[str, Any]:
+    """A round in the small world, from prompts to what M1 gets right of as many questions; its model is shipped."""
+    settings = ["rounds=1", f"max_prompts={prompts}", f"eval.limit={prompts}", f"train.python={sys.executable}"]
     found = step([str(WORLD), str(folder / "world"), *settings], patience, folder)
     result = folder / "world/result.json"
     return {**found, "changes": json.loads(result.read_text())["changes"]} if result.exists() else found
@@ -103,7 +104,7 @@ def main() -> None:
     parser.add_argument("--shapes", nargs="+", default=["0.5B", "4B", "8B"], choices=["tiny", "0.5B", "4B", "8B"])
     parser.add_argument("--ways", nargs="*", default=["lora", "qlora", "full"], choices=["lora", "qlora", "full"])
     parser.add_argument("--no-engines", action="store_true")
-    parser.add_argument("--world", action="store_true", help="and a round in the small world")
+    parser.add_argument("--world", type=int, nargs="?", const=500, metavar="PROMPTS", help="a round in the small world")
     parser.add_argument("--patience", type=float, default=240.0, help="seconds for one step")
     parser.add_argument("--out", type=Path, default=Path("gpu.json"))
     args = parser.parse_args()
@@ -113,7 +114,7 @@ def main() -> None:
             found["shapes"][name] = of_shape(name, args, Path(folder))
             args.out.write_text(json.dumps(found, indent=1) + "\n")  # what there is, whatever happens to the rest
         if args.world:
-            found["world"] = the_world(Path(folder), args.patience)
+            found["world"] = the_world(Path(folder), args.world, args.patience)
             args.out.write_text(json.dumps(found, indent=1) + "\n")
     print(table(found))
 

@@ -29,6 +29,8 @@ from lidr_plugin.run_directory import RunDirectory
 
 _BLOCK = 1 << 20
 """Bytes of a shard's dataset that are in memory at once, and the rest of a row."""
+_ANEW = AGAIN.replace("remove its", "remove it and the shard's")
+"""Whoever edits a dataset has it kept."""
 
 
 class Finished(NamedTuple):
@@ -182,7 +184,7 @@ def _copy(path: Path, wanted: int, writer: DatasetWriter) -> None:
 
 def _check_number(path: Path, number: int, wanted: int) -> None:
     if number != wanted:
-        raise RunError(f"{path}: {number:,} rows, and its report counts {wanted:,}", AGAIN)
+        raise RunError(f"{path}: {number:,} rows, and its report counts {wanted:,}", _ANEW)
 
 
 def _each(path: Path, position: int, wanted: int, take: Callable[[RowJson, int], None]) -> int:
@@ -195,7 +197,7 @@ def _each(path: Path, position: int, wanted: int, take: Callable[[RowJson, int],
             ident = row["id"]
             take(row, position)
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
-            raise RunError(f"{path}:{number}: damaged, or edited since lidr wrote it", AGAIN) from None
+            raise RunError(f"{path}:{number}: damaged, or edited since lidr wrote it", _ANEW) from None
     _check_number(path, number, wanted)
     return position
 

@@ -52,7 +52,8 @@ def iterate(config: Config, *, until: str, only: int | None, ray: str | None = N
     Args:
         until: the last stage of every round: one of `STAGES`. Without `train` there is no next round.
         only: this round alone.
-        ray: the address of a Ray cluster that builds; its workers have ended, and left their GPUs, before anything is trained.
+        ray: the address of a Ray cluster that builds; its workers have ended, and left their GPUs, before anything is trained. With
+            `USE_RAY` in `train.env` LLaMA-Factory trains there.
 
     Raises:
         InputError: a stage that is finished was done with other settings; or nothing tells the rounds' prompts apart.
@@ -80,7 +81,7 @@ def iterate(config: Config, *, until: str, only: int | None, ray: str | None = N
             else:
                 say(f"round {stage.round}: {stage.name}")
                 top.round(stage.round).wait_until_free(_PATIENCE)
-                _run(top, stage, *(["--ray", ray] if ray and stage.name == "build" else []))
+                _run(top, _on_ray(stage, ray), *(["--ray", ray] if ray and stage.name == "build" else []))
                 if stage.name == "eval" and _unjudged(top, stage.round):
                     say(
                         f"round {stage.round}: the judge's max_cost was reached; with a higher one eval is taken up again"
@@ -225,6 +226,15 @@ def _compare(stage: Stage, before: Mapping[str, Any], now: Mapping[str, Any], to
         where = f"round {stage.round}, whose {stage.name} is finished"
         hint = f"set them back, take another output_dir, or remove {top.round(stage.round).path} and its lines in "
         raise InputError.of(changed, where, f"{hint}{top.iterate_json}")
+
+
+def _on_ray(stage: Stage, address: str | None) -> Stage:
+    """A training is told where the cluster is; the one that this machine belongs to (`auto`) Ray finds by itself."""
+    if address in (None, "auto", "local") or stage.name != "train":
+        return stage
+    train = stage.config.train
+    env = {"RAY_ADDRESS": address, **train.env}
+    return stage._replace(config=stage.config.model_copy(update={"train": train.model_copy(update={"env": env})}))
 
 
 def _run(top: RunDirectory, stage: Stage, *options: str) -> None:

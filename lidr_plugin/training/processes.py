@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 from lidr_plugin.config.schema import Config
@@ -13,8 +14,8 @@ from lidr_plugin.machine.gpus import gpus
 
 _TRUE = ("1", "true", "yes", "y")
 NEVER_PLACED = (
-    "warning: USE_RAY: without a GPU here LLaMA-Factory 0.9.5 asks Ray for ten cores for each core of the cluster, and waits for "
-    "them"
+    "warning: USE_RAY: without a GPU here LLaMA-Factory 0.9.5 asks Ray for ten cores for each core of the cluster, and waits until "
+    "nodes with so many more come"
 )
 """Its `get_placement_group` is given the number of devices, which are cores then, and wants ten cores for each."""
 
@@ -53,6 +54,10 @@ class Launch:
     def environment(self, settings: Mapping[str, object]) -> Mapping[str, str]:
         """What a training adds to the environment; on one GPU LLaMA-Factory refuses DeepSpeed where torchrun is not forced."""
         return {"FORCE_TORCHRUN": "1", **self.env} if "deepspeed" in settings and not self.ray else self.env
+
+    def of_workers(self, python: Path) -> Mapping[str, object]:
+        """What LLaMA-Factory's workers on Ray want: a node would take its own interpreter, which lacks LLaMA-Factory."""
+        return {"ray_init_kwargs": {"runtime_env": {"py_executable": str(python)}}} if self.ray else {}
 
     def rows_a_step(self, settings: Mapping[str, int]) -> int:
         """The global batch of a recipe."""

@@ -33,7 +33,8 @@ from lidr_plugin.training.state import MergeProof, TrainingState, TrainResult, c
 
 _FREE = frozenset(
     "per_device_train_batch_size gradient_accumulation_steps use_cpu preprocessing_num_workers logging_steps save_steps "
-    "save_total_limit plot_loss report_to overwrite_cache ddp_timeout dataloader_num_workers".split()
+    "save_total_limit plot_loss report_to overwrite_cache ddp_timeout dataloader_num_workers ray_num_workers ray_init_kwargs "
+    "master_addr master_port".split()
 )
 """Settings that may change while a training is under way: they do not change what is learnt."""
 _WORTH_SAYING = 0.25
@@ -136,7 +137,7 @@ def _prepared(config: Config, say: Say) -> _Training:
     """The training, once all is checked that can be without starting anything."""
     run = RunDirectory.of(config.output_dir, config.store)
     python, launch = interpreter(config), launch_of(config)
-    settings = train_settings(config, run, launch, stage=stage_on_disk(config, run))
+    settings = {**launch.of_workers(python), **train_settings(config, run, launch, stage=stage_on_disk(config, run))}
     data = run.dataset(config.alpaca_name)
     with opened(data, "`lidr build-pairs` makes the dataset first") as file:
         if not file.read(1):
