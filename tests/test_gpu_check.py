@@ -2,10 +2,12 @@
 
 import json
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from benchmarks.gpu.wheels import strip
 from tests.support.child import PATIENCE
 from tests.support.trained import ROOT, environment
 
@@ -29,3 +31,22 @@ def test_the_gpu_check_trains_a_model_of_its_own_beside_the_plan_and_writes_what
     assert engines["agreement"]["same_answers"] == 1
     assert engines["agreement"]["logprob_a_token_apart"] < 1e-4
     assert "| tiny | lora | tokens_a_row " in done.stdout
+
+
+def test_of_bitsandbytes_what_no_cuda_12_or_13_loads_is_left_out_and_its_record_tells_so(tmp_path: Path) -> None:
+    wheel, record = tmp_path / "bitsandbytes-1-py3-none-any.whl", "bitsandbytes-1.dist-info/RECORD"
+    libraries = [
+        f"bitsandbytes/libbitsandbytes_{name}.so"
+        for name in ("cpu", "cuda118", "cuda128", "cuda130", "rocm72", "xpu2026")
+    ]
+    names = ["bitsandbytes/__init__.py", *libraries, record]
+    with zipfile.ZipFile(wheel, "w") as file:
+        for name in names[:-1]:
+            file.writestr(name, name)
+        file.writestr(record, "".join(f"{name},,\n" for name in names))
+    strip(wheel)
+    kept = ["bitsandbytes/__init__.py", libraries[0], libraries[2], libraries[3], record]
+    with zipfile.ZipFile(wheel) as file:
+        assert file.namelist() == kept
+        assert file.read(record).decode() == "".join(f"{name},,\n" for name in kept)
+    assert list(tmp_path.iterdir()) == [wheel]

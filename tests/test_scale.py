@@ -110,7 +110,7 @@ def size_of(run: Path) -> tuple[int, int]:
     ],
     ids=["pairs", "dominant pairs", "ranked"],
 )
-def test_the_disk_that_is_told_is_the_runs_within_a_fifth(values: dict[str, Any], tmp_path: Path, lidr: Lidr) -> None:
+def test_requests_tokens_and_disk_are_told_within_a_fifth(values: dict[str, Any], tmp_path: Path, lidr: Lidr) -> None:
     write_prompts(tmp_path, prompts(120))
     with running(FakeServer()) as url:
         config = write_config(tmp_path, engine__base_url=url, **values)
@@ -120,6 +120,9 @@ def test_the_disk_that_is_told_is_the_runs_within_a_fifth(values: dict[str, Any]
         done = lidr("build-pairs", config)
         assert done.returncode == 0, done.stderr
     store, dataset = size_of(tmp_path / "run")
+    report = json.loads((tmp_path / "run/report.json").read_text())
+    assert told["requests"] == pytest.approx(report["completions"]["generated"], rel=0.2)
+    assert told["completion_tokens"] == pytest.approx(report["tokens"]["completion"], rel=0.2)
     assert told["disk"]["store"] == pytest.approx(store, rel=0.2)
     assert told["disk"]["dataset"] == pytest.approx(dataset, rel=0.2)
 

@@ -19,6 +19,8 @@ from lidr_plugin.machine.sources import format_of, found, source_lines
 from lidr_plugin.prompts.files import read_rows
 from tests.conftest import Lidr, prompts, write_config, write_prompts
 from tests.support.fake import Speaker
+from tests.support.hub import FakeHub, serving
+from tests.support.server import FakeServer, running
 
 ROWS = [{"id": str(n), "instruction": f"Tell me about boat number {n}."} for n in range(40)]
 LINES = "".join(json.dumps(row) + "\n" for row in ROWS).encode()
@@ -149,6 +151,20 @@ def test_a_run_and_its_shards_read_prompts_elsewhere(tmp_path: Path, elsewhere: 
     )
     lidr.build_pairs(here, engine=Speaker())
     assert (tmp_path / "there/data/lidr.jsonl").read_bytes() == (tmp_path / "here/data/lidr.jsonl").read_bytes()
+
+
+def test_a_dataset_of_the_hub_is_read_by_its_address(tmp_path: Path, command: Lidr) -> None:
+    write_prompts(tmp_path, prompts(6, ("en", "de")))
+    files = {
+        f"datasets/me/boats/{code}.jsonl": (tmp_path / f"prompts/{code}.jsonl").read_text() for code in ("en", "de")
+    }
+    with serving(FakeHub(files)) as hub, running(FakeServer()) as url:
+        config = write_config(
+            tmp_path, prompts="hf://datasets/me/boats/{language}*.jsonl", languages=["de"], engine__base_url=url
+        )
+        done = command("build-pairs", config, "--dry-run", "--json", env={"HF_ENDPOINT": hub, "HF_HUB_OFFLINE": "0"})
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["estimate"]["prompts"] == 6
 
 
 def test_the_format_is_told_by_the_name_without_the_packing() -> None:

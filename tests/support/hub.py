@@ -1,4 +1,4 @@
-"""A Hugging Face Hub for tests, as far as huggingface_hub asks one: revisions, and files of models and datasets."""
+"""A Hugging Face Hub for tests, as far as huggingface_hub asks one: revisions, files of models and datasets, lists of these."""
 
 import json
 import re
@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 _REVISION = re.compile(r"api/(?:models|(datasets))/([^/]+/[^/]+)/revision/(.+)")
+_LIST = re.compile(r"api/(datasets)/([^/]+/[^/]+)/tree/([^/]+)")
 _FILE = re.compile(r"(?:(datasets)/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
 
 
@@ -51,7 +52,8 @@ class FakeHub:
 
     def answer(self, asked: Asked) -> Answer:
         """The answer to a request."""
-        match = _REVISION.fullmatch(asked.path) or _FILE.fullmatch(asked.path)
+        path = re.sub(r"^(api/datasets/[^/]+/[^/]+)$", r"\1/revision/main", asked.path)
+        match = _REVISION.fullmatch(path) or _LIST.fullmatch(path) or _FILE.fullmatch(path)
         if match is None:
             return Answer(404, {})
         self.asked.append(asked)
@@ -66,6 +68,12 @@ class FakeHub:
             return Answer(404, {"X-Error-Code": "RevisionNotFound"})
         if match.re is _REVISION:
             return Answer(200, {"Content-Type": "application/json"}, json.dumps({"id": repository, "sha": COMMIT}))
+        if match.re is _LIST:
+            below = {
+                name.removeprefix(f"{folder}/"): text for name, text in self.files.items() if name.startswith(folder)
+            }
+            listed = [{"type": "file", "path": name, "size": len(below[name]), "oid": COMMIT} for name in below]
+            return Answer(200, {"Content-Type": "application/json"}, json.dumps(listed))
         text = self.files.get(f"{folder}/{match[4]}")
         if text is None:
             return Answer(404, {"X-Error-Code": "EntryNotFound"})
