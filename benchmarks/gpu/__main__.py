@@ -6,8 +6,8 @@
 
 Run it by an interpreter with torch, transformers, peft, accelerate, LLaMA-Factory (as `lidr env create train` has them) and, for
 `--world`, lidr. Where a bare machine lacks some, `python -m benchmarks.gpu.wheels FOLDER` puts the wheels into one folder
-beforehand, and there `pip install --no-index --no-deps FOLDER/*.whl`. Each step is a process of its own: one that fails is told, and
-the others go on.
+beforehand, and there `pip install --no-index --no-deps FOLDER/*.whl`. Each step is a process of its own: one that fails is told,
+and the others go on.
 """
 
 import argparse

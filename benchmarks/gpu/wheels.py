@@ -3,8 +3,8 @@
     python -m benchmarks.gpu.wheels FOLDER [OPTION …]      where there is a package index; for another Python than this one pip's
                                                            options, as --python-version 3.12 --platform manylinux_2_28_x86_64
 
-lidr's own wheel is among them. bitsandbytes' wheel has libraries for every CUDA, ROCm and Intel GPU, 43 MB of them; it keeps those that
-any CUDA 12 or 13 loads.
+lidr's own wheel is among them. bitsandbytes' wheel has libraries for every CUDA, ROCm and Intel GPU, 43 MB of them; it keeps those
+that any CUDA 12 or 13 loads.
 """
 
 import subprocess
