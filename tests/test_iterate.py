@@ -246,6 +246,20 @@ def test_a_round_is_built_on_ray_and_its_other_stages_are_not(tmp_path: Path, mo
     assert began == [("probe",), ("build", "--ray", "head:6379"), ("train",)] * 2
 
 
+@pytest.mark.parametrize(
+    ("address", "told"), [("head:6379", "head:6379"), ("auto", None), ("local", None), (None, None)]
+)
+def test_a_training_is_told_the_cluster_that_ray_would_not_find_by_itself(
+    address: str | None, told: str | None, tmp_path: Path
+) -> None:
+    config = load(configured(tmp_path, "http://127.0.0.1:9/v1", "base"), ['train.env={"USE_RAY": 1}'])
+    of = {name: rounds._on_ray(rounds.Stage(1, name, config), address).config.train.env for name in ("build", "train")}
+    assert of["train"].get("RAY_ADDRESS") == told
+    assert of["build"] == {"USE_RAY": 1}
+    own = load(tmp_path / "lidr.yaml", ['train.env={"RAY_ADDRESS": "mine:1"}'])
+    assert rounds._on_ray(rounds.Stage(1, "train", own), address).config.train.env == {"RAY_ADDRESS": "mine:1"}
+
+
 @pytest.mark.parametrize(("words", "address"), [(["--ray"], "auto"), (["--ray", "head:6379"], "head:6379"), ([], None)])
 def test_the_command_takes_a_cluster_with_an_address_or_without(
     words: list[str], address: str | None, tmp_path: Path, lidr: Lidr, monkeypatch: pytest.MonkeyPatch

@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+
 from lidr_plugin.completions.engines.purpose import Purpose
 from lidr_plugin.completions.engines.servers import Vllm
 from lidr_plugin.completions.engines.transformers import Transformers
@@ -77,7 +79,12 @@ def vllm(model: str, tokens: int, folder: str) -> Vllm | None:
     python = python_of("vllm") or (sys.executable if importlib.util.find_spec("vllm") else None)
     if python is None:
         return None
-    config = EngineSettings(backend="vllm", python=str(python), args={"max_model_len": 1024, "dtype": "auto"})
+    args = {
+        "max_model_len": 1024,
+        "dtype": "auto",
+        "enforce_eager": not torch.cuda.is_available(),
+    }  # a CPU would compile for minutes
+    config = EngineSettings(backend="vllm", python=str(python), args=args)
     purpose = Purpose("model", tokens, scores=frozenset())
     log = Path(folder) / "vllm.log"
     return Vllm(config, model=model, revision="main", trust_remote_code=False, log=log, purpose=purpose)
