@@ -37,7 +37,11 @@ def elsewhere() -> Iterator[str]:
     fsspec.filesystem("memory").rm("/lidr-prompts", recursive=True)
 
 
-PACKERS: dict[str, Callable[[bytes], bytes]] = {"": bytes, ".gz": gzip.compress, ".zst": zstandard.ZstdCompressor().compress}
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    ".gz": gzip.compress,
+    ".zst": zstandard.ZstdCompressor().compress,
+}
 
 
 @pytest.mark.parametrize("suffix", PACKERS)
