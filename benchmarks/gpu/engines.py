@@ -69,7 +69,10 @@ async def told(engine: Transformers | Vllm, number: int, tokens: int) -> Told:
         "prefill": all(x.prefilled for x in begun_answers),
         "scores_a_second": number / (scored - scoring),
     }
-    return Told(measures, [x.text for x in answers], [x.values[0] / max(1, x.values[1]) for x in scores])
+    # Random bytes are often no text, and at an answer's end vLLM leaves the sign for that out.
+    return Told(
+        measures, [x.text.rstrip("\ufffd") for x in answers], [x.values[0] / max(1, x.values[1]) for x in scores]
+    )
 
 
 def transformers(model: str, batch: int) -> Transformers:
