@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from importlib import resources
 from typing import Any, NamedTuple, TypeVar
 
@@ -36,13 +37,6 @@ class Curve(NamedTuple):
 
 def rendered(page: Page, name: str) -> str:
     """The page for people (`page.html`), or its tables for a README (`page.md`)."""
-    escape = name == "page.html"
-    environment = jinja2.Environment(
-        autoescape=escape, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(inert=_inert, language=_language, pick=_pick, shown=_shown, straight=_straight)
-    environment.globals.update(curves=_curves, flat=_flat, row=_row, rows=_rows)
-    template = environment.from_string((resources.files("lidr_plugin.pages") / name).read_text(encoding="utf-8"))
     builds = [x.build for x in page.rounds if x.build]
     words = {reason: text for x in builds for reason, text in x.reasons.items()}
     dropped = dict.fromkeys(reason for x in builds for reason in x.rejected)
@@ -50,7 +44,7 @@ def rendered(page: Page, name: str) -> str:
     found = [(bench, marks) for x in results for bench, marks in x.items() if bench != "lm_eval"]
     named = [*(code for x in builds for code in x.candidates), *(code for _, marks in found for code in marks)]
     tasks = dict.fromkeys((task, x) for of in results for task in of.get("lm_eval", {}) for x in of["lm_eval"][task])
-    return template.render(
+    return _template(name).render(
         page=page,
         version=__version__,
         codes=list(dict.fromkeys([*named, *(x.language for x in page.answers)])),
@@ -61,6 +55,18 @@ def rendered(page: Page, name: str) -> str:
         titles={"mgsm": "MGSM", "prompts": "Held-out prompts"},
         plotted=_plotted,
     )
+
+
+@cache
+def _template(name: str) -> jinja2.Template:
+    """Compiled once: that takes longer than all the rest of a page."""
+    escape = name == "page.html"
+    environment = jinja2.Environment(
+        autoescape=escape, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(inert=_inert, language=_language, pick=_pick, shown=_shown, straight=_straight)
+    environment.globals.update(curves=_curves, flat=_flat, row=_row, rows=_rows)
+    return environment.from_string((resources.files("lidr_plugin.pages") / name).read_text(encoding="utf-8"))
 
 
 def json_of(page: Page, before: Mapping[str, Any]) -> dict[str, Any]:
