@@ -19,7 +19,7 @@ from lidr_plugin.prompts.prompt import Prompt
 
 if TYPE_CHECKING:
     import numpy as np
-    import numpy.typing as npt
+    from numpy.typing import NDArray
 
 _TURN = Message("user", "Write a sentence.")
 Vectors: TypeAlias = Mapping[tuple[str, int], Sequence[float]]
@@ -81,7 +81,7 @@ def _alignment(found: Sequence[Vectors], dominant: str, code: str) -> Alignment 
     return Alignment(layers, max(layers, key=lambda layer: layers[layer].share)) if layers else None
 
 
-def aligned(similarity: "npt.NDArray[np.float64]") -> "npt.NDArray[np.bool_]":
+def aligned(similarity: "NDArray[np.float64]") -> "NDArray[np.bool_]":
     """Of each place on the diagonal, whether it is greater than all else in its row and in its column."""
     import numpy as np
 
@@ -91,8 +91,8 @@ def aligned(similarity: "npt.NDArray[np.float64]") -> "npt.NDArray[np.bool_]":
     return np.asarray((own > others.max(axis=0)) & (own > others.max(axis=1)), dtype=np.bool_)
 
 
-def _unit(vectors: "npt.NDArray[np.float64]") -> "npt.NDArray[np.float64]":
+def _unit(vectors: "NDArray[np.float64]") -> "NDArray[np.float64]":
     import numpy as np
 
-    lengths: npt.NDArray[np.float64] = np.linalg.norm(vectors, axis=1, keepdims=True)
+    lengths: NDArray[np.float64] = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.maximum(lengths, 1e-12)

@@ -35,8 +35,20 @@ class Curve(NamedTuple):
     steps: int
 
 
+@cache
+def _template(name: str) -> jinja2.Template:
+    """Kept: the rounds of a run render the page many times, and to compile it takes longer than to fill it."""
+    environment = jinja2.Environment(
+        autoescape=name == "page.html", undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(inert=_inert, language=_language, pick=_pick, shown=_shown, straight=_straight)
+    environment.globals.update(curves=_curves, flat=_flat, row=_row, rows=_rows)
+    return environment.from_string((resources.files("lidr_plugin.pages") / name).read_text(encoding="utf-8"))
+
+
 def rendered(page: Page, name: str) -> str:
     """The page for people (`page.html`), or its tables for a README (`page.md`)."""
+    template = _template(name)
     builds = [x.build for x in page.rounds if x.build]
     words = {reason: text for x in builds for reason, text in x.reasons.items()}
     dropped = dict.fromkeys(reason for x in builds for reason in x.rejected)
@@ -44,7 +56,7 @@ def rendered(page: Page, name: str) -> str:
     found = [(bench, marks) for x in results for bench, marks in x.items() if bench != "lm_eval"]
     named = [*(code for x in builds for code in x.candidates), *(code for _, marks in found for code in marks)]
     tasks = dict.fromkeys((task, x) for of in results for task in of.get("lm_eval", {}) for x in of["lm_eval"][task])
-    return _template(name).render(
+    return template.render(
         page=page,
         version=__version__,
         codes=list(dict.fromkeys([*named, *(x.language for x in page.answers)])),
@@ -55,18 +67,6 @@ def rendered(page: Page, name: str) -> str:
         titles={"mgsm": "MGSM", "prompts": "Held-out prompts"},
         plotted=_plotted,
     )
-
-
-@cache
-def _template(name: str) -> jinja2.Template:
-    """Compiled once: that takes longer than all the rest of a page."""
-    escape = name == "page.html"
-    environment = jinja2.Environment(
-        autoescape=escape, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(inert=_inert, language=_language, pick=_pick, shown=_shown, straight=_straight)
-    environment.globals.update(curves=_curves, flat=_flat, row=_row, rows=_rows)
-    return environment.from_string((resources.files("lidr_plugin.pages") / name).read_text(encoding="utf-8"))
 
 
 def json_of(page: Page, before: Mapping[str, Any]) -> dict[str, Any]:
