@@ -196,10 +196,11 @@ def seconds(use: Use, text: str) -> float:
 def slowest(use: Use, sizes: Sequence[int], limit: float) -> tuple[float, str]:
     """The longest time over texts that grow, and which that was; ends at the first beyond the limit.
 
-    Beyond the first size only the five slowest texts are tried: what grows as a square is among them.
+    All texts are tried at the first size, the slowest fifty at the next, and five from there on: what grows as a square is
+    among them.
     """
     texts, worst = hostile(use.pattern), (0.0, "")
-    for size in sizes if use.longest is None else [min(1_000, use.longest), use.longest]:
+    for place, size in enumerate(sizes if use.longest is None else _up_to(use.longest, sizes)):
         timed = []
         for head, unit, tail in texts:
             taken = seconds(use, head + unit * (size // len(unit)) + tail)
@@ -207,5 +208,10 @@ def slowest(use: Use, sizes: Sequence[int], limit: float) -> tuple[float, str]:
             worst = max(worst, (taken, f"{head!r} + {unit!r} * {size // len(unit)} + {tail!r}"))
             if taken > limit:
                 return worst
-        texts = [text for _, text in sorted(timed, reverse=True)[:5]]
+        texts = [text for _, text in sorted(timed, reverse=True)[: 5 if place else 50]]
     return worst
+
+
+def _up_to(longest: int, sizes: Sequence[int]) -> list[int]:
+    """The first two sizes and the longest; where that is less, it alone."""
+    return [*sizes[:2], longest] if longest > sizes[1] else [longest]
