@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.patterns import Use, modules, slowest, uses
 
-SIZES = (400, 1_000, 4_000, 32_000, 262_144)
+SIZES = (1_000, 4_000, 32_000, 262_144)
 LIMIT = 2.0
 ALL = [use for path, name in modules("lidr_plugin", "cli=lidr_cli") for use in uses(path, name)]
 

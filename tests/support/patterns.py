@@ -196,11 +196,10 @@ def seconds(use: Use, text: str) -> float:
 def slowest(use: Use, sizes: Sequence[int], limit: float) -> tuple[float, str]:
     """The longest time over texts that grow, and which that was; ends at the first beyond the limit.
 
-    All texts are tried at the first size, the slowest fifty at the next, and five from there on: what grows as a square is
-    among them.
+    Beyond the first size only the five slowest texts are tried: what grows as a square is among them.
     """
     texts, worst = hostile(use.pattern), (0.0, "")
-    for place, size in enumerate(sizes if use.longest is None else _up_to(use.longest, sizes)):
+    for size in sizes if use.longest is None else [min(1_000, use.longest), use.longest]:
         timed = []
         for head, unit, tail in texts:
             taken = seconds(use, head + unit * (size // len(unit)) + tail)
@@ -208,10 +207,5 @@ def slowest(use: Use, sizes: Sequence[int], limit: float) -> tuple[float, str]:
             worst = max(worst, (taken, f"{head!r} + {unit!r} * {size // len(unit)} + {tail!r}"))
             if taken > limit:
                 return worst
-        texts = [text for _, text in sorted(timed, reverse=True)[: 5 if place else 50]]
+        texts = [text for _, text in sorted(timed, reverse=True)[:5]]
     return worst
-
-
-def _up_to(longest: int, sizes: Sequence[int]) -> list[int]:
-    """The first two sizes and the longest; where that is less, it alone."""
-    return [*sizes[:2], longest] if longest > sizes[1] else [longest]
