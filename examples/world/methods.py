@@ -8,6 +8,7 @@ world's training (lidr.yaml: rate, epochs, batch) and the loss of their own reci
 
 import argparse
 import json
+import resource
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -91,8 +92,7 @@ def trained(method: str, top: Path, world: Path) -> list[Path]:
     run = top / method
     if method == "swapped":
         copied(top / "imbalance", run, DATASET, swapped)
-        lidr("train", CONFIG, *of_world(world), *SAME, f"output_dir={run}")
-        return [run]
+        return [timed("train", run, [*of_world(world), *SAME])]
     given = settings_of(method, top, world)
     if method != "qalign":
         return [build_and_train(run, given)]
@@ -103,26 +103,52 @@ def trained(method: str, top: Path, world: Path) -> list[Path]:
 
 def build_and_train(run: Path, given: Sequence[str]) -> Path:
     """A run, as a user would make it."""
-    for command in ("build-pairs", "train"):
-        lidr(command, CONFIG, *given, f"output_dir={run}")
+    timed("build-pairs", run, given)
+    return timed("train", run, given)
+
+
+def timed(command: str, run: Path, given: Sequence[str]) -> Path:
+    """A command of a run; what it took is added to the run's `seconds.json`: of processors, for others may work beside it."""
+    before = processor_seconds()
+    lidr(command, CONFIG, *given, f"output_dir={run}")
+    record = run / "seconds.json"
+    found = json.loads(record.read_text()) if record.exists() else {}
+    found[command] = found.get(command, 0.0) + processor_seconds() - before
+    record.write_text(json.dumps(found) + "\n")
     return run
 
 
-def asked(run: Path) -> dict[str, Any]:
-    """What a build asked for, whether or not the store had it."""
+def processor_seconds() -> float:
+    """Of all processes that this one started and that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def asked(run: Path) -> dict[str, int]:
+    """What a build asked for, whether or not the store had it; and what it had to send, for the store did not have it."""
     path = run / "report.json"
-    if not path.exists():
-        return {"requests": 0, "scores": 0}
-    report = json.loads(path.read_text())
+    report = json.loads(path.read_text()) if path.exists() else {}
     counts = {"requests": report.get("completions", {}), "scores": report.get("scores", {})}
-    return {name: sum(found.get(key, 0) for key in ("generated", "reused")) for name, found in counts.items()}
+    found = {name: sum(x.get(key, 0) for key in ("generated", "reused")) for name, x in counts.items()}
+    return {**found, "sent": sum(x.get("generated", 0) for x in counts.values())}
+
+
+def seconds(runs: Sequence[Path]) -> dict[str, int]:
+    """What building and training took, of processors."""
+    found = [json.loads((run / "seconds.json").read_text()) for run in runs]
+    return {
+        name: round(sum(x.get(key, 0) for x in found)) for name, key in (("build", "build-pairs"), ("train", "train"))
+    }
 
 
 def compared(method: str, top: Path, knobs: Knobs) -> dict[str, Any]:
     """A method's model beside the one that it began with."""
     result = top / method / "result.json"
     if result.exists():
-        return dict(json.loads(result.read_text()))
+        found = dict(json.loads(result.read_text()))
+        if found["knobs"] != asdict(knobs):
+            raise InputError(f"{result}: made in another world", "a folder of its own for each world")
+        return found
     world = world_of(knobs)
     runs = trained(method, top, world)
     folder = top / method / "all"
@@ -131,7 +157,8 @@ def compared(method: str, top: Path, knobs: Knobs) -> dict[str, Any]:
     found = {
         "method": method,
         "knobs": asdict(knobs),
-        **{name: sum(one[name] for one in spent) for name in ("requests", "scores")},
+        **{name: sum(one[name] for one in spent) for name in ("requests", "scores", "sent")},
+        "seconds": seconds(runs),
         "training": [training(run) for run in runs],
         "models": outcome(folder),
         "changes": changes(folder, [("M0", "M1")]),
