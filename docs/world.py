@@ -106,7 +106,7 @@ def closed(proof: Mapping[str, Any], code: str) -> float:
 def seeds(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """The same of every world, a line each, and the mean."""
     steps = [(step, code) for step in ("M0 to M1", "M1 to M2", "M0 to swapped") for code in ("de", "es")]
-    steps.append(("M0 to M1", "en"))
+    steps += [("M0 to M1", "en"), ("M0 to M2", "en")]
     yield row(["", *(f"{step}, {code}" for step, code in steps), "gap closed, de / es"])
     yield row(["---"] * (len(steps) + 2))
     for proof in found:
@@ -201,6 +201,8 @@ def tables() -> str:
         knobs = proof["knobs"]
         shares = " / ".join(f"{100 * knobs[code]:g}" for code in ("en", "de", "es"))
         head = f"**Seed {knobs['seed']}**: {shares} % of what M0 read are answers in en / de / es."
+        if stopped := proof.get("stopped"):
+            head += f" The gate of `lidr iterate` stopped the loop at {stopped}."
         parts.append(f"{head}\n\n{''.join(models(proof))}\n{''.join(changes(proof))}")
     return "\n".join(parts)
 
