@@ -172,7 +172,7 @@ def methods() -> str:
     for name, worlds in grouped.items():
         lists = " / ".join(f"{rise:+.1f}" for rise, _, _ in gains(worlds, "lists"))
         lines.append(row([f"`{name}`", str(len(worlds)), *spent(worlds), *map(points, gains(worlds)), lists]))
-    head = ["", "seed", "rows", "moved by", "right, en", "de", "es", "another language, de", "es"]
+    head = ["", "seed", "rows", "moved by", "right, en", "de", "es", "change, de", "es", "another language, de", "es"]
     lines += ["\n", row(head), row(["---"] * len(head))]
     for one in (one for worlds in grouped.values() for one in worlds):
         lines.append(row([f"`{one['method']}`", str(one["knobs"]["seed"]), *of_world(one)]))
@@ -185,6 +185,7 @@ def of_world(one: Mapping[str, Any]) -> Iterator[str]:
     yield " and ".join(f"{sum(x['rows'].values()):,}" for x in trained)
     yield " and ".join(f"{x['shift']:.2f}" for x in trained)
     yield from (percent(found[code]["accuracy"]) for code in ("en", "de", "es"))
+    yield from (points(one["changes"]["M0 to M1"]["problems"][code]) for code in ("de", "es"))
     yield from (percent(found[code]["off_target"]) for code in ("de", "es"))
 
 

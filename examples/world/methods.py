@@ -164,6 +164,8 @@ def compared(method: str, top: Path, knobs: Knobs, settings: Sequence[str] = ())
         "models": outcome(folder),
         "changes": changes(folder, [("M0", "M1")]),
     }
+    if method == "best_of_n":
+        found["reward"] = json.loads(reward_model(world).with_suffix(".json").read_text())["right"]
     result.write_text(json.dumps(found, indent=1) + "\n")
     return found
 
