@@ -11,7 +11,7 @@ from lidr_plugin.errors.terminal import one_line
 from .preview import show_outcomes
 from .ray import WithAddress
 from .signals import signal_lines, signal_table
-from .terminal import AsJson, cell, say, say_json
+from .terminal import AsJson, cell, say, say_json, several
 
 if TYPE_CHECKING:
     from lidr_plugin.completions.requests import Request
@@ -84,7 +84,7 @@ def show_built(built: Any) -> None:
 
     report, console = built.report, Console()
     verdicts = verdicts_in(report)
-    table = Table(title=f"{report['prompts']:,} prompts", title_justify="left")
+    table = Table(title=several(report["prompts"], "prompt"), title_justify="left")
     table.add_column("")
     codes = list(report["pairs"])
     for code in codes:
@@ -134,8 +134,8 @@ def show_dry_run(dry: "DryRun", *, as_json: bool) -> None:
 def _say_dry_run(dry: "DryRun") -> None:
     from lidr_plugin.dataset.estimate import words
 
-    scores = f" and {dry.scores:,} scores" if dry.scores else ""
-    say(f"{dry.prompts:,} prompts; at most {dry.requests:,} requests{scores}, second tries aside")
+    scores = f" and {several(dry.scores, 'score')}" if dry.scores else ""
+    say(f"{several(dry.prompts, 'prompt')}; at most {several(dry.requests, 'request')}{scores}, second tries aside")
     say(f"{dry.stored} are in {dry.run.store} already")
     for line in words(dry.estimate) if dry.estimate else ():
         say(line)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from lidr_plugin.errors.terminal import one_line
 
-from .terminal import coloured, say, say_json
+from .terminal import coloured, say, say_json, several
 
 if TYPE_CHECKING:
     from lidr_plugin.methods.base import Drop, Outcome, Row
@@ -25,7 +25,8 @@ def show_outcomes(outcomes: "Sequence[Outcome]", *, as_json: bool) -> None:
         for drop in outcome.drops:
             _show_drop(drop)
     kept, dropped = sum(len(x.rows) for x in outcomes), sum(len(x.drops) for x in outcomes)
-    say(f"\n{len(outcomes):,} prompts: {kept:,} rows, {dropped:,} candidates left out; only completions were written")
+    counts = f"{several(kept, 'row')}, {several(dropped, 'candidate')} left out"
+    say(f"\n{several(len(outcomes), 'prompt')}: {counts}; only completions were written")
 
 
 def _show_row(row: "Row") -> None:

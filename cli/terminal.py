@@ -24,6 +24,11 @@ def cell(text: str) -> "Text":
     return Text(plain(text))
 
 
+def several(count: int, thing: str) -> str:
+    """In words: "1 prompt", "1,200 prompts"."""
+    return f"{count:,} {thing}" + ("" if count == 1 else "s")
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else on standard output.")]
 
 

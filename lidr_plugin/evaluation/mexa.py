@@ -7,10 +7,7 @@ sentence (the paper weights them by position), after one and the same turn of th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, TypeAlias
 
 from lidr_plugin.completions.requests import Failure, Message
 from lidr_plugin.completions.steps import ScoreAnswer, Steps, together
@@ -19,6 +16,10 @@ from lidr_plugin.evaluation.intervals import Share
 from lidr_plugin.machine.hub import layers_of
 from lidr_plugin.methods.base import POLICY, Ask
 from lidr_plugin.prompts.prompt import Prompt
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _TURN = Message("user", "Write a sentence.")
 Vectors: TypeAlias = Mapping[tuple[str, int], Sequence[float]]
@@ -68,6 +69,8 @@ def alignments(found: Sequence[Vectors], dominant: str, others: Sequence[str]) -
 
 
 def _alignment(found: Sequence[Vectors], dominant: str, code: str) -> Alignment | None:
+    import numpy as np
+
     layers: dict[str, Share] = {}
     for layer in dict.fromkeys(layer for vectors in found for _, layer in vectors):
         pairs = [(x[dominant, layer], x[code, layer]) for x in found if (dominant, layer) in x and (code, layer) in x]
@@ -78,14 +81,18 @@ def _alignment(found: Sequence[Vectors], dominant: str, code: str) -> Alignment 
     return Alignment(layers, max(layers, key=lambda layer: layers[layer].share)) if layers else None
 
 
-def aligned(similarity: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+def aligned(similarity: "NDArray[np.float64]") -> "NDArray[np.bool_]":
     """Of each place on the diagonal, whether it is greater than all else in its row and in its column."""
+    import numpy as np
+
     others = similarity.copy()
     np.fill_diagonal(others, -np.inf)
     own = similarity.diagonal()
     return np.asarray((own > others.max(axis=0)) & (own > others.max(axis=1)), dtype=np.bool_)
 
 
-def _unit(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    lengths: npt.NDArray[np.float64] = np.linalg.norm(vectors, axis=1, keepdims=True)
+def _unit(vectors: "NDArray[np.float64]") -> "NDArray[np.float64]":
+    import numpy as np
+
+    lengths: NDArray[np.float64] = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.maximum(lengths, 1e-12)

@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from importlib import resources
 from typing import Any, NamedTuple, TypeVar
 
@@ -34,15 +35,20 @@ class Curve(NamedTuple):
     steps: int
 
 
-def rendered(page: Page, name: str) -> str:
-    """The page for people (`page.html`), or its tables for a README (`page.md`)."""
-    escape = name == "page.html"
+@cache
+def _template(name: str) -> jinja2.Template:
+    """Kept: the rounds of a run render the page many times, and to compile it takes longer than to fill it."""
     environment = jinja2.Environment(
-        autoescape=escape, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=name == "page.html", undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(inert=_inert, language=_language, pick=_pick, shown=_shown, straight=_straight)
     environment.globals.update(curves=_curves, flat=_flat, row=_row, rows=_rows)
-    template = environment.from_string((resources.files("lidr_plugin.pages") / name).read_text(encoding="utf-8"))
+    return environment.from_string((resources.files("lidr_plugin.pages") / name).read_text(encoding="utf-8"))
+
+
+def rendered(page: Page, name: str) -> str:
+    """The page for people (`page.html`), or its tables for a README (`page.md`)."""
+    template = _template(name)
     builds = [x.build for x in page.rounds if x.build]
     words = {reason: text for x in builds for reason, text in x.reasons.items()}
     dropped = dict.fromkeys(reason for x in builds for reason in x.rejected)
