@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from lidr_plugin.machine.environments import python_of
 from tests.support.child import LIDR, PATIENCE
@@ -22,6 +24,10 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 # As on a terminal, for the tests and all that they start: a parent in the background hands these down as ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# No test measures time: on a busy machine, Hypothesis' limits of a case and of making cases would fail what is right.
+hypothesis_settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("patient")
 
 LANGUAGES = ("en", "de", "es", "fr")
 SHARED = Path(__file__).resolve().parents[2] / "shared"

@@ -1,8 +1,10 @@
 """SFT rows by templates: which rows, of which texts, and what is asked for them."""
 
+import random
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -222,3 +224,26 @@ def test_a_mix_of_several_templates_says_in_each_row_which_it_is(tmp_path: Path)
     assert [row["language"] for row in found] == ["en", "de"] * 4
     assert {row["output_source"] for row in found} == {"prompt:en", "prompt:de"}
     assert built.report["completions"]["generated"] == 0
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"method": "mix", "mix": dict.fromkeys(TEMPLATES, 1.0)},
+        {"method": "clo", "language_pairs": 1.0},
+        {"dominant_pairs": "all", "translation": {"refine": True}},
+    ],
+    ids=["every template", "pairs of languages", "refined"],
+)
+def test_the_order_of_the_answers_does_not_matter(values: dict[str, Any]) -> None:
+    prompt = Prompt(0, "p", {code: PromptText(f"[{code}] Name a colour.") for code in ("en", "de", "es", "fr")})
+    made = config(languages=["de", "es", "fr"], **values)
+
+    def reply(request: lidr.Chat) -> lidr.Completion:
+        said = "|".join(turn.content for turn in request.messages)
+        return lidr.Completion(f"word{crc32(said.encode()) % 997}\n</translated>", "stop", 1, 1, True)
+
+    first = run(made, prompt, reply).outcome
+    assert first.rows
+    for seed in range(20):
+        assert run(made, prompt, reply, order=random.Random(seed)).outcome == first

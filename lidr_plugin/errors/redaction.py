@@ -48,7 +48,7 @@ _NAMED = (
 )
 """`name=value`, `"name": "value"` and `--name value`."""
 _USER = re.compile(r"""(?<=://)[^\s/'"<>]*@""")
-_QUERY = re.compile(r"""([?&](?:key|sig|signature)=)[^\s&'"<>]+""")
+_QUERY = re.compile(r"""(?i)([?&](?:x-(?:amz|goog|oss)-)?(?:key|sig|signature)=)[^\s&'"<>]+""")
 _HEADER = re.compile(r"(?i)(\bbearer\s{1,4}|\bauthorization\W{1,6}basic\s{1,4})[\w.~+/=-]{8,}")
 _SHAPES = re.compile(
     r"(?<![\w-])(?:sk-[\w-]{16,}|hf_[A-Za-z0-9]{16,}|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|"

@@ -47,7 +47,8 @@ _TALK = re.compile(
 """What a model says to the user instead of translating."""
 _REMARK = re.compile(
     r"\A[(*_#\s\[]{0,6}(?:(?:translator'?s? )?note|notes|explanation|translated text|this is (?:the|a) translation|i hope this"
-    r"|let me know|please note|translated (?:from|into|by)|i (?:have )?(?:translated|used|kept))\b",
+    r"|let me know|please note|translated (?:from|into|by)|i (?:have )?(?:translated|used|kept)"
+    r"|anmerkung|hinweis|erläuterung|remarque|explication|nota|notas|примечание|пояснение)\b|\A[(（*_#\s\[【]{0,6}(?:注|备注|註|备註|備考|補足|참고|비고)\s?[:：】]",
     re.IGNORECASE,
 )
 """How a remark on the translation begins."""

@@ -79,7 +79,8 @@ def _code(source: str, translation: str, origin: str, target: str) -> bool:
     if any(_is_code(block) and share_within(block, kept) < 0.25 for block in blocks):
         return True
     spans = [span for span in _SPAN.findall("".join(source.split("```")[::2])) if not span.isalpha()]
-    return len(spans) > 1 and sum(span in translation for span in spans) < len(spans) / 2
+    plain = len(spans) > 1 or any(map(_PUNCTUATION_OF_CODE.intersection, spans))
+    return plain and sum(span in translation for span in spans) < len(spans) / 2
 
 
 def _is_code(block: str) -> bool:

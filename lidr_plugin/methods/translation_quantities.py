@@ -27,7 +27,9 @@ _SIGNS = {"k": 3, "m": 6, "b": 9}
 """Powers of ten that a letter may stand for; it may be a unit as well."""
 _ROMAN_DIGITS = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
 _COMMAS_GROUP = frozenset("en zh ja ko th he hi bn ta te ur sw ms my km ne mr gu pa kn ml si yue fil".split())
-_SPELLED = frozenset([*map(float, range(21)), *(10.0 * n for n in range(3, 11)), 200.0, 500.0, 1e3, 1e6, 1e9])
+_SPELLED = frozenset(
+    [*map(float, range(21)), *(10.0 * n for n in range(3, 11)), 200.0, 500.0, 1e3, 1e4, 1e5, 1e6, 1e8, 1e9]
+)
 """Numbers that are often written as words."""
 
 
@@ -115,12 +117,14 @@ def are_lost(source: str, translation: str, origin: str = "") -> bool:
 
 
 def _is_there(value: float, there: set[float]) -> bool:
-    """As it is, by another clock (5 pm is 17 o'clock), as a decade or a century (1990s, the 19th), or for a range."""
+    """As it is, by another clock (5 pm is 17), as a decade or a century (1990s, the 19th), for a range, as a Thai year."""
     if value in there:
         return True
     if value <= 24 and value == int(value) and (value + 12 if value <= 12 else value - 12) in there:
         return True
     if any(_plain(value * power) in there for power in (1e6, 1e9, 1e12)):  # 1.8 to 2.1 million
+        return True
+    if 1800 <= value < 2100 and value + 543 in there:  # a year of the Buddhist calendar
         return True
     if 1000 <= value < 2100 and value % 100 == 0 and value // 100 + 1 in there:
         return True

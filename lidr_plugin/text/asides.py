@@ -35,6 +35,7 @@ def marks_of(lower: str, numerals: Sequence[Numeral], language: str) -> Marks:
 
 
 _NUMBER = r"\d[\d.,]{0,11}"
+_OUT_OF = "out of|of the|von|van de|sur|su|из|z|з|av|af|จาก|dari|trên|kati ya|من أصل|من بين|מתוך"
 _YEAR = r"(?:1[5-9]|2[0-5])\d\d"
 
 
@@ -91,7 +92,8 @@ def _minor() -> tuple[re.Pattern[str], ...]:
         for text in (
             rf"{pattern('year')}\s(?P<n>{_YEAR})(?![\d.,]*\d)",
             rf"(?P<n>{_YEAR})\s(?:году|год|року)",
-            rf"\d\s?(?:[^\W\d_]{{1,12}}\s)?(?:out of|of the|von|van de|sur|su|из|จาก|dari)\s(?P<n>{_NUMBER})",
+            rf"\d\s?(?:[^\W\d_]{{1,12}}\s)?(?:{_OUT_OF})\s(?P<n>{_NUMBER})",
+            rf"\d\s(?:[^\W\d_]{{1,12}}\s){{0,2}}with\s(?P<n>{_NUMBER})\s(?:[^\W\d_]{{1,12}}\s)?(?:left|remaining|to spare)\b",
             rf"\d\sde\s(?:(?:los|las|cada|un total de|os|as)\s)?(?P<n>{_NUMBER})",
             r"\b(?:or|oder|ou|o|или)\s(?:about\s|approximately\s|roughly\s|etwa\s|environ\s)?(?P<n>\d[\d.,]{0,6})\s?%",
             r"(?<![\d=])(?<!= )(?P<n>\d{1,6})(?:st|nd|rd|th|ème|º|ª)(?![^\W\d_])",

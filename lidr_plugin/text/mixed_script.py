@@ -27,17 +27,23 @@ _BEYOND_LATIN = re.compile(
 _RUN = re.compile(r"[A-Za-z+]+")
 _PHRASE = re.compile(r"[A-Za-z'’]+(?: [A-Za-z'’]+)*")
 _ENGLISH = frozenset(
-    "the very is are was were which that this these those your their because also but will can should have has".split()
+    "the very is are was were which that this these those your their because also but will can should have has had would could "
+    "important importantly maybe perhaps however therefore although really always never sometimes usually often already people "
+    "different useful necessary possible impossible difficult beautiful opportunity opportunities something someone everything "
+    "everyone nothing them they between during without through where when while than then such only just "
+    "even many much more most other another each every".split()
 )
 """Words that no name and no loan brings along, unless it begins with a capital letter."""
 _BROKEN_CASE = re.compile(r"[a-z]{4}(?=[A-Z]{0,12}[AEIOU])[A-Z]{3,12}\Z")
 _INTRODUCES = tuple(":：=–—→/|")
 _IS_NAMED = re.compile(
     r"(?<!\w)(?:words?|terms?|characters?|kanji|letters?|symbols?|wort|begriff|zeichen|buchstaben?|mot|terme|caractère|palabra|"
-    r"término|carácter|letra|palavra|caractere|parola|termine|woord|słowo|слов[оау]|иероглиф|термин|символ|букв[ау])\Z",
+    r"término|carácter|letra|palavra|caractere|parola|termine|woord|słowo|слов[оау]|иероглиф|термин|символ|букв[ау])"
+    r"(?:\s(?:for|für|pour|para|per|voor|для)\s[^.!?\n]{1,40}\s(?:is|ist|est|es|é|è))?\Z|"
+    r"(?<!\w)(?:pinyin|romaji|pron[uo]nci\w{1,5}|traduction|traducción|tradução|traduzione) (?:de|di|del)\Z",
     re.IGNORECASE,
 )
-"""What a foreign word is called right before it stands: "the Russian word мир"."""
+"""What a foreign word is called before it stands: "the Russian word мир", "the Russian word for peace is мир"."""
 _BEFORE_GLOSS = (_PLACE, "=", "–", "—", ":", "：")
 
 
@@ -120,7 +126,7 @@ def _is_introduced(line: str, marks: str, found: re.Match[str], own: str) -> boo
         end += 1
     before, after = line[:start].rstrip(), line[end:]
     alone = not any(map(str.isalpha, before)) and not after
-    named = before.endswith(_INTRODUCES) or _IS_NAMED.search(before[-24:]) is not None
+    named = before.endswith(_INTRODUCES) or _IS_NAMED.search(before[-72:]) is not None
     return alone or named or after.startswith(_BEFORE_GLOSS)
 
 

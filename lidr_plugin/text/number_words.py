@@ -27,6 +27,11 @@ _SYMBOLS = {
     "km": ("metres", 100_000),
     "m": ("metres", 100),
     "cm": ("metres", 1),
+    **{"кг": ("grams", 1000), "г": ("grams", 1), "км": ("metres", 100_000), "м": ("metres", 100), "см": ("metres", 1)},
+    **{"千克": ("grams", 1000), "公斤": ("grams", 1000), "克": ("grams", 1)},
+    **{"千米": ("metres", 100_000), "公里": ("metres", 100_000), "米": ("metres", 100), "厘米": ("metres", 1)},
+    **dict.fromkeys(("l", "л", "升"), ("litres", 1000)),
+    **dict.fromkeys(("ml", "мл", "毫升"), ("litres", 1)),
 } | {
     "角": ("money", 10),
     "毛": ("money", 10),

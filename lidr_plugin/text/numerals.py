@@ -39,7 +39,7 @@ _HALF = re.compile(
 )
 _POWER = re.compile(r"\s?(?:[x×*·]\s?10\s?\^\s?([-+]?\d+)|[eE]([-+]?\d+)(?!\w)|\^([-+]?\d+))")
 _CHINESE_FRACTION = re.compile(r"\s?分[の之]\s?(\d{1,9})")
-_CHINESE_SCALE = re.compile("[十百千万萬億亿兆천백십만억]+|조(?!각)")
+_CHINESE_SCALE = re.compile("(?:千(?![克米瓦卡])|[十百万萬億亿兆천백십만억])+|조(?!각)")
 _CHINESE_POWERS = dict(zip("十百千万萬億亿兆십백천만억조", (1, 2, 3, 4, 4, 8, 8, 12, 1, 2, 3, 4, 8, 12), strict=True))
 _GLUED_SCALE = re.compile(r"([kKMB])(?![\w²^])")
 _ABBREVIATED = frozenset("mio mrd tsd тыс тис mill εκ δισ".split())
@@ -279,7 +279,8 @@ def _minus() -> re.Pattern[str]:
 def _joined(text: str, first: Numeral, second: Numeral) -> Numeral | None:
     """`3億5000万`, `2 million 500 thousand` as one number: scales that fall."""
     gap = text[first.end : second.start]
-    falls = 0 < second.lowest < first.lowest or (not gap and not second.lowest)
+    hundreds = first.lowest == 3 and re.fullmatch(r"[1-9]\d\d", text[second.start : second.end])  # "3 thousand 500"
+    falls = 0 < second.lowest < first.lowest or (not second.lowest and (not gap or hundreds))
     if not first.lowest or gap not in ("", " ", THIN) or not falls or len(first.values) != 1 or len(second.values) != 1:
         return None
     if not 0 <= second.values[0] < 10**first.lowest:

@@ -12,6 +12,7 @@ _UNSPACED = re.compile(f"[{UNSPACED}]")
 _PERHAPS_UNSPACED = re.compile("[\u0e00-\U0010ffff]")  # one range is looked for several times as fast as a dozen
 _DIGITS = re.compile(r"\d+")
 _CODE = re.compile(r"[][{}<>=_|\\\"]")
+_EMPTY_ITEMS = re.compile(r"(?:\n{1,2}[ \t]{0,8}(?:\d{1,4}[.)]|[-*•–+])[ \t]{0,8}(?=\n|\Z)){12}")
 _RUN_ON = re.compile(r"[^A-Za-z0-9+/=_-]+")
 
 # Below these lengths nothing is too long: of a text and of a word, of a line (brackets are shorter), of a loop (a laugh is
@@ -48,13 +49,15 @@ def is_degenerate(text: str, prompt: str = "") -> bool:
 
     A loop is a stretch of words (of characters in scripts without spaces, and within a very long word) that follows itself at
     once. Six rounds may make up a tenth of the text, three may make up half of it. A counter does not tell rounds apart
-    ("Step 3: see step 4."), and within a line no number does.
+    ("Step 3: see step 4."), and within a line no number does. A dozen items of a list with nothing in them are endless, too.
 
     Args:
         prompt: what it answers; a loop that the prompt asks for ("write it 50 times") is none.
     """
     if len(text) < _SHORTEST:
         return False
+    if _EMPTY_ITEMS.search(text):
+        return True
     units = _units(text)
     longest = max(units, key=len, default="")
     if len(longest) <= _SHORTEST and not _may_repeat(units):

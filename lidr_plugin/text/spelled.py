@@ -12,7 +12,12 @@ _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _ENGLISH = {word: number for number, word in enumerate(_SMALL)} | {word: 10 * n for n, word in enumerate(_TENS, 2)}
 _LARGE = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
 _WORDS = re.compile(r"[a-z]+")
-_STATED = re.compile(r"(?:\A\s*|\b(?:is|are|equals|makes)\s)(?P<number>" + "|".join(_ENGLISH) + r")\b(?! of\b)")
+_SURE = 10
+"""Smaller numbers are in other words, too: "the two friends", "on the one hand"."""
+_SAID = re.compile(
+    r"(?P<stated>\A\s*(?=\S+(?:\s\S+){0,4}\s*\Z)|\b(?:is|are|equals|makes)\s)?"
+    rf"(?P<number>\b(?:{'|'.join(_ENGLISH)})(?:[ -](?:and )?(?:{'|'.join([*_ENGLISH, *_LARGE])})){{0,12}})\b(?! of\b)"
+)
 _CHARACTERS = re.compile(
     "(?!一[^零〇二两兩三四五六七八九十百千万萬億亿个個人。. \n])[零〇一二两兩三四五六七八九十百千万萬億亿]+"
 )
@@ -30,38 +35,38 @@ def number(text: str, language: str, *, whole: bool = False) -> int | None:
     """The first number that a text in lower case spells; None if it spells none.
 
     Args:
-        whole: the text is all that was said and does not announce an answer: only "… is eighteen" counts, or a bare number.
+        whole: the text is all that was said and does not announce an answer: only "… is eighteen" counts, a bare number, or the
+            last one of at least ten, for smaller ones are in other words, too.
     """
     text = text[-300:] if whole else text[:300]
     match = _CHARACTERS.search(text)
     if match and (not whole or match[0] == text.strip(" 。.\n")):
         return _chinese(match[0]) if len(match[0]) <= _LONGEST else None
-    if whole and (said := _COMPOUNDS.findall(text)) and len(said[-1]) <= _LONGEST:
-        return _chinese(said[-1])
+    if whole and (compounds := _COMPOUNDS.findall(text)) and len(compounds[-1]) <= _LONGEST:
+        return _chinese(compounds[-1])
+    said = list(spelled_pattern(language).finditer(text))
     if whole:
-        stated = list(_STATED.finditer(text))
-        text = text[stated[-1].start("number") :] if stated else ""
-    own = None if whole else spelled_pattern(language).search(text)
-    if own:
-        return None if own["before"] or own["after"] else spelled_numbers(language)[own["number"]]
-    words = _WORDS.findall(text)
-    first = next((place for place, word in enumerate(words) if word in _ENGLISH), None)
-    value = None if first is None else _english(words[first:])
+        said = [match for match in said if spelled_numbers(language)[match["number"]] >= _SURE][-1:]
+    if said:
+        return None if said[0]["before"] or said[0]["after"] else spelled_numbers(language)[said[0]["number"]]
+    if whole:
+        values = [(_english(match["number"]), match["stated"]) for match in _SAID.finditer(text)]
+        return next((value for value, stated in reversed(values) if stated or value >= _SURE), None)
+    match = _SAID.search(text)
+    value = _english(match["number"]) if match else None
     # "One" among other words is more often a pronoun.
-    return None if value == 1 and len(words) > 2 else value
+    return None if value == 1 and len(_WORDS.findall(text)) > 2 else value
 
 
-def _english(words: list[str]) -> int:
+def _english(said: str) -> int:
     total = part = 0
-    for word in words[:_LONGEST]:
+    for word in _WORDS.findall(said):
         if word in _ENGLISH:
             part += _ENGLISH[word]
         elif word == "hundred":
             part *= 100
         elif word in _LARGE:
             total, part = total + part * _LARGE[word], 0
-        elif word != "and":
-            break
     return total + part
 
 

@@ -62,9 +62,15 @@ _CONCLUDED = re.compile(
     r"(?<!\w)([ab]) it is\W*\Z",
     re.IGNORECASE,
 )
+_OTHER_NAME = re.compile(
+    r"\b(?:vitamin|plan|type|grade|group|hepatitis|team|point|class|section|part|item|step|note)s? [ab]\b",
+    re.IGNORECASE,
+)
+"""What is called A or B and is no answer."""
 _FAULTS = re.compile(rf"(?<!\w)(?:{_WORDS['faults']})(?!\w)|差|错|誤|悪|나쁘|틀", re.IGNORECASE)
+_LAST_WORD = re.compile(r"(?<=[a-zа-яё])[\s.!*]{0,6}\Z")
 _SIGNS = re.compile(
-    r"(?<![a-z0-9])(?<![<>] )(?<![<>])([ab])\s?(>{1,3}|<{1,3}|=|≈|≻|≺)\s?([ab])(?![a-z0-9]|\s?[<>])", re.IGNORECASE
+    r"(?<![a-z0-9])(?<![<>] )(?<![<>])([ab])\s?(>{1,3}|<{1,3}|=|≈|[≻≺≫≪])\s?([ab])(?![a-z0-9]|\s?[<>])", re.IGNORECASE
 )
 _ENDS = re.compile(r"[.!?](?=[\s\"')\]]|\Z)|[。！？\n]")
 
@@ -152,12 +158,16 @@ def _claim(sentence: str) -> Verdict | None:
         left, sign, right = signs[-1]
         if left.lower() == right.lower():
             return None
-        return "tie" if sign in "=≈" else _named(left if sign[0] in ">≻" else right)
+        return "tie" if sign in "=≈" else _named(left if sign[0] in ">≻≫" else right)
     if concluded := _CONCLUDED.search(sentence):
         return _named(concluded[1] or concluded[2])
     if tie := _TIE.search(sentence):
-        return None if _denied(sentence, tie.start()) else "tie"
-    sentence = _COMPARED.sub(lambda match: " " * len(match[0]), sentence)
+        however = _SUMMED_UP.search(sentence, tie.end())  # "equally good, but A is clearer"
+        said = _claim(sentence[however.end() :]) if however else None
+        return said or (None if _denied(sentence, tie.start()) else "tie")
+    sentence, compared = _COMPARED.subn(lambda words: " " * len(words[0]), sentence)
+    if compared:  # the end stands for what it is compared with: "compared to A, B is more helpful"
+        sentence = _LAST_WORD.sub(4 * " ", sentence)
     mentions = _mentions(sentence)
     claim: Verdict | None = None
     for match in _CLAIM.finditer(sentence):
@@ -187,6 +197,13 @@ def _only_mention(text: str) -> Verdict | None:
     """The one answer that a short text names, where it denies nothing ("I'd say answer A")."""
     mentions = _mentions(text)
     letters = {match[1].upper() for match in mentions}
-    if len(text) > 40 or len(letters) != 1 or _FAULTS.search(text) or _NOT.search(text) or _CLAIM.search(text):
+    if (
+        len(text) > 40
+        or _OTHER_NAME.search(text)
+        or len(letters) != 1
+        or _FAULTS.search(text)
+        or _NOT.search(text)
+        or _CLAIM.search(text)
+    ):
         return None
     return _named(letters.pop())

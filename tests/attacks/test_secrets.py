@@ -84,6 +84,7 @@ PLACES = {
     "model_name_or_path": ("secrets come from", f"https://me:{MARK}@hub.invalid/x"),
     "store": ("secrets come from", f"postgres://me:{MARK}@db/x"),
     "eval.prompts": ("secrets come from", f"https://x.invalid/{{language}}?signature_token={MARK}"),
+    "prompts": ("secrets come from", f"https://x.invalid/{{language}}.jsonl?X-Amz-Expires=60&X-Amz-Signature={MARK}"),
 }
 """By key (dots at its end tell cases apart) what the message must hold, and the value."""
 

@@ -1,5 +1,6 @@
 """One prompt's way through a method, each of its requests answered by the test."""
 
+import random
 import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -48,8 +49,10 @@ def by_text(answers: Mapping[str, str], translations: Mapping[tuple[str, str], s
     return reply
 
 
-def run(config: Config, prompt: Prompt, reply: Reply, *, translator: str = "m") -> Taken:
-    """Takes the prompt through the configuration's method."""
+def run(
+    config: Config, prompt: Prompt, reply: Reply, *, translator: str = "m", order: random.Random | None = None
+) -> Taken:
+    """Takes the prompt through the configuration's method; `order` shuffles the answers."""
     roles = {
         role: Model(Fake(lambda _: None), 1, 0, identity)
         for role, identity in {"policy": "m", "translator": translator}.items()
@@ -59,6 +62,8 @@ def run(config: Config, prompt: Prompt, reply: Reply, *, translator: str = "m") 
     course = Course(method_of(config, filters_of(config), roles).steps(prompt, ask))
     while course.wanted:
         wanted, course.wanted = course.wanted, []
+        if order:
+            order.shuffle(wanted)
         for branch, request in wanted:
             asked.append(request)
             course.answer(branch, reply(request))
