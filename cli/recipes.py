@@ -10,7 +10,7 @@ from .terminal import AsJson, say, say_json
 
 def ls(as_json: AsJson = False) -> None:
     """List the shipped LLaMA-Factory recipes."""
-    from lidr_plugin.training.recipe import shipped
+    from lidr_plugin.training.shipped import shipped
 
     if as_json:
         return say_json([{"name": recipe.name, "about": recipe.about} for recipe in shipped()])
@@ -25,7 +25,7 @@ def cp(
     ] = Path(),
 ) -> None:
     """Copy a recipe, and the DeepSpeed file that it names."""
-    from lidr_plugin.training.recipe import copy_shipped
+    from lidr_plugin.training.shipped import copy_shipped
 
     for path in copy_shipped(name, target):
         say(str(path))

@@ -23,7 +23,7 @@ def _row(key: Key) -> str:
     if isinstance(key.field.default, BaseModel):
         default = ""  # its keys follow, each with its own
     name = f"**`{key.name}`**" if key.section else f"`{key.name}`"
-    meaning = " ".join((key.field.description or "").split())
+    meaning = " ".join(key.meaning.split())
     return f"| {name}{'' if key.changes_results else ' †'} | {default} | {meaning} |\n"
 
 

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,6 +42,7 @@ def row_of(path: Path) -> Row:
     return Row(title.strip().rstrip("."), said["Promised"], said["Not promised"])
 
 
+@cache
 def counts() -> Counter[str]:
     """Attacks by the name of their file, as pytest collects them."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-p", "no:cacheprovider", str(ATTACKS)]

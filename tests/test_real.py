@@ -7,26 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Lidr, prompts, write_config, write_prompts
+from tests.conftest import prompts, write_config, write_prompts
 from tests.support.server import FakeServer, running
-from tests.support.trained import anywhere, assert_loads, assert_read_back, in_train, loaded, once
+from tests.support.trained import anywhere, assert_read_back, in_train, loaded, once
 
-
-@pytest.mark.train
-@pytest.mark.parametrize("system", ["", "Be brief.\nAlways."])
-def test_llamafactory_reads_back_what_was_written(
-    system: str, train_python: Path, tiny: Path, tmp_path: Path, lidr: Lidr
-) -> None:
-    rows = prompts(40)
-    for number in range(10):
-        rows[number]["de"] = f'[de] {number} Anführung "x" \\ Zeile\nzwei \u2028 drei\t☃ \u0000?'
-    write_prompts(tmp_path, rows, input="and\nmore")
-    with running(FakeServer()) as url:
-        done = lidr("build-pairs", write_config(tmp_path, engine__base_url=url, generation__system=system or None))
-    assert done.returncode == 0, done.stderr
-    assert_loads(train_python, tiny, tmp_path / "run", "demo", system)
-
-
+SYSTEMS = ["", "Be brief.\nAlways."]
 LOOKS: dict[str, list[str]] = {
     "dates": ["2024-01-31", "1999-12-01", "2020-02-29"],
     "times": ["2024-01-31T10:00:00", "2024-02-01 11:30:00", "2024-02-01T10:00:00Z"],
@@ -38,18 +23,31 @@ LOOKS: dict[str, list[str]] = {
 
 
 @pytest.fixture(scope="module")
-def looks_read(train_python: Path, tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run for each of `LOOKS`, with and without an `input`, and `read.json`: what LLaMA-Factory, started once, reads of all."""
+def written_and_read(train_python: Path, tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run for each system prompt and each of `LOOKS`; `read.json`: what LLaMA-Factory, started once, reads of all."""
 
     def make(folder: Path) -> None:
+        for place, system in enumerate(SYSTEMS):
+            build_with_system(folder / f"system {place}", system)
         for kind, looks in LOOKS.items():
             for second in (True, False):
                 build_looks(folder / f"{kind} {second}", looks, second)
-        runs = [folder / f"{kind} {second}/run" for kind in LOOKS for second in (True, False)]
+        runs = [path.parent for path in sorted(folder.glob("*/run/train.yaml"))]
         read = dict(zip((run.parent.name for run in runs), loaded(train_python, tiny, *runs), strict=True))
         (folder / "read.json").write_text(json.dumps(read))
 
-    return once(tmp_path_factory, "looks", make)
+    return once(tmp_path_factory, "written", make)
+
+
+def build_with_system(folder: Path, system: str) -> None:
+    """A dataset of signs that a file or a parser may change."""
+    rows = prompts(40)
+    for number in range(10):
+        rows[number]["de"] = f'[de] {number} Anführung "x" \\ Zeile\nzwei \u2028 drei\t☃ \u0000?'
+    write_prompts(folder, rows, input="and\nmore")
+    with running(FakeServer()) as url:
+        done = anywhere("build-pairs", write_config(folder, engine__base_url=url, generation__system=system or None))
+    assert done.returncode == 0, done.stderr
 
 
 def build_looks(folder: Path, looks: Sequence[str], second: bool) -> None:
@@ -71,12 +69,20 @@ def build_looks(folder: Path, looks: Sequence[str], second: bool) -> None:
 
 
 @pytest.mark.train
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_llamafactory_reads_back_what_was_written(system: str, written_and_read: Path) -> None:
+    name = f"system {SYSTEMS.index(system)}"
+    found = json.loads((written_and_read / "read.json").read_text())[name]
+    assert_read_back(found, written_and_read / name / "run", "demo", system)
+
+
+@pytest.mark.train
 @pytest.mark.parametrize("kind", LOOKS)
 @pytest.mark.parametrize("second", [True, False])
-def test_texts_that_look_like_something_else_stay_texts(kind: str, second: bool, looks_read: Path) -> None:
+def test_texts_that_look_like_something_else_stay_texts(kind: str, second: bool, written_and_read: Path) -> None:
     name = f"{kind} {second}"
-    found = json.loads((looks_read / "read.json").read_text())[name]
-    assert_read_back(found, looks_read / name / "run", "demo")
+    found = json.loads((written_and_read / "read.json").read_text())[name]
+    assert_read_back(found, written_and_read / name / "run", "demo")
 
 
 @pytest.mark.train

@@ -5,6 +5,7 @@ from typing import Any
 
 from lidr_plugin.config.presets import PRESETS
 from lidr_plugin.config.schema import Config
+from lidr_plugin.config.section import keys
 
 FILE = "lidr.schema.json"
 """Its name beside a configuration."""
@@ -14,7 +15,13 @@ LINE = f"# yaml-language-server: $schema={FILE}\n"
 
 def json_schema() -> dict[str, Any]:
     """Every key with its docstring, its kind and its default. What depends on other keys is told by `lidr` itself alone."""
-    schema: dict[str, Any] = _plain(Config.model_json_schema())
+    schema = Config.model_json_schema()
+    for key in keys(Config):
+        properties = (schema if key.parent is Config else schema["$defs"][key.parent.__name__])["properties"]
+        name = key.name.rpartition(".")[2]
+        if key.meaning:
+            properties[name] = dict(sorted({**properties[name], "description": key.meaning}.items()))
+    schema = _plain(schema)
     schema["properties"]["method"]["enum"] = sorted(PRESETS)
     schema["$defs"]["Train"]["properties"]["method"]["enum"].append("sft_baseline")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "lidr.yaml"}

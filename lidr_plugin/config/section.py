@@ -1,7 +1,12 @@
 """What all sections of the configuration share, and the walk over their keys."""
 
+import ast
+import inspect
 import os
+import textwrap
 from collections.abc import Iterator, Set
+from functools import cache
+from itertools import pairwise
 from typing import Annotated, Any, NamedTuple, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
@@ -15,9 +20,7 @@ HOW: JsonDict = {"changes_results": False}
 class Section(BaseModel):
     """A section: frozen, no unknown keys, a docstring under each key. JSON, to which it is written, has no infinity."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, strict=True, allow_inf_nan=False
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 def _as_float(value: Any) -> Any:
@@ -62,9 +65,15 @@ class Key(NamedTuple):
     """A key of the configuration, by its dotted name."""
 
     name: str
+    parent: type[BaseModel]
     field: FieldInfo
     section: type[BaseModel] | None
     """The section that is its value, whether always there or optional."""
+
+    @property
+    def meaning(self) -> str:
+        """Its docstring."""
+        return docstrings(self.parent).get(self.name.rpartition(".")[2], "")
 
     @property
     def changes_results(self) -> bool:
@@ -72,12 +81,28 @@ class Key(NamedTuple):
         return self.field.json_schema_extra != HOW
 
 
+@cache
+def docstrings(model: type[BaseModel]) -> dict[str, str]:
+    """The docstring under each key of a section. Pydantic would read all of them at every start, which takes a third of it."""
+    above = docstrings(model.__base__) if model.__base__ and issubclass(model.__base__, BaseModel) else {}
+    if model is BaseModel:
+        return {}
+    (found,) = ast.parse(textwrap.dedent(inspect.getsource(model))).body
+    lines = found.body if isinstance(found, ast.ClassDef) else []
+    return above | {
+        key.target.id: inspect.cleandoc(below.value.value)
+        for key, below in pairwise(lines)
+        if isinstance(key, ast.AnnAssign) and isinstance(key.target, ast.Name)
+        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) and isinstance(below.value.value, str)
+    }
+
+
 def keys(model: type[BaseModel], prefix: str = "") -> Iterator[Key]:
     """Every key of a section and of the sections inside it, optional ones included, in the order of their definition."""
     for name, field in model.model_fields.items():
         kinds = [field.annotation, *get_args(field.annotation)]
         section = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
-        yield Key(prefix + name, field, section)
+        yield Key(prefix + name, model, field, section)
         if section is not None:
             yield from keys(section, f"{prefix}{name}.")
 

@@ -69,7 +69,7 @@ _IN_ORDER = "not with stage: kto, whose rows stand in an order in which no two n
 class Train(BaseModel):
     """How the dataset is trained on. Any other key is passed to LLaMA-Factory unchanged."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True, strict=True)
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
     method: Literal["full", "lora", "qlora"] = "lora"
     """How it is trained: `full`, `lora` or `qlora`. (`sft_baseline` is short for `method: alignment` with `full`.)"""

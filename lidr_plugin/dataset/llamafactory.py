@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from lidr_plugin import files
 from lidr_plugin.config.presets import PRESETS
 from lidr_plugin.config.schema import Config
@@ -20,7 +18,7 @@ def read_info(path: Path) -> dict[str, Any]:
     Raises:
         InputError: the file is no JSON object; lidr does not overwrite what it cannot read.
     """
-    return read_record(TypeAdapter(dict[str, Any]), path, "repair it or move it away") if is_there(path) else {}
+    return read_record(dict[str, Any], path, "repair it or move it away") if is_there(path) else {}
 
 
 def entry(file_name: str, rows: type[Row], *, system: bool) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
-from pydantic import TypeAdapter
 
 from lidr_plugin import files
 from lidr_plugin.completions.progress import Meter, Tally
@@ -120,7 +119,7 @@ def _check_prompts(top: RunDirectory, made: list[Made]) -> None:
 
 
 def _report(run: RunDirectory) -> dict[str, Any]:
-    return read_record(TypeAdapter(dict[str, Any]), run.report_json, AGAIN)
+    return read_record(dict[str, Any], run.report_json, AGAIN)
 
 
 def rows_of_shards(config: Config, shards: list[Finished]) -> type[Row]:

@@ -4,8 +4,6 @@ import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
 from lidr_plugin import files
 from lidr_plugin.errors import InputError
 from lidr_plugin.machine.inputs import is_there, opened, read_record
@@ -13,7 +11,6 @@ from lidr_plugin.run_directory import RunDirectory
 
 _BEGINNING = 1 << 20
 """Bytes in which a mark stands: a first row with its texts, or the settings and counts that come before it."""
-_WRITTEN = TypeAdapter(dict[str, list[str]])
 
 
 def check_own(run: RunDirectory, *datasets: str) -> None:
@@ -104,7 +101,8 @@ def record(run: RunDirectory) -> Path:
 def _written(run: RunDirectory) -> dict[str, list[str]]:
     """By its file, the digests of a dataset and of the one before."""
     path = record(run)
-    return read_record(_WRITTEN, path, "remove it: what is there is then taken for lidr's") if is_there(path) else {}
+    remedy = "remove it: what is there is then taken for lidr's"
+    return read_record(dict[str, list[str]], path, remedy) if is_there(path) else {}
 
 
 def _digest(path: Path) -> str:

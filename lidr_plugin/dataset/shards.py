@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import TypeAdapter
-
 from lidr_plugin import files
 from lidr_plugin.config.file import changes
 from lidr_plugin.config.schema import Config
@@ -149,7 +147,7 @@ def finished(run: RunDirectory, made: Made) -> Built | None:
             f"set them back, or take another output_dir; or remove {run.shard_json}: the shard is then made with these"
         )
         raise InputError.of(changed, f"{run.path}, which is finished", hint)
-    return Built(run, read_record(TypeAdapter(dict[str, Any]), run.report_json, AGAIN))
+    return Built(run, read_record(dict[str, Any], run.report_json, AGAIN))
 
 
 def _made_of(ready: Prepared, total: int) -> Made:
@@ -163,7 +161,7 @@ def _made_of(ready: Prepared, total: int) -> Made:
 def read_made(run: RunDirectory) -> Made | None:
     """What a shard was made of; None if it is not finished."""
     remedy = "remove it: the shard's command then builds from its store"
-    return read_record(TypeAdapter(Made), run.shard_json, remedy) if is_there(run.shard_json) else None
+    return read_record(Made, run.shard_json, remedy) if is_there(run.shard_json) else None
 
 
 def write_made(run: RunDirectory, made: Made) -> None:
@@ -255,7 +253,7 @@ def _stamp(config: Config) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     remedy = "remove it: it is made anew"
-    return read_record(TypeAdapter(dict[str, Any]), path, remedy) if is_there(path) else {}
+    return read_record(dict[str, Any], path, remedy) if is_there(path) else {}
 
 
 @contextmanager

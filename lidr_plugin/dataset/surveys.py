@@ -2,8 +2,6 @@
 
 from dataclasses import asdict, dataclass, replace
 
-from pydantic import TypeAdapter
-
 from lidr_plugin import files
 from lidr_plugin.dataset.shards import Made, Shard
 from lidr_plugin.errors import RunError
@@ -72,7 +70,7 @@ class ShardSurveys:
         path = self.top.shard(*shard).survey_json
         if not is_there(path):
             return None
-        noted = read_record(TypeAdapter(_Noted), path, "remove it: the shard's command makes it anew from its store")
+        noted = read_record(_Noted, path, "remove it: the shard's command makes it anew from its store")
         prompts = self.made.prompts if shard == self.shard else noted.made.prompts
         alike = not noted.made.changed(replace(self.made, prompts=prompts))
         return noted if alike and noted.made.total == self.made.total else None

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 
-from pydantic import TypeAdapter
-
 from lidr_plugin.completions.requests import key_of, request_json
 from lidr_plugin.completions.store import Store
 from lidr_plugin.config.schema import Config
@@ -20,7 +18,7 @@ _LOOKED_AT = 256
 """Prompts: their benefit is known to some five points either side, and a long build is not slowed by a look at every text."""
 
 
-CANDIDATES = TypeAdapter(list[Candidate])
+CANDIDATES = list[Candidate]
 """What a shard of a run keeps of its part for the verdicts on the whole."""
 
 

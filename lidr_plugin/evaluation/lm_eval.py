@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import BaseModel, Field
 
 from lidr_plugin import files, languages
 from lidr_plugin.config.evaluation import LmEval
@@ -147,7 +147,7 @@ class Harness:
 
     def _done(self, label: str) -> _Done:
         file = self._folder / f"{label}.json"
-        return read_record(TypeAdapter(_Done), file, "remove it: lm-eval goes on from a cache of its own")
+        return read_record(_Done, file, "remove it: lm-eval goes on from a cache of its own")
 
     def _settings(self, model: str, weights: str) -> dict[str, Any]:
         wanted = self._wanted.model_dump(mode="json", exclude={"python"})
@@ -224,7 +224,7 @@ def read_metrics(results: Path, wanted: Sequence[str], remedy: str = "") -> dict
     Raises:
         InputError: the file is damaged.
     """
-    found = read_record(TypeAdapter(_Found), results, remedy)
+    found = read_record(_Found, results, remedy)
     metrics: dict[str, dict[str, Estimate]] = {}
     measured = {task for task, values in found.results.items() if any("," in key for key in values)}
     told = {below for task in measured.intersection(wanted) for below in tasks_below(found.groups, task)} - {*wanted}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import orjson
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import BaseModel, Field
 
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.changes import Change
@@ -88,7 +88,7 @@ def _paired(before: Marks, after: Marks) -> Change | None:
 
 def _marks_of(results: Path, task: str) -> dict[str, dict[str, bool]]:
     """By metric, which questions of a task or of all tasks of a group were answered right."""
-    groups = read_record(TypeAdapter(_Results), results, _REMEDY).groups if is_there(results) else {}
+    groups = read_record(_Results, results, _REMEDY).groups if is_there(results) else {}
     below = sorted(tasks_below(groups, task) - groups.keys())
     if not below:
         return _marks(results, task)

@@ -5,13 +5,11 @@ from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from pydantic import TypeAdapter
-
 from lidr_plugin.evaluation.changes import Change
 from lidr_plugin.evaluation.intervals import Mean, Share, Value
 from lidr_plugin.evaluation.judge import Verdicts
 from lidr_plugin.evaluation.mexa import Alignment
-from lidr_plugin.machine.inputs import read_record
+from lidr_plugin.machine.inputs import adapter_of, read_record
 
 ModelResults: TypeAlias = dict[str, Mapping[str, Mapping[str, Value]]]
 """By benchmark, language and mark; under `lm_eval` by task and metric."""
@@ -191,14 +189,14 @@ ANEW = "`lidr {}` writes it anew; the answers are in the store"
 
 def read_results(path: Path) -> Results:
     """What `lidr eval` wrote, this version or 0.1; raises as `read_record` does."""
-    return read_record(TypeAdapter(Results), path, ANEW.format("eval"))
+    return read_record(Results, path, ANEW.format("eval"))
 
 
 def read_probe(path: Path) -> Probe:
     """What `lidr probe` wrote, this version or 0.1; raises as `read_record` does."""
-    return read_record(TypeAdapter(Probe), path, ANEW.format("probe"))
+    return read_record(Probe, path, ANEW.format("probe"))
 
 
 def verdicts_in(report: Mapping[str, Any]) -> Mapping[str, LanguageSignal]:
     """The verdicts in a build's `report.json`; none in one of version 0.1."""
-    return TypeAdapter(dict[str, LanguageSignal]).validate_python(report.get("verdicts", {}))
+    return adapter_of(dict[str, LanguageSignal]).validate_python(report.get("verdicts", {}))

@@ -9,9 +9,10 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from io import BufferedReader
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
@@ -117,7 +118,18 @@ def _unwritable(said: str) -> str:
     return next((plain for sign, plain in words.items() if sign in said), said)
 
 
-def read_record(kind: TypeAdapter[T], path: Path, remedy: str) -> T:
+def adapter_of(kind: type[T]) -> TypeAdapter[T]:
+    """Reads and writes values of a type."""
+    return _adapter(cast(Any, kind))
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    """Made once for each type: that takes longer than a file takes to read."""
+    return TypeAdapter(kind)
+
+
+def read_record(kind: type[T], path: Path, remedy: str) -> T:
     """The record in a JSON file.
 
     Raises:
@@ -126,10 +138,10 @@ def read_record(kind: TypeAdapter[T], path: Path, remedy: str) -> T:
     return record_of(kind, read_json(path, remedy), str(path), remedy)
 
 
-def record_of(kind: TypeAdapter[T], value: Any, where: str, remedy: str) -> T:
+def record_of(kind: type[T], value: Any, where: str, remedy: str) -> T:
     """The record that a value is; raises `InputError` with the place if it is none."""
     try:
-        return kind.validate_python(value)
+        return adapter_of(kind).validate_python(value)
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         place = ".".join(map(str, first["loc"]))

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
-
 from lidr_plugin.completions.engines.fingerprint import sha256_of
 from lidr_plugin.errors import InputError
 from lidr_plugin.evaluation.results import Results, read_probe, read_results
@@ -72,7 +70,7 @@ def collect(top: RunDirectory) -> Page:
 
 def there(path: Path, kind: type[T]) -> T | None:
     """What a JSON file says; None if it is not there. Raises `InputError` where it is damaged."""
-    return read_record(TypeAdapter(kind), path, _ANEW) if is_there(path) else None
+    return read_record(kind, path, _ANEW) if is_there(path) else None
 
 
 def _round(number: int, run: RunDirectory) -> Round:

@@ -28,7 +28,7 @@ from lidr_plugin.evaluation.build_signal import CANDIDATES, BuildSignal, verdict
 from lidr_plugin.evaluation.places import PlaceWatch
 from lidr_plugin.evaluation.results import plain
 from lidr_plugin.machine.gpus import Gpu, gpus
-from lidr_plugin.machine.inputs import read_record
+from lidr_plugin.machine.inputs import adapter_of, read_record
 from lidr_plugin.methods.base import Method, SurveyingMethod
 from lidr_plugin.methods.filters import Filter
 from lidr_plugin.pages import renew_page
@@ -73,7 +73,7 @@ def build_pairs(
             merged = shards.Merged(counts, meter, ready.method.reasons, ready.marks.honoured)
             built = _complete(run, config, ready.stage, merged, candidates)
             if made:
-                files.write_json(run.candidates_json, CANDIDATES.dump_python(candidates, mode="json"))
+                files.write_json(run.candidates_json, adapter_of(CANDIDATES).dump_python(candidates, mode="json"))
                 write_made(run, made)
                 leave(config, run)
             return built

@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import TypeAdapter
-
 from lidr_plugin import files
 from lidr_plugin.config.file import changes, resolved
 from lidr_plugin.config.mix_in import MixIn, beside
@@ -100,7 +98,7 @@ def iterate(config: Config, *, until: str, only: int | None, ray: str | None = N
 def _read(path: Path) -> dict[str, Any]:
     """By stage, what it was done with; nothing before the first. Raises `InputError` where the file is damaged."""
     remedy = "put it back from a copy; without it every stage is begun again, and finds what it finished"
-    return dict(read_record(TypeAdapter(dict[str, dict[str, Any]]), path, remedy)) if is_there(path) else {}
+    return dict(read_record(dict[str, dict[str, Any]], path, remedy)) if is_there(path) else {}
 
 
 def _check_rounds(config: Config) -> None:
@@ -215,7 +213,7 @@ def _identifier_before(top: RunDirectory, stage: Stage) -> str:
     if stage.name != "build" or not is_there(path):
         return ""
     remedy = "remove it; the next build writes it again"
-    written = read_record(TypeAdapter(dict[str, Any]), path, remedy)
+    written = read_record(dict[str, Any], path, remedy)
     before, now = written.get("identifier", "lingua"), name_and_version()
     return "" if before == now else f" (languages identified by {before}, today by {now})"
 

@@ -1,11 +1,9 @@
-"""Recipes: LLaMA-Factory's keys with the paper's settings, put together from `recipes/layers.yaml`; the shipped ones too."""
+"""Recipes: LLaMA-Factory's keys with the paper's settings, put together from `recipes/layers.yaml`."""
 
 import difflib
 import os
-import shlex
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -16,16 +14,15 @@ from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.kto import kto_name
 from lidr_plugin.dataset.views import copies_of
 from lidr_plugin.errors import InputError
-from lidr_plugin.errors.terminal import inert
 from lidr_plugin.machine.environments import llamafactory_names
 from lidr_plugin.machine.inputs import read_json
 from lidr_plugin.run_directory import RunDirectory
 from lidr_plugin.training.datasets import joined, names_in
 from lidr_plugin.training.processes import Launch, launch_of, split
+from lidr_plugin.training.shipped import SHIPPED, word
 
 Settings: TypeAlias = dict[str, Any]
 """The content of a `train.yaml`, under LLaMA-Factory's names."""
-_SHIPPED = Path(str(resources.files("lidr_recipes")))
 
 
 class Composed(NamedTuple):
@@ -40,7 +37,7 @@ def layers() -> Mapping[str, Any]:
     """The content of `recipes/layers.yaml`."""
     from ruamel.yaml import YAML
 
-    loaded: Mapping[str, Any] = YAML(typ="safe", pure=True).load(_SHIPPED / "layers.yaml")
+    loaded: Mapping[str, Any] = YAML(typ="safe", pure=True).load(SHIPPED / "layers.yaml")
     return loaded
 
 
@@ -128,7 +125,7 @@ def _for_kto(config: Config, stage: Stage) -> Settings:
 
 def _deepspeed(name: str, *, quantised: bool) -> str:
     """The absolute path of a DeepSpeed file, which may be a shipped one, by its name without the ending."""
-    shipped_file, path = _SHIPPED / "deepspeed" / f"{name}.json", Path(os.path.expanduser(name))
+    shipped_file, path = SHIPPED / "deepspeed" / f"{name}.json", Path(os.path.expanduser(name))
     if "/" not in name and os.path.isfile(shipped_file):
         path = shipped_file
     try:
@@ -149,8 +146,8 @@ def _deepspeed(name: str, *, quantised: bool) -> str:
 def render(settings: Settings, config: Config, launch: Launch, *, rows: int, path: Path) -> str:
     """The text of `train.yaml`, with a head that says what it is and how to run it."""
     kind = "pairs" if settings["stage"] == "dpo" else "rows"
-    variables = "".join(f"{_word(name)}={_word(value)} " for name, value in launch.environment(settings).items())
-    place, count = _word(str(path.absolute())), len(names_in(settings)) - 1
+    variables = "".join(f"{word(name)}={word(value)} " for name, value in launch.environment(settings).items())
+    place, count = word(str(path.absolute())), len(names_in(settings)) - 1
     others = f" and those of {count} more dataset{'s' * (count > 1)}" if count else ""
     target = config.train.stop_at_shift
     watched = (
@@ -193,18 +190,6 @@ def _loss(settings: Settings) -> str:
     return f"; {'DPO' if settings['pref_loss'] == 'sigmoid' else settings['pref_loss']} with {beta}{nll}"
 
 
-def _word(text: str) -> str:
-    """A text as a word of a command that stands in a comment: quoted if need be, on one line in any case."""
-    if text == inert(text) and not set(text) & {"\n", "\t"}:
-        return shlex.quote(text)
-    # As bash, zsh and ksh read it.
-    return "$'" + "".join(c if (c.isascii() and c.isalnum()) or c in "/._-" else _escaped(c) for c in text) + "'"
-
-
-def _escaped(character: str) -> str:
-    return "".join(f"\\x{byte:02x}" for byte in character.encode(errors="surrogateescape"))
-
-
 def _check_template_name(config: Config) -> None:
     """A name that is nearly one of LLaMA-Factory's is a slip; any other may be of a newer version, or one's own."""
     name, names = config.template or "", llamafactory_names("templates")
@@ -231,47 +216,3 @@ def recipe_for(config: Config, run: RunDirectory, stage: Stage, *, rows: int = 0
         launch = Launch(gpus=min(launch.gpus, 1), per_node=1)
         settings = train_settings(config, run, launch, stage=stage)
     return render(settings, config, launch, rows=rows, path=run.train_yaml)
-
-
-class Shipped(NamedTuple):
-    """A shipped recipe. `name` is its path without the ending; `about` the first line of its head."""
-
-    name: str
-    path: Path
-    about: str
-
-
-def shipped() -> list[Shipped]:
-    """All shipped recipes, by name."""
-    return [
-        Shipped(
-            f"{path.parent.name}/{path.stem}", path, path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
-        )
-        for path in sorted(_SHIPPED.glob("*/*.yaml"))
-    ]
-
-
-def copy_shipped(name: str, target: Path) -> list[Path]:
-    """Copies a shipped recipe, and the DeepSpeed file that it names beside it; returns what was written.
-
-    Raises:
-        InputError: no recipe has that name, or a file would be overwritten.
-    """
-    name = name.removesuffix(".yaml")
-    recipe = next((recipe for recipe in shipped() if recipe.name == name), None)
-    if recipe is None:
-        raise InputError(f"no recipe {name!r}", "`lidr recipes ls` shows their names")
-    if os.path.isdir(target) or target.suffix not in (".yaml", ".yml"):
-        target = target / f"{recipe.path.parent.name}-{recipe.path.name}"
-    text, copies = recipe.path.read_text(encoding="utf-8"), [target]
-    named = next((line.partition(": ")[2] for line in text.splitlines() if line.startswith("deepspeed: ")), None)
-    if named:
-        copies.append(target.parent / Path(named).name)
-        text = text.replace(f"deepspeed: {named}", files.yaml_of({"deepspeed": str(copies[1])}).rstrip("\n"))
-    text = text.replace(f"recipes/{recipe.name}.yaml", _word(str(target)))
-    if there := [path for path in copies if os.path.lexists(path)]:
-        raise InputError(f"{there[0]} exists", "lidr overwrites nothing here; name another place")
-    files.write_text(target, text)
-    if named:
-        files.write_text(copies[1], (_SHIPPED / "deepspeed" / Path(named).name).read_text(encoding="utf-8"))
-    return copies

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.rows import RowJson
@@ -97,7 +97,7 @@ def last_shift(run: RunDirectory) -> Shift | None:
             found = json.loads(lines[-1])
         except ValueError:
             found = None
-        return record_of(TypeAdapter(Shift), found, f"{path}:{len(lines)}", "remove it")
+        return record_of(Shift, found, f"{path}:{len(lines)}", "remove it")
 
 
 def words_of(shift: Shift, target: float) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic import BaseModel, Field
 
 from lidr_plugin import files
 from lidr_plugin.errors import InputError
@@ -65,7 +65,7 @@ def read_state(run: RunDirectory) -> TrainingState | None:
         InputError: the file is damaged.
     """
     remedy = "put it back from a copy, or begin anew: lidr train --restart (removes checkpoint/ and model/)"
-    return read_record(TypeAdapter(TrainingState), run.train_json, remedy) if is_there(run.train_json) else None
+    return read_record(TrainingState, run.train_json, remedy) if is_there(run.train_json) else None
 
 
 def write_state(run: RunDirectory, state: TrainingState) -> None:
@@ -106,5 +106,5 @@ def _is_noted(run: RunDirectory, state: TrainingState | None) -> bool:
     results = run.checkpoint / "all_results.json"
     if state is None or state.result is None or not is_there(results):
         return state is not None
-    found = read_record(TypeAdapter(TrainResult), results, "move checkpoint/ away")
+    found = read_record(TrainResult, results, "move checkpoint/ away")
     return (found.train_loss, found.train_runtime) == (state.result.train_loss, state.result.train_runtime)

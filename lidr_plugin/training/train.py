@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import TypeAdapter
-
 from lidr_plugin import files
 from lidr_plugin.config.schema import Config
 from lidr_plugin.dataset.kto import write_kto
@@ -269,9 +267,7 @@ def _run_llamafactory(training: _Training, say: Say) -> TrainResult:
     script = shift.script_of(training.config)
     loss = run_training(run, run.train_yaml, run.train_log, python=training.python, env=env, script=script)
     with made_by("LLaMA-Factory"):
-        measured = read_record(
-            TypeAdapter(TrainResult), run.checkpoint / "all_results.json", f"{run.train_log} may say more"
-        )
+        measured = read_record(TrainResult, run.checkpoint / "all_results.json", f"{run.train_log} may say more")
     return measured.model_copy(update={"last_loss": loss})
 
 

@@ -20,7 +20,8 @@ from lidr_plugin.errors import RunError
 from lidr_plugin.errors.terminal import inert, one_line
 from lidr_plugin.methods.base import Preference, Sft
 from lidr_plugin.run_directory import RunDirectory
-from lidr_plugin.training.recipe import copy_shipped, recipe_for, shipped
+from lidr_plugin.training.recipe import recipe_for
+from lidr_plugin.training.shipped import copy_shipped, shipped
 from tests.conftest import Lidr, prompts, rows_of, settings, write_config, write_prompts
 from tests.support.browser import chromium
 from tests.support.liar import Asked, Reply, completion, honest, lying, program

@@ -89,9 +89,12 @@ def modules(*packages: str) -> Iterator[tuple[Path, str]]:
 
 def uses(path: Path, module: str) -> Iterator[Use]:
     """The regular expressions of a module; what its text does not tell must stand in `FROM_DATA`."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    if "re." not in text:
+        return
+    tree = ast.parse(text)
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _of_re(node.func)]
-    anchored = _anchored(tree)
+    anchored = _anchored(tree) if calls else set()
     for call in calls:
         place, function = path.relative_to(ROOT), call.func.attr  # type: ignore[attr-defined]
         source = ast.unparse(call.args[0])

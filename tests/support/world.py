@@ -86,10 +86,10 @@ def _environment(home: Path) -> None:
 def configuration(url: str) -> dict[str, Any]:
     """Everything that a configuration can name."""
     wanted = settings(Path(), template="qwen", model_name_or_path="model", output_dir="run", languages=["de"], rounds=1)
-    judge = {"base_url": url, "model": "judge", "max_retries": 0, "timeout": 5}
+    judge = {"base_url": url, "model": "judge", "max_retries": 0, "timeout": 60}
     return {
         **wanted,
-        "engine": {"backend": "openai", "base_url": url, "concurrency": 16, "timeout": 5, "max_retries": 0},
+        "engine": {"backend": "openai", "base_url": url, "concurrency": 16, "timeout": 60, "max_retries": 0},
         "translation_prompt_ids": "ids.txt",
         "columns": {"id": "id", "instruction": "instruction"},
         "generation": {"temperature": 0.0, "max_tokens": 256, "system": "Be brief."},

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import TypeAdapter
-
 from lidr_plugin import files
 from lidr_plugin.config.columns import Columns
 from lidr_plugin.config.schema import Config
@@ -112,7 +110,7 @@ def outputs_of(config: Config, label: str, questions: Sequence[Question]) -> lis
     found: dict[tuple[str, str], str] = {}
     for code in dict.fromkeys(question.language for question in questions):
         path = config.folder / pattern.replace("{language}", code)
-        for row in read_record(TypeAdapter(list[_Output]), path, "eval.outputs: a JSON list of instruction and output"):
+        for row in read_record(list[_Output], path, "eval.outputs: a JSON list of instruction and output"):
             found[code, row.instruction] = row.output
     if lacking := [f"{x.id} [{x.language}]" for x in questions if (x.language, x.text) not in found]:
         raise InputError(f"eval.outputs: {pattern}: {len(lacking)} prompts have no output, the first is {lacking[0]}")

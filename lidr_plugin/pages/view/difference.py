@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sequence
+from itertools import groupby
 from typing import NamedTuple
 
-from lidr_plugin.pages.view.words import spaced
+from lidr_plugin.pages.view.words import is_unspaced
 
 _WORD = re.compile(r"\w+|[^\w\s]|\s+")
 _MOST = 600
@@ -29,20 +30,15 @@ def parts_of(first: str, second: str) -> tuple[list[Part], list[Part]] | None:
 
 def _words(text: str) -> list[str]:
     """Words, signs and blanks; of a script without spaces between words, characters."""
-    if spaced(text) == text:
-        return _WORD.findall(text)
-    return [piece for word in _WORD.findall(text) for piece in (word if spaced(word) != word else [word])]
+    words = _WORD.findall(text)
+    return (
+        [piece for word in words for piece in (word if is_unspaced(word) else [word])] if is_unspaced(text) else words
+    )
 
 
 def _parts(words: Sequence[str], shared: set[int]) -> list[Part]:
-    found: list[Part] = []
-    for place, word in enumerate(words):
-        both = place in shared
-        if found and found[-1].shared is both:
-            found[-1] = Part(found[-1].text + word, both)
-        else:
-            found.append(Part(word, both))
-    return found
+    stretches = groupby(range(len(words)), shared.__contains__)
+    return [Part("".join(words[place] for place in places), both) for both, places in stretches]
 
 
 def common(one: Sequence[str], other: Sequence[str], most: int = _MOST) -> list[tuple[int, int]] | None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import resources
 from typing import NamedTuple
 from urllib.parse import urlencode
@@ -52,18 +53,23 @@ class _Shade(NamedTuple):
     shade: str = ""
 
 
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(language=_language, source=_source)
+    environment.globals.update(allowed=allowed, direction=_direction, label=_label)
+    template = (resources.files("lidr_plugin.pages.view") / "view.html").read_text(encoding="utf-8")
+    return environment.from_string(template)
+
+
 class Renderer:
     """Makes the pages of one run."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        environment = jinja2.Environment(
-            autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-        )
-        environment.filters.update(language=_language, source=_source)
-        environment.globals.update(allowed=allowed, direction=_direction, label=_label)
-        template = (resources.files("lidr_plugin.pages.view") / "view.html").read_text(encoding="utf-8")
-        self._template = environment.from_string(template)
+        self._template = _template()
 
     def page(self, view: View, listed: Listed, shown: Shown | None, state: State, reading: bool, problem: str) -> str:
         """The whole page: search, facets, list, and one item."""

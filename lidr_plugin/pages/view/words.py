@@ -29,6 +29,11 @@ class Term(NamedTuple):
     begins: bool = False
 
 
+def is_unspaced(text: str) -> bool:
+    """Whether a character of such a script is in a text."""
+    return not text.isascii() and bool(_UNSPACED.search(text))
+
+
 def spaced(text: str) -> str:
     """The text with spaces around the characters of scripts that have none between words."""
     return text if text.isascii() else _UNSPACED.sub(lambda found: f" {' '.join(found[0])} ", text)
