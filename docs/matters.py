@@ -1,6 +1,6 @@
 """Draws docs/img/matters-*.svg and writes the tables of docs/what-matters.md, from docs/data/matters.json and world.json.
 
-The data are what `python examples/world/sweep.py` left in `matters.json`; `--take FILE` puts them there.
+The data are what `python examples/world/sweep.py` left in `matters.json`; `--take FILE` adds those.
 """
 
 import argparse
@@ -17,6 +17,9 @@ DOCS = Path(__file__).parent
 DATA = DOCS / "data/matters.json"
 PAGE = DOCS / "what-matters.md"
 LANGUAGES = {"en": "English", "de": "German", "es": "Spanish"}
+FOREIGN = ("de", "es")
+SAID = {"verdicts": "right answers known", "blind": "right answers not known"}
+"""lidr's verdicts, and what they go by."""
 AXES = {
     "rate": "learning rate",
     "prompts": "prompts",
@@ -24,11 +27,15 @@ AXES = {
     "ftx": "pref_ftx",
     "epochs": "epochs",
     "dominant": "dominant_pairs",
-    "noise": "share of translations with a wrong number",
+    "slips": "share of translations with a wrong number, another each time",
+    "mistakes": "share of results that are always told one too high",
+    "garbled": "share of words in a translation that are another word",
     "stop": "learning rate, the training ended at stop_at_shift: 0.25",
     "lora": "learning rate of a LoRA of rank 16",
     "lora_rank": "rank of a LoRA at 2e-4",
 }
+FAULTS = ("slips", "mistakes", "garbled")
+"""Sweeps of a translator's faults, with lidr's verdict on each."""
 _WIDTH, _HEIGHT, _LEFT, _TOP, _GAP = 250, 190, 52, 40, 30
 _INK, _LINE, _GREY = "#1b1b1b", "#2a6f97", "#8a8a8a"
 
@@ -138,7 +145,9 @@ def figures() -> dict[str, str]:
     drawn = {sweep: figure(sweep) for sweep in sorted({x["sweep"] for x in entries()})}
     return {
         f"matters-{name}.svg": svg
-        for name, svg in (drawn | {"imbalance": imbalance_figure(), "shift": shift_figure()}).items()
+        for name, svg in (
+            drawn | {"imbalance": imbalance_figure(), "shift": shift_figure(), "verdict": verdict_figure()}
+        ).items()
     }
 
 
@@ -160,6 +169,40 @@ def table(sweep: str) -> str:
     return "".join([head, row(["---"] * 7), *lines])
 
 
+def fault_table(sweep: str) -> str:
+    """What the faults of a translator did, and what `lidr probe` said before: German and Spanish, one after the other."""
+    head = row(
+        [AXES[sweep], "pairs", *LANGUAGES, "chrF there and back", "expected", "verdict", "without answers", "verdict"]
+    )
+    lines = []
+    for one in of_sweep(sweep):
+        changed = [points(one["change"][code]) for code in LANGUAGES]
+        trips = " / ".join(f"{100 * one['verdicts'][code]['round_trip']:.0f}" for code in FOREIGN)
+        said = [
+            x for key in SAID for x in (expected(one[key]), ", ".join(one[key][code]["verdict"] for code in FOREIGN))
+        ]
+        lines.append(row([shown(one["value"]), f"{one['rows']:,}", *changed, trips, *said]))
+    return "".join([head, row(["---"] * 10), *lines])
+
+
+def expected(verdicts: Mapping[str, Any]) -> str:
+    """The benefit of a pair by language, in percent: `+90 ± 6 / +91 ± 5`."""
+    found = [verdicts[code]["benefit"] for code in FOREIGN]
+    return " / ".join(f"{100 * value:+.0f} ± {100 * half:.0f}" for value, half in found)
+
+
+def verdict_figure() -> str:
+    """What a round did, by the benefit that was expected of a pair before it: a point for each language and fault."""
+    found = [one for sweep in FAULTS for one in of_sweep(sweep)]
+    panels = {
+        name: [(100 * one[key][code]["benefit"][0], one["change"][code]) for one in found for code in FOREIGN]
+        for key, name in SAID.items()
+    }
+    return scatter(
+        "Change in right answers by the benefit that was expected of a pair", panels, "benefit of a pair, in percent"
+    )
+
+
 def page(written: str) -> str:
     """The page with its tables as the data have them."""
 
@@ -171,8 +214,12 @@ def page(written: str) -> str:
         if sweep == "shift":
             drawn = "![Change in right answers by how far the training moved the model](img/matters-shift.svg)"
             return f"<!-- sweep shift -->\n\n{drawn}\n\n<!-- end -->"
+        if sweep == "verdict":
+            drawn = "![Change in right answers by the benefit that was expected of a pair](img/matters-verdict.svg)"
+            return f"<!-- sweep verdict -->\n\n{drawn}\n\n<!-- end -->"
         drawn = f"![Change in right answers by {AXES[sweep]}](img/matters-{sweep}.svg)"
-        return f"<!-- sweep {sweep} -->\n\n{drawn}\n\n{table(sweep)}\n<!-- end -->"
+        numbers = fault_table(sweep) if sweep in FAULTS else table(sweep)
+        return f"<!-- sweep {sweep} -->\n\n{drawn}\n\n{numbers}\n<!-- end -->"
 
     return re.sub(r"<!-- sweep (?P<sweep>\w+) -->.*?<!-- end -->", filled, written, flags=re.DOTALL)
 
@@ -225,7 +272,7 @@ def imbalance_figure() -> str:
 
 def shift_figure() -> str:
     """What a training gave, by how far it moved the model: all trainings on sound pairs."""
-    found = {one["how"]: one for one in entries() if not one["sweep"].startswith("noise")}.values()
+    found = {one["how"]: one for one in entries() if one["sweep"] not in FAULTS}.values()
     panels = {name: [(one["shift"], one["change"][code]) for one in found] for code, name in LANGUAGES.items()}
     return scatter("Change in right answers by how far the training moved the model", panels, "moved by")
 
@@ -241,7 +288,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--take", type=Path)
     if taken := parser.parse_args().take:
-        DATA.write_text(json.dumps(json.loads(taken.read_text()), indent=1) + "\n")
+        found = {(one["sweep"], one["value"]): one for one in (*entries(), *json.loads(taken.read_text()))}
+        DATA.write_text(json.dumps(list(found.values()), indent=1) + "\n")
     for name, drawn in figures().items():
         (DOCS / "img" / name).write_text(drawn)
     PAGE.write_text(page(PAGE.read_text()))

@@ -1,7 +1,7 @@
 """Writes the tables of the small world into docs/results.md, from docs/data/world.json and docs/data/methods.json.
 
 The data are what `python examples/world/prove.py` left in `result.json`, one entry a seed; `--add FILE` puts one there. Those
-of the methods are what `python examples/world/methods.py` left in `methods.json`; `--methods FILE` puts them there.
+of the methods are what `python examples/world/methods.py` left in `methods.json`; `--methods FILE` adds those.
 """
 
 import argparse
@@ -106,7 +106,7 @@ def closed(proof: Mapping[str, Any], code: str) -> float:
 def seeds(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """The same of every world, a line each, and the mean."""
     steps = [(step, code) for step in ("M0 to M1", "M1 to M2", "M0 to swapped") for code in ("de", "es")]
-    steps.append(("M0 to M1", "en"))
+    steps += [("M0 to M1", "en"), ("M0 to M2", "en")]
     yield row(["", *(f"{step}, {code}" for step, code in steps), "gap closed, de / es"])
     yield row(["---"] * (len(steps) + 2))
     for proof in found:
@@ -121,26 +121,78 @@ def seeds(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield row(["mean", *means_, ""])
 
 
+def measured_methods() -> list[dict[str, Any]]:
+    """One a method and seed."""
+    found: list[dict[str, Any]] = json.loads(METHODS.read_text()) if METHODS.exists() else []
+    return found
+
+
+def by_method(found: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """A method's worlds, by seed."""
+    grouped: dict[str, list[Mapping[str, Any]]] = {}
+    for one in sorted(found, key=lambda x: int(x["knobs"]["seed"])):
+        grouped.setdefault(one["method"], []).append(one)
+    return grouped
+
+
+def gains(worlds: Sequence[Mapping[str, Any]], skill: str = "problems") -> list[tuple[float, float, float]]:
+    """By language, a method's change in points: of several worlds the mean."""
+    return [mean(one["changes"]["M0 to M1"][skill][code] for one in worlds) for code in ("en", "de", "es")]
+
+
+def spent(worlds: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What a method asked for, and the seconds of its build and its training; those of the world in which it sent the most."""
+    requests, scores = (round(sum(one[name] for one in worlds) / len(worlds)) for name in ("requests", "scores"))
+    timed = [one for one in worlds if "seconds" in one]
+    if not timed:
+        return [f"{requests:,}, {scores:,}", "", ""]
+    one = max(timed, key=lambda x: int(x["sent"]))
+    return [
+        f"{requests:,}, {scores:,}",
+        f"{one['seconds']['build']:,} ({one['sent']:,})",
+        f"{one['seconds']['train']:,}",
+    ]
+
+
 def methods() -> str:
-    """The methods side by side."""
-    head = ["", "requests, scores", "rows", "moved by", "en", "de", "es", "another language, de", "lists, en / de / es"]
+    """The methods side by side: the mean of their worlds, then each world."""
+    grouped = by_method(measured_methods())
+    head = [
+        "",
+        "worlds",
+        "requests, scores",
+        "s to build (sent)",
+        "s to train",
+        "en",
+        "de",
+        "es",
+        "lists, en / de / es",
+    ]
     lines = [row(head), row(["---"] * len(head))]
-    for one in json.loads(METHODS.read_text()) if METHODS.exists() else []:
-        trained, found, change = one["training"], one["models"]["M1"], one["changes"]["M0 to M1"]
-        lines.append(
-            row(
-                [
-                    f"`{one['method']}`",
-                    f"{one['requests']:,}, {one['scores']:,}" if one["requests"] or one["scores"] else "0",
-                    " and ".join(f"{sum(x['rows'].values()):,}" for x in trained),
-                    " and ".join(f"{x['shift']:.2f}" for x in trained),
-                    *(points(change["problems"][code]) for code in ("en", "de", "es")),
-                    percent(found["problems"]["de"]["off_target"]),
-                    " / ".join(f"{change['lists'][code][0]:+.1f}" for code in ("en", "de", "es")),
-                ]
-            )
-        )
+    for name, worlds in grouped.items():
+        lists = " / ".join(f"{rise:+.1f}" for rise, _, _ in gains(worlds, "lists"))
+        lines.append(row([f"`{name}`", str(len(worlds)), *spent(worlds), *map(points, gains(worlds)), lists]))
+    head = ["", "seed", "rows", "moved by", "right, en", "de", "es", "change, de", "es", "another language, de", "es"]
+    lines += ["\n", row(head), row(["---"] * len(head))]
+    for one in (one for worlds in grouped.values() for one in worlds):
+        lines.append(row([f"`{one['method']}`", str(one["knobs"]["seed"]), *of_world(one)]))
     return "".join(lines)
+
+
+def of_world(one: Mapping[str, Any]) -> Iterator[str]:
+    """A method in one world: what it was trained on, and what its model gets right."""
+    trained, found = one["training"], one["models"]["M1"]["problems"]
+    yield " and ".join(f"{sum(x['rows'].values()):,}" for x in trained)
+    yield " and ".join(f"{x['shift']:.2f}" for x in trained)
+    yield from (percent(found[code]["accuracy"]) for code in ("en", "de", "es"))
+    yield from (points(one["changes"]["M0 to M1"]["problems"][code]) for code in ("de", "es"))
+    yield from (percent(found[code]["off_target"]) for code in ("de", "es"))
+
+
+def taken(known: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The methods' results with further ones; those of the same method and world are replaced."""
+    found = {(one["method"], json.dumps(one["knobs"], sort_keys=True)): one for one in (*known, *new)}
+    return list(found.values())
 
 
 def tables() -> str:
@@ -150,6 +202,8 @@ def tables() -> str:
         knobs = proof["knobs"]
         shares = " / ".join(f"{100 * knobs[code]:g}" for code in ("en", "de", "es"))
         head = f"**Seed {knobs['seed']}**: {shares} % of what M0 read are answers in en / de / es."
+        if stopped := proof.get("stopped"):
+            head += f" The gate of `lidr iterate` stopped the loop at {stopped}."
         parts.append(f"{head}\n\n{''.join(models(proof))}\n{''.join(changes(proof))}")
     return "\n".join(parts)
 
@@ -169,7 +223,8 @@ def main() -> None:
     parser.add_argument("--methods", type=Path)
     given = parser.parse_args()
     if given.methods:
-        METHODS.write_text(json.dumps(json.loads(given.methods.read_text()), indent=1) + "\n")
+        found = taken(measured_methods(), json.loads(given.methods.read_text()))
+        METHODS.write_text(json.dumps(found, indent=1) + "\n")
     if added := given.add:
         proof = {key: value for key, value in json.loads(added.read_text()).items() if key != "seconds"}
         kept = [x for x in proofs() if x["knobs"] != proof["knobs"]]

@@ -1,5 +1,6 @@
 """The small world: its texts are parallel and true, and what makes it makes a model that can be asked."""
 
+import importlib
 import importlib.util
 import itertools
 import json
@@ -7,6 +8,7 @@ import random
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -51,6 +53,51 @@ def test_a_list_is_written_again_as_it_was(tasks: ModuleType) -> None:
         asked = task.question(code).partition(": ")[2].removesuffix(".")
         assert task.final(code) == asked
         assert task.answer(code).endswith(f"{task.final(code)}.")
+
+
+@pytest.fixture
+def noise(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The module of that name, which imports its neighbours."""
+    monkeypatch.syspath_prepend(WORLD)
+    before = set(sys.modules)
+    yield importlib.import_module("noise")
+    for name in set(sys.modules) - before:
+        if str(WORLD) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize("kind", ["slips", "mistakes", "garbled"])
+def test_a_translators_fault_is_in_as_many_texts_as_asked_for_and_the_same_each_time(
+    kind: str, noise: ModuleType, tasks: ModuleType
+) -> None:
+    chance = random.Random(5)
+    texts = [tasks.Problem.drawn(chance, 2).answer("de") for _ in range(400)]
+    shares = {}
+    for share in (0.0, 0.3, 1.0):
+        told = [noise.FAULTS[kind](text, share) for text in texts]
+        assert told == [noise.FAULTS[kind](text, share) for text in texts]
+        shares[share] = sum(x != y for x, y in zip(told, texts, strict=True)) / len(texts)
+    assert shares[0.0] == 0
+    assert shares[1.0] > 0.9
+    # Of words that are another word, some are in nearly every text.
+    assert 0.15 < shares[0.3] < 0.45 if kind != "garbled" else shares[0.3] > 0.9
+
+
+def test_a_mistake_is_the_result_one_too_high_and_made_wherever_that_result_stands(noise: ModuleType) -> None:
+    assert noise.mistake("6 minus 3 ist 3. Die Antwort ist 3.", 1.0) == "6 minus 3 ist 3. Die Antwort ist 4."
+    wrong = {n for n in range(1, 31) if noise.mistake(f"Die Antwort ist {n}.", 0.5).endswith(f" {n + 1}.")}
+    assert len(wrong) == 15
+    assert wrong == {n for n in range(1, 31) if noise.mistake(f"Quedan {n}.", 0.5) != f"Quedan {n}."}
+
+
+def test_of_an_exported_store_the_translations_are_spoilt_and_nothing_else(noise: ModuleType) -> None:
+    fault = noise.Fault("mistakes", 1.0)
+    turn = {"messages": [{"role": "user", "content": "x"}], "temperature": 0}
+    answer = json.dumps({"request": turn, "text": "Die Antwort ist 3."})
+    told = "Die Antwort ist 3.\n</translated>"
+    translation = json.dumps({"request": {**turn, "prefill": "<translated>\n"}, "text": told})
+    assert fault.line(answer) == answer
+    assert json.loads(fault.line(translation))["text"] == "Die Antwort ist 4.\n</translated>"
 
 
 def made(world: Path, *options: str) -> str:

@@ -1,6 +1,6 @@
 """Methods side by side: from the same prompts of a small world one round each, and what each model gets right.
 
-    python examples/world/methods.py runs/methods [--seed 1] [answer scpo …]
+    python examples/world/methods.py runs/methods [--seed 1] [answer scpo …] [KEY=VALUE …]
 
 Each step is a command that is printed; what was done is not done again. What came of it is in FOLDER/methods.json. All have the
 world's training (lidr.yaml: rate, epochs, batch) and the loss of their own recipe. Those that rank put the same samples in order.
@@ -8,6 +8,7 @@ world's training (lidr.yaml: rate, epochs, batch) and the loss of their own reci
 
 import argparse
 import json
+import resource
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -65,7 +66,7 @@ def named(path: Path) -> str:
 
 def settings_of(method: str, top: Path, world: Path) -> list[str]:
     """What the configuration has to say for a method."""
-    given = [*of_world(world), *SAME, f"method={method}"]
+    given = [f"method={method}"]
     if family_of(method) == "rank":
         given += SAMPLES
     match method:
@@ -86,14 +87,13 @@ def base_of(method: str, top: Path, world: Path) -> Path:
     return (top / "imbalance/model" if method == "icr" else world / "m0").absolute()
 
 
-def trained(method: str, top: Path, world: Path) -> list[Path]:
+def trained(method: str, top: Path, world: Path, settings: Sequence[str]) -> list[Path]:
     """The runs of a method, one after another; QAlign has two trainings."""
-    run = top / method
+    run, given = top / method, [*of_world(world), *SAME]
     if method == "swapped":
         copied(top / "imbalance", run, DATASET, swapped)
-        lidr("train", CONFIG, *of_world(world), *SAME, f"output_dir={run}")
-        return [run]
-    given = settings_of(method, top, world)
+        return [timed("train", run, [*given, *settings])]
+    given += [*settings_of(method, top, world), *settings]
     if method != "qalign":
         return [build_and_train(run, given)]
     first = build_and_train(run / "questions", [*given, "mix.stage=1"])
@@ -103,39 +103,69 @@ def trained(method: str, top: Path, world: Path) -> list[Path]:
 
 def build_and_train(run: Path, given: Sequence[str]) -> Path:
     """A run, as a user would make it."""
-    for command in ("build-pairs", "train"):
-        lidr(command, CONFIG, *given, f"output_dir={run}")
+    timed("build-pairs", run, given)
+    return timed("train", run, given)
+
+
+def timed(command: str, run: Path, given: Sequence[str]) -> Path:
+    """A command of a run; what it took is added to the run's `seconds.json`: of processors, for others may work beside it."""
+    before = processor_seconds()
+    lidr(command, CONFIG, *given, f"output_dir={run}")
+    record = run / "seconds.json"
+    found = json.loads(record.read_text()) if record.exists() else {}
+    found[command] = found.get(command, 0.0) + processor_seconds() - before
+    record.write_text(json.dumps(found) + "\n")
     return run
 
 
-def asked(run: Path) -> dict[str, Any]:
-    """What a build asked for, whether or not the store had it."""
+def processor_seconds() -> float:
+    """Of all processes that this one started and that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def asked(run: Path) -> dict[str, int]:
+    """What a build asked for, whether or not the store had it; and what it had to send, for the store did not have it."""
     path = run / "report.json"
-    if not path.exists():
-        return {"requests": 0, "scores": 0}
-    report = json.loads(path.read_text())
+    report = json.loads(path.read_text()) if path.exists() else {}
     counts = {"requests": report.get("completions", {}), "scores": report.get("scores", {})}
-    return {name: sum(found.get(key, 0) for key in ("generated", "reused")) for name, found in counts.items()}
+    found = {name: sum(x.get(key, 0) for key in ("generated", "reused")) for name, x in counts.items()}
+    return {**found, "sent": sum(x.get("generated", 0) for x in counts.values())}
 
 
-def compared(method: str, top: Path, knobs: Knobs) -> dict[str, Any]:
+def seconds(runs: Sequence[Path]) -> dict[str, int]:
+    """What building and training took, of processors."""
+    found = [json.loads((run / "seconds.json").read_text()) for run in runs]
+    return {
+        name: round(sum(x.get(key, 0) for x in found)) for name, key in (("build", "build-pairs"), ("train", "train"))
+    }
+
+
+def compared(method: str, top: Path, knobs: Knobs, settings: Sequence[str] = ()) -> dict[str, Any]:
     """A method's model beside the one that it began with."""
     result = top / method / "result.json"
     if result.exists():
-        return dict(json.loads(result.read_text()))
+        found = dict(json.loads(result.read_text()))
+        if (found["knobs"], found.get("settings", [])) != (asdict(knobs), list(settings)):
+            raise InputError(f"{result}: made in another world, or with other settings", "name another folder")
+        return found
     world = world_of(knobs)
-    runs = trained(method, top, world)
+    runs = trained(method, top, world, settings)
     folder = top / method / "all"
-    measure(folder, world, {"M0": base_of(method, top, world), "M1": runs[-1] / "model"})
+    measure(folder, world, {"M0": base_of(method, top, world), "M1": runs[-1] / "model"}, settings)
     spent = [asked(run) for run in runs]
     found = {
         "method": method,
         "knobs": asdict(knobs),
-        **{name: sum(one[name] for one in spent) for name in ("requests", "scores")},
+        "settings": list(settings),
+        **{name: sum(one[name] for one in spent) for name in ("requests", "scores", "sent")},
+        "seconds": seconds(runs),
         "training": [training(run) for run in runs],
         "models": outcome(folder),
         "changes": changes(folder, [("M0", "M1")]),
     }
+    if method == "best_of_n":
+        found["reward"] = json.loads(reward_model(world).with_suffix(".json").read_text())["right"]
     result.write_text(json.dumps(found, indent=1) + "\n")
     return found
 
@@ -148,15 +178,18 @@ def told(found: Mapping[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("methods", nargs="*", choices=[*METHODS, []], metavar="METHOD", default=[])
+    parser.add_argument("words", nargs="*", metavar="METHOD | KEY=VALUE")
     add_knobs(parser)
     given = vars(parser.parse_intermixed_args())
-    top, wanted = given.pop("folder"), given.pop("methods")
+    top, words = given.pop("folder"), given.pop("words")
+    settings, wanted = ([x for x in words if ("=" in x) == is_setting] for is_setting in (True, False))
+    if unknown := [x for x in wanted if x not in METHODS]:
+        parser.error(f"{unknown[0]}: not among {', '.join(METHODS)}")
     top.mkdir(parents=True, exist_ok=True)
     record = top / "methods.json"
     found = json.loads(record.read_text()) if record.exists() else []
     for method in wanted or METHODS:
-        one = compared(method, top, Knobs(**given))
+        one = compared(method, top, Knobs(**given), settings)
         found = [*(x for x in found if x["method"] != method), one]
         record.write_text(json.dumps(found, indent=1) + "\n")
         print(told(one), flush=True)

@@ -8,16 +8,20 @@ FOLDER/report.html (the rounds) and FOLDER/all/report.html (every model).
 
 import argparse
 import json
+import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from controls import copied, own, swapped, unchanged
 from experiment import CONFIG, DATASET, changes, lidr, line, measure, of_world, outcome, training, world_of
 from make_world import add_knobs
 from reading import Knobs
+
+from lidr_plugin.evaluation import gate
+from lidr_plugin.run_directory import RunDirectory
 
 LORA = ["train.method=lora", "train.learning_rate=2.0e-4"]
 CONTROLS = ("SFT", "swapped", "own")
@@ -26,10 +30,24 @@ STEPS = [("M0", "M1"), ("M0", "M2"), ("M1", "M2"), *(("M0", label) for label in 
 """The pairs of models that are compared on the same questions."""
 
 
-def rounds(folder: Path, world: Path, count: int) -> dict[str, Path]:
-    """M1, M2, …, as a user would make them; their runs."""
-    lidr("iterate", CONFIG, *of_world(world), f"rounds={count}", f"output_dir={folder}")
-    return {f"M{number}": folder / f"iter{number}" for number in range(1, count + 1)}
+class Rounds(NamedTuple):
+    """The runs of M1, M2, …, and the model at which the gate stopped them; empty if it did not."""
+
+    runs: dict[str, Path]
+    stopped: str
+
+
+def rounds(folder: Path, world: Path, count: int) -> Rounds:
+    """M1, M2, …, as a user would make them. A model that the gate refuses is looked at all the same: what it lost is a result."""
+    runs, stopped = {f"M{number}": folder / f"iter{number}" for number in range(1, count + 1)}, ""
+    try:
+        lidr("iterate", CONFIG, *of_world(world), f"rounds={count}", f"output_dir={folder}")
+    except subprocess.CalledProcessError:
+        runs = {label: path for label, path in runs.items() if (path / "eval/results.json").exists()}
+        *_, before, stopped = ("", "M0", *runs)
+        if not runs or not gate.problems_in(RunDirectory(runs[stopped]).eval_results, before, stopped)[0]:
+            raise
+    return Rounds(runs, stopped)
 
 
 def other(label: str, folder: Path, world: Path) -> Path:
@@ -48,10 +66,12 @@ def other(label: str, folder: Path, world: Path) -> Path:
 def prove(folder: Path, knobs: Knobs, count: int, others: Sequence[str] = CONTROLS) -> dict[str, Any]:
     """All of it; what is in `result.json`."""
     begun, world = time.monotonic(), world_of(knobs)
-    runs = rounds(folder, world, count) | {label: other(label, folder, world) for label in others}
+    runs, stopped = rounds(folder, world, count)
+    runs |= {label: other(label, folder, world) for label in others}
     measure(folder / "all", world, {"M0": world / "m0"} | {label: path / "model" for label, path in runs.items()})
     return {
         "knobs": asdict(knobs),
+        "stopped": stopped,
         "training": {label: training(path) for label, path in runs.items()},
         "models": outcome(folder / "all"),
         "changes": changes(folder / "all", [step for step in STEPS if step[1] in runs and step[0] in ("M0", *runs)]),

@@ -1,22 +1,21 @@
 """What matters: one round from the usual M0 with one thing changed at a time, and what that does to the right answers.
 
-    python examples/world/sweep.py runs/matters [rate prompts …]
+    python examples/world/sweep.py runs/matters [rate prompts=125 …]
 
 Each step is a command that is printed; what was done is not done again. What came of it is in FOLDER/matters.json.
 """
 
 import argparse
 import json
-import random
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from controls import Row, copied, unchanged
+from controls import copied, unchanged
 from experiment import CONFIG, DATASET, changes, experiment, lidr, measure, of_world, outcome, training, world_of
-from reading import Knobs, spoilt
+from noise import FAULTS, Fault, judged, noisy
+from reading import Knobs
 
 Value = float | str
 Change = Mapping[str, Value]
@@ -51,8 +50,9 @@ def adapter(rate: float, rank: int = 16) -> Change:
 SWEEPS: Mapping[str, Mapping[Value, Change]] = {
     "rate": each("train.learning_rate", 2.5e-6, 5e-6, 1e-5, 2e-5, 4e-5),
     "prompts": each("max_prompts", 125, 250, 500, 1000),
-    "noise": {share: {} for share in (0.0, 0.25, 0.5, 1.0)},
-    "noise_sft": {share: {"method": "alignment"} for share in (0.0, 0.5)},
+    "slips": {share: {} for share in (0.0, 0.2, 0.5, 0.7, 1.0)},
+    "mistakes": {share: {} for share in (0.0, 0.1, 0.2, 0.35, 0.5, 0.7)},
+    "garbled": {share: {} for share in (0.0, 0.2, 0.4, 0.7, 1.0)},
     "dominant": each("dominant_pairs", "none", "one", "all"),
     "ftx": each("train.pref_ftx", 0.0, 1.0, 4.0),
     "stop": {rate: stopped(rate) for rate in (2e-5, 4e-5, 1.6e-4)},
@@ -61,13 +61,7 @@ SWEEPS: Mapping[str, Mapping[Value, Change]] = {
     "epochs": each("train.num_train_epochs", 1.0, 2.0, 4.0),
     "lora_rank": {rank: adapter(2e-4, rank) for rank in (2, 16, 64)},
 }
-"""By name and value, what is changed; noise is the share of rows whose translated text has a wrong number."""
-
-
-def spoil(share: float, row: Row, chance: random.Random) -> Row:
-    """The translated text of a row with one of its numbers changed, in so many rows."""
-    side = next(x for x in ("output", "chosen", "rejected") if row.get(f"{x}_source", "").startswith("translation"))
-    return {**row, side: spoilt(row[side], chance)} if chance.random() < share else row
+"""By name and value, what is changed; for the faults of noise.py the share."""
 
 
 def settings(changed: Change) -> list[str]:
@@ -81,14 +75,12 @@ def folder_of(top: Path, given: Sequence[str]) -> Path:
     return top / "_".join(x.removeprefix("train.") for x in given)
 
 
-def again(
-    base: Path, folder: Path, given: Sequence[str], change: Callable[[Row, random.Random], Row]
-) -> dict[str, Any]:
+def again(base: Path, folder: Path, given: Sequence[str]) -> dict[str, Any]:
     """Another training on the base's pairs."""
     result = folder / "result.json"
     if not result.exists():
         world = world_of(Knobs())
-        copied(base / "iter1", folder, DATASET, change)
+        copied(base / "iter1", folder, DATASET, unchanged)
         lidr("train", CONFIG, *of_world(world), *given, f"output_dir={folder}")
         measure(folder / "all", world, {"M0": world / "m0", "M1": folder / "model"})
         found = {
@@ -104,13 +96,15 @@ def found_for(top: Path, sweep: str, value: Value, changed: Change) -> dict[str,
     """What a value does. The base's pairs are trained on again where nothing but the training differs."""
     usual, given = settings({}), settings(changed)
     base, folder = folder_of(top, usual), folder_of(top, given)
-    if sweep.startswith("noise") and value:
-        experiment(folder, Knobs(), given)
-        return again(folder, top / f"{sweep}={value}", given, partial(spoil, float(value)))
+    if sweep in FAULTS:
+        found, world = experiment(base, Knobs(), usual), world_of(Knobs())
+        if value:
+            return noisy(top / f"{sweep}={value}", world, given, Fault(sweep, float(value)))
+        return {**found, **judged(top / "sound", [*of_world(world), *given])}
     if given == usual or not all(key.startswith("train.") for key in changed):
         return experiment(folder, Knobs(), given)
     experiment(base, Knobs(), usual)
-    return again(base, folder, given, unchanged)
+    return again(base, folder, given)
 
 
 def entry(sweep: str, value: Value, changed: Change, found: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,7 +112,7 @@ def entry(sweep: str, value: Value, changed: Change, found: Mapping[str, Any]) -
     (trained,) = found["rounds"]
     alone = (
         ["experiment.py", "runs/one", *settings(changed)]
-        if "noise" not in sweep
+        if sweep not in FAULTS
         else ["sweep.py", "runs/matters", sweep]
     )
     return {
@@ -129,26 +123,29 @@ def entry(sweep: str, value: Value, changed: Change, found: Mapping[str, Any]) -
         "right": {code: marks["accuracy"] for code, marks in found["models"]["M1"]["problems"].items()},
         "change": found["changes"]["M0 to M1"]["problems"],
         "lists": found["changes"]["M0 to M1"]["lists"],
+        **{key: found[key] for key in ("verdicts", "blind") if key in found},
         "how": shlex.join(["python", f"examples/world/{alone[0]}", *alone[1:]]),
     }
 
 
-def entries(top: Path, sweep: str) -> Iterator[dict[str, Any]]:
-    """Of a sweep, one after another."""
+def entries(top: Path, sweep: str, only: str = "") -> Iterator[dict[str, Any]]:
+    """Of a sweep, one after another, or of one value alone."""
     for value, changed in SWEEPS[sweep].items():
-        yield entry(sweep, value, changed, found_for(top, sweep, value, changed))
+        if only in ("", str(value)):
+            yield entry(sweep, value, changed, found_for(top, sweep, value, changed))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("sweeps", nargs="*", metavar="SWEEP")
+    parser.add_argument("sweeps", nargs="*", metavar="SWEEP[=VALUE]")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     record = given.folder / "matters.json"
     found = json.loads(record.read_text()) if record.exists() else []
-    for sweep in given.sweeps or SWEEPS:
-        for one in entries(given.folder, sweep):
+    for asked in given.sweeps or SWEEPS:
+        sweep, _, only = asked.partition("=")
+        for one in entries(given.folder, sweep, only):
             found = [*(x for x in found if (x["sweep"], x["value"]) != (sweep, one["value"])), one]
             record.write_text(json.dumps(found, indent=1) + "\n")
             print(sweep, one["value"], one["change"], one["shift"], flush=True)
