@@ -7,7 +7,7 @@ MODEL ?=
 PROMPTS ?=
 WORLD ?=
 
-.PHONY: quickstart world test check docs dist clean
+.PHONY: quickstart world test attacks docs dist clean
 
 .venv/.lidr: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -45,6 +45,10 @@ test: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# The attacks alone. Many of them wait more than they work, so there is one process more than this machine has cores.
+attacks: .venv/.dev
+	$(BIN)/python -m pytest -n $$(($$(nproc) + 1)) --dist worksteal tests/attacks
 
 # What is made from the code, then the site, with every link in it checked: build/docs/site/index.html.
 docs: .venv/.dev
