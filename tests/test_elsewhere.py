@@ -18,6 +18,7 @@ from lidr_plugin.completions.requests import Chat, Completion
 from lidr_plugin.completions.store import Store
 from lidr_plugin.machine.places import Place
 from tests.conftest import files_of, prompts, settings, write_prompts
+from tests.support.bucket import bucket
 from tests.support.fake import Speaker
 
 
@@ -30,28 +31,8 @@ def address(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     elif request.param == "folder":
         yield str(tmp_path / "shared folder")
     else:
-        yield from _bucket(monkeypatch)
-
-
-def _bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    server_module = pytest.importorskip("moto.server")
-    pytest.importorskip("s3fs")
-    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "x",
-        "AWS_SECRET_ACCESS_KEY": "x",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-    }.items():
-        monkeypatch.setenv(name, value)
-    fsspec.filesystem("s3", skip_instance_cache=True).mkdir("runs")
-    try:
-        yield "s3://runs/demo"
-    finally:
-        server.stop()
-        fsspec.filesystem("s3").clear_instance_cache()
+        with bucket(monkeypatch, "runs") as place:
+            yield f"{place}/demo"
 
 
 def machine(folder: Path, name: str, address: str) -> lidr.Config:

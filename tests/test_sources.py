@@ -18,6 +18,7 @@ from lidr_plugin.config.columns import Columns
 from lidr_plugin.machine.sources import format_of, found, source_lines
 from lidr_plugin.prompts.files import read_rows
 from tests.conftest import Lidr, prompts, write_config, write_prompts
+from tests.support.bucket import bucket
 from tests.support.fake import Speaker
 from tests.support.hub import FakeHub, serving
 from tests.support.server import FakeServer, running
@@ -30,9 +31,13 @@ def read(source: Path | str) -> list[str]:
     return [row.instruction for row in read_rows(source, Columns(), need_id=True)]
 
 
-@pytest.fixture
-def elsewhere() -> Iterator[str]:
+@pytest.fixture(params=["memory", "s3"])
+def elsewhere(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of a folder that is not on this disk."""
+    if request.param == "s3":
+        with bucket(monkeypatch, "prompts") as place:
+            yield place
+        return
     yield "memory://lidr-prompts"
     fsspec.filesystem("memory").rm("/lidr-prompts", recursive=True)
 
