@@ -119,6 +119,16 @@ def training(run: Path) -> dict[str, Any]:
     }
 
 
+def trained_and_asked(folder: Path, world: Path) -> dict[str, Any]:
+    """What a run's model was trained on and gets right, beside the M0 that it was trained from."""
+    measure(folder / "all", world, {"M0": world / "m0", "M1": folder / "model"})
+    return {
+        "rounds": [training(folder)],
+        "models": outcome(folder / "all"),
+        "changes": changes(folder / "all", [("M0", "M1")]),
+    }
+
+
 def experiment(folder: Path, knobs: Knobs, settings: Sequence[str] = ()) -> dict[str, Any]:
     """Rounds as the settings have them, without the gate; what is in `result.json`."""
     begun, result = time.monotonic(), folder / "result.json"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiment import CONFIG, changes, lidr, measure, of_world, outcome, training
+from experiment import CONFIG, lidr, of_world, trained_and_asked
 from reading import spoilt
 from tasks import LARGEST
 
@@ -107,12 +107,5 @@ def noisy(folder: Path, world: Path, given: Sequence[str], fault: Fault) -> dict
         seen = judged(folder, run)
         for command in ("build-pairs", "train"):
             lidr(command, CONFIG, *run, f"output_dir={folder}")
-        measure(folder / "all", world, {"M0": world / "m0", "M1": folder / "model"})
-        found = {
-            **seen,
-            "rounds": [training(folder)],
-            "models": outcome(folder / "all"),
-            "changes": changes(folder / "all", [("M0", "M1")]),
-        }
-        result.write_text(json.dumps(found, indent=1) + "\n")
+        result.write_text(json.dumps({**seen, **trained_and_asked(folder, world)}, indent=1) + "\n")
     return dict(json.loads(result.read_text()))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from controls import copied, unchanged
-from experiment import CONFIG, DATASET, changes, experiment, lidr, measure, of_world, outcome, training, world_of
+from experiment import CONFIG, DATASET, experiment, lidr, of_world, trained_and_asked, world_of
 from noise import FAULTS, Fault, judged, noisy
 from reading import Knobs
 
@@ -82,13 +82,7 @@ def again(base: Path, folder: Path, given: Sequence[str]) -> dict[str, Any]:
         world = world_of(Knobs())
         copied(base / "iter1", folder, DATASET, unchanged)
         lidr("train", CONFIG, *of_world(world), *given, f"output_dir={folder}")
-        measure(folder / "all", world, {"M0": world / "m0", "M1": folder / "model"})
-        found = {
-            "rounds": [training(folder)],
-            "models": outcome(folder / "all"),
-            "changes": changes(folder / "all", [("M0", "M1")]),
-        }
-        result.write_text(json.dumps(found, indent=1) + "\n")
+        result.write_text(json.dumps(trained_and_asked(folder, world), indent=1) + "\n")
     return dict(json.loads(result.read_text()))
 
 
