@@ -20,8 +20,8 @@ HEAD = """\
 
 lidr is attacked by its own tests, class by class: what a person or a program may have damaged, what nobody sane writes, what
 a model drifts to. Each attack is a test in `tests/attacks`, and the numbers below are counted from them by
-`python -m docs.reliability`. A further case that gets through is a bug: please report it. `make attacks` tries them all, in a
-minute and forty seconds on two cores.
+`python -m docs.reliability`. A further case that gets through is a bug: please report it. `make attacks` tries them all, in
+under two minutes on two cores.
 
 | class | attacks | promised | not promised |
 |---|---|---|---|
