@@ -84,9 +84,8 @@ def vllm(model: str, tokens: int, folder: str) -> Vllm | None:
     python = python_of("vllm") or (sys.executable if importlib.util.find_spec("vllm") else None)
     if python is None:
         return None
-    gpu = (
-        torch.cuda.is_available()
-    )  # a CPU would compile for minutes; the tiny shape is in float32, which vLLM would round
+    # A CPU would compile for minutes; the tiny shape is in float32, which vLLM would round.
+    gpu = torch.cuda.is_available()
     args = {"max_model_len": 1024, "dtype": "auto" if gpu else "float32", "enforce_eager": not gpu}
     config = EngineSettings(backend="vllm", python=str(python), args=args)
     purpose = Purpose("model", tokens, scores=frozenset())
