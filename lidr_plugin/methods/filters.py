@@ -71,6 +71,11 @@ REASONS: Mapping[str, str] = {
 """Each reason in words."""
 
 
+def checks_of(filters: Sequence[Filter]) -> Sequence[Filter]:
+    """The filters without a word of their kind, which takes a call for each text: for a method that does not ask."""
+    return [x.check if isinstance(x, TextFilter) else x for x in filters]
+
+
 def weigh(row: Row, filters: Sequence[Filter]) -> str | None:
     """The reason of the first filter that gives one."""
     for check in filters:
@@ -82,7 +87,7 @@ def weigh(row: Row, filters: Sequence[Filter]) -> str | None:
 def request_failed(row: Row) -> Reason | None:
     """A request that the candidate needs failed for good."""
     for text in row.texts:
-        if text.failed == Reason.REQUEST_FAILED:
+        if text.failed and text.failed == Reason.REQUEST_FAILED:
             return Reason.REQUEST_FAILED
     return None
 

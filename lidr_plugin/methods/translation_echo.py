@@ -28,7 +28,9 @@ def share_within(text: str, other: str) -> float:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.casefold().split())
+    if text.isprintable() and "  " not in text:  # with no white space but single spaces
+        return text.strip().casefold()
+    return " ".join(text.split()).casefold()
 
 
 @lru_cache(maxsize=256)
