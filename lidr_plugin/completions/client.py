@@ -157,7 +157,7 @@ class Client:
             raise
         finally:
             del self._in_flight[missing.key]
-        if isinstance(missing.request, SharedChat):
+        if isinstance(missing.request, SharedChat) and isinstance(answer, Completion):
             self._shared.add(missing.key)
         future.set_result(answer)
         return answer

@@ -178,9 +178,7 @@ class Translator:
         asked = source, origin, target, ask, id
         return self._refined(self.refiner, *asked) if self.refiner else self._first(*asked)
 
-    def _refined(
-        self, refiner: Refiner, source: Text, origin: str, target: str, ask: Ask, id: str
-    ) -> Steps[Text]:
+    def _refined(self, refiner: Refiner, source: Text, origin: str, target: str, ask: Ask, id: str) -> Steps[Text]:
         first = yield from self._first(source, origin, target, ask, id)
         if first.failed or first.cut or first.echo:
             return first

@@ -87,9 +87,8 @@ def parse_translation(completion: Completion, source: str, *, thinking: bool) ->
     A closing tag may be missing where the model went on from the prefill and ended by itself. An answer that begins anew, because
     the server did not go on from the prefill or the model would not, must hold a tag of its own to count as a translation.
     """
+    thinking = thinking or source[:80].lstrip().lower().startswith("<think")  # then the tag is the text's own
     text, cut = completion.text.strip(), completion.cut
-    head = source[:80]
-    thinking = thinking or ("<" in head and head.lstrip().lower().startswith("<think"))  # then the tag is the text's own
     if not text.endswith(_CLOSE) or text.index("<") < len(text) - len(_CLOSE):  # thoughts would bring tags of their own
         text = without_thoughts(completion.text, thinking=thinking)
     if completion.prefilled and text.endswith(_CLOSE):

@@ -112,9 +112,7 @@ def _script(char: str) -> str:
 
 def _items(source: str, translation: str, origin: str, target: str) -> bool:
     """Items of a list are missing, or there are many more of them."""
-    if "\n" not in source:
-        return False
-    wanted = len(_ITEM.findall(f"\n{source}"))
+    wanted = len(_ITEM.findall(f"\n{source}")) if "\n" in source else 0
     found = len(_ITEM.findall(f"\n{translation}")) if wanted > 1 else 0
     return wanted > 1 and (found < wanted - wanted // 8 or found > 1.5 * wanted + 1)
 

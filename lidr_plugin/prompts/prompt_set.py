@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from itertools import groupby, islice
-from operator import itemgetter
 from pathlib import Path
 from typing import Self
 
@@ -90,7 +89,7 @@ class PromptSet:
             "SELECT prompt.position, id, final_answer, response, language, instruction, input FROM prompt "
             f"JOIN text ON text.position = prompt.position WHERE {self._these} ORDER BY prompt.position, language"
         )
-        for position, group in groupby(rows, key=itemgetter(0)):
+        for position, group in groupby(rows, key=lambda row: row[0]):
             texts = {}
             for _, ident, answer, response, language, instruction, second in group:  # noqa: B007 (equal in a group)
                 texts[self._languages[language]] = PromptText(instruction, second)

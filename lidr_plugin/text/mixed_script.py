@@ -53,13 +53,13 @@ def is_mixed(text: str, code: str, prompt: str = "") -> bool:
     Exempt: code, addresses, formulas; what is quoted, in brackets, or introduced by a colon or a dash; scripts that `prompt`
     uses; Latin names, units and loan words in a text of another script, with endings in its own; Greek letters as symbols.
     """
-    return _may_slip(text, scripts.written_in(code)) and next(slips(text, code, prompt), None) is not None
+    return next(slips(text, code, prompt), None) is not None
 
 
 def slips(text: str, code: str, prompt: str = "") -> Iterator[str]:
     """The words for which `is_mixed` says so."""
     own = scripts.written_in(code)
-    if not _may_slip(text, own):
+    if not own or (own == _LATIN and (scripts.in_latin_1(text) is not None or not _BEYOND_LATIN.search(text))):
         return
     allowed = set(scripts.marks(prompt)) if prompt else set()
     for line in prose.lines(text):
@@ -72,11 +72,6 @@ def slips(text: str, code: str, prompt: str = "") -> Iterator[str]:
             word = bare[found.start() : found.end()]
             if _is_slip(run, word, own, allowed) and not _is_introduced(bare, marks, found, own):
                 yield word
-
-
-def _may_slip(text: str, own: str) -> bool:
-    """A quick look, which settles nearly every text in Latin script."""
-    return bool(own) and (own != _LATIN or (scripts.in_latin_1(text) is None and bool(_BEYOND_LATIN.search(text))))
 
 
 def _is_slip(run: str, word: str, own: str, allowed: set[str]) -> bool:
