@@ -20,6 +20,13 @@ def test_the_experiments_configuration_loads() -> None:
     assert list(config.eval.models) == ["M0", "M1", "SFT", "swapped"]
 
 
+def test_the_later_experiments_asks_for_less_of_the_same() -> None:
+    config, later = (load(EXPERIMENT / name, []) for name in ("lidr.yaml", "again.yaml"))
+    assert later.model_name_or_path == config.model_name_or_path
+    assert later.generation.max_tokens < config.generation.max_tokens
+    assert (later.train.learning_rate or 1.0) < (config.train.learning_rate or 0.0)
+
+
 def test_the_control_swaps_about_half_of_the_pairs_and_keeps_every_text(tmp_path: Path) -> None:
     source, target = RunDirectory(tmp_path / "a"), RunDirectory(tmp_path / "b")
     rows = [

@@ -159,6 +159,13 @@ def test_a_second_try_that_is_no_echo_is_taken() -> None:
     assert found == Text(TRANSLATED)
 
 
+@pytest.mark.parametrize("tag", ["<translated>…", "&lt;translated&gt;...", "</translated"])
+def test_a_text_that_holds_a_tag_of_the_request_is_an_echo(tag: str) -> None:
+    told = f"نكتب الترجمة في المحتوى المناسب، مثل {tag}"
+    assert translation.is_echo(told, SOURCE, REQUEST)
+    assert not translation.is_echo(told, f"Put {tag} before the text.", REQUEST)
+
+
 def test_a_text_about_translations_is_no_echo() -> None:
     assert translation.is_echo(OWN, SOURCE, f"{OWN}\n{REQUEST}")
     assert not translation.is_echo(OWN, REQUEST, f"{OWN}\n{REQUEST}")

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import judge
 from controls import copied, swapped
 from experiment import CONFIG, DATASET, changes, lidr, measure, of_world, outcome, training, world_of
 from make_world import HERE, add_knobs
@@ -37,9 +38,21 @@ METHODS = (
     "calm",
     "cm_align",
     "clo",
+    "stt",
+    "xllm",
+    "crossin",
+    "plug",
+    "question_only",
+    "lacomsa",
+    "croco",
+    "dice",
+    "sao",
+    "self_rewarding",
 )
-"""`swapped` is a control: imbalance's pairs, half of them swapped. `icr` wants a model that was trained on preferences and what it
-was before: its M0 is imbalance's M1."""
+"""`swapped` is a control: imbalance's pairs, half of them swapped."""
+AFTER_DPO = ("icr", "dice")
+"""Want a model that was trained on preferences and what it was before: their M0 is imbalance's M1."""
+JUDGED = ("sao", "self_rewarding")
 SAME = ("max_prompts=500",)
 SAMPLES = ("rank.samples=8", "rank.temperature=0.8", "rank.top_p=1.0", "rank.pairs=1", "rank.max_tokens=64")
 """Of every method that ranks, in place of its paper's: what differs is how the samples are put in order."""
@@ -65,18 +78,20 @@ def named(path: Path) -> str:
 
 
 def settings_of(method: str, top: Path, world: Path) -> list[str]:
-    """What the configuration has to say for a method."""
+    """What the configuration has to say for a method, beside the address of a judge."""
     given = [f"method={method}"]
     if family_of(method) == "rank":
         given += SAMPLES
     match method:
-        case "scpo":
+        case "scpo" | "question_only":
             given += WHOLE
-        case "best_of_n":
+        case "best_of_n" | "croco":
             given.append(f"rank.scorer={named(reward_model(world))}")
         case "mapo":
             given.append("rank.scorer=policy")
-        case "icr":
+        case "sao":
+            given.append("rank.samples=2")
+        case "icr" | "dice":
             given += [f"model_name_or_path={json.dumps(str(base_of(method, top, world)))}"]
             given.append(f"rank.scorer={named(world / 'm0')}")
     return given
@@ -84,7 +99,7 @@ def settings_of(method: str, top: Path, world: Path) -> list[str]:
 
 def base_of(method: str, top: Path, world: Path) -> Path:
     """The model that a method begins with."""
-    return (top / "imbalance/model" if method == "icr" else world / "m0").absolute()
+    return (top / "imbalance/model" if method in AFTER_DPO else world / "m0").absolute()
 
 
 def trained(method: str, top: Path, world: Path, settings: Sequence[str]) -> list[Path]:
@@ -94,6 +109,10 @@ def trained(method: str, top: Path, world: Path, settings: Sequence[str]) -> lis
         copied(top / "imbalance", run, DATASET, swapped)
         return [timed("train", run, [*given, *settings])]
     given += [*settings_of(method, top, world), *settings]
+    if method in JUDGED:
+        with judge.served(judge.Judge(world)) as address:
+            scorer = {"model_name_or_path": judge.MODEL, "backend": "openai", "base_url": address}
+            return [build_and_train(run, [*given, f"rank.scorer={json.dumps(scorer)}"])]
     if method != "qalign":
         return [build_and_train(run, given)]
     first = build_and_train(run / "questions", [*given, "mix.stage=1"])
@@ -164,7 +183,9 @@ def compared(method: str, top: Path, knobs: Knobs, settings: Sequence[str] = ())
         "models": outcome(folder),
         "changes": changes(folder, [("M0", "M1")]),
     }
-    if method == "best_of_n":
+    if method in JUDGED:
+        found["mistaken"] = judge.MISTAKEN
+    if method in ("best_of_n", "croco"):
         found["reward"] = json.loads(reward_model(world).with_suffix(".json").read_text())["right"]
     result.write_text(json.dumps(found, indent=1) + "\n")
     return found

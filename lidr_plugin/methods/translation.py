@@ -42,6 +42,9 @@ translated tags, as <translated>…</translated>, and nothing else.
 </sentence>"""
 """Our wording of the self-translation request (contract, section 1)."""
 
+_TAG = re.compile(r"(?:<|&lt;)/?translated\b", re.IGNORECASE)
+"""A tag of the request's own, in the middle of what should be a translation."""
+
 _ECHO = 0.3
 """Share of a text that is found in the request's translation: other texts share next to nothing with it."""
 
@@ -78,6 +81,8 @@ def bare_request(template: str, target: str) -> str:
 
 def is_echo(text: str, source: str, request: str) -> bool:
     """Whether much of a text is the request, or its translation, and the source speaks of something else."""
+    if _TAG.search(text) and not _TAG.search(source):
+        return True
     return share_within(text, request) > _ECHO and share_within(source, request) < _ECHO / 2
 
 

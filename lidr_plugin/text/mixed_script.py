@@ -12,8 +12,13 @@ _SUFFIXING = "".join(
     map(scripts.mark_of, "Hang Deva Beng Guru Gujr Orya Taml Telu Knda Mlym Sinh Geor Armn Ethi Arab Hebr".split())
 )
 """Scripts that put their endings straight after a Latin word: `AI는`, `WiFiയുടെ`."""
-_LONGEST_PREFIX = {scripts.mark_of("Hebr"): 2, scripts.mark_of("Arab"): 3}
-"""Letters of the articles and prepositions that stand straight before one: `הWiFi`, `وAndroid`."""
+_PREFIXES = {
+    scripts.mark_of("Hebr"): re.compile(r"[הובלמשכ]{1,4}"),
+    scripts.mark_of("Arab"): re.compile(r"[وفأ]?[بكلس]?(?:ال|ل)?ـ?"),
+}
+"""Articles, conjunctions and prepositions that stand straight before one: `הWiFi`, `وAndroid`."""
+_REPLACEMENT = "\ufffd"
+"""Stands for bytes that are no character."""
 _ENCLOSED = re.compile(
     r"\"[^\"\n]{1,120}\"|“[^”\n]{1,120}”|„[^“”\n]{1,120}[“”]|«[^»\n]{1,120}»|‹[^›\n]{1,120}›|「[^」\n]{1,120}」|『[^』\n]{1,120}』"
     r"|《[^》\n]{1,120}》|‘[^’\n]{1,120}’|\([^()\n]{1,120}\)|（[^（）\n]{1,120}）|\[[^\[\]\n]{1,120}\]|(?<!\w)'[^'\n]{1,60}'(?!\w)"
@@ -48,7 +53,7 @@ _BEFORE_GLOSS = (_PLACE, "=", "–", "—", ":", "：")
 
 
 def is_mixed(text: str, code: str, prompt: str = "") -> bool:
-    """Whether some word of a text's prose is in a script that does not belong there, or mixes scripts.
+    """Whether some word of a text's prose is in a script that does not belong there, mixes scripts, or has lost a character.
 
     Exempt: code, addresses, formulas; what is quoted, in brackets, or introduced by a colon or a dash; scripts that `prompt`
     uses; Latin names, units and loan words in a text of another script, with endings in its own; Greek letters as symbols.
@@ -58,6 +63,8 @@ def is_mixed(text: str, code: str, prompt: str = "") -> bool:
 
 def slips(text: str, code: str, prompt: str = "") -> Iterator[str]:
     """The words for which `is_mixed` says so."""
+    if _REPLACEMENT in text and _REPLACEMENT not in prompt:
+        yield _REPLACEMENT
     own = scripts.written_in(code)
     if not own or (own == _LATIN and (scripts.in_latin_1(text) is not None or not _BEYOND_LATIN.search(text))):
         return
@@ -111,7 +118,8 @@ def _clash(before: tuple[str, str], after: tuple[str, str], own: str) -> bool:
         return False  # an abbreviation
     if mark == _LATIN:
         return other not in _SUFFIXING
-    return len(part) > _LONGEST_PREFIX.get(other, 0) and not (other == _KOREAN and latin[:1].isupper())
+    is_prefix = other in _PREFIXES and _PREFIXES[other].fullmatch(part)
+    return not is_prefix and not (other == _KOREAN and latin[:1].isupper())
 
 
 def _is_introduced(line: str, marks: str, found: re.Match[str], own: str) -> bool:
