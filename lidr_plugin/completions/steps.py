@@ -62,10 +62,7 @@ class Course(Generic[T]):
         self.answer(Branch(steps), None)
 
     def answer(self, branch: Branch, answer: Answer | ScoreAnswer | None) -> None:
-        """Sends the answer to the branch that asked, or to a new one nothing.
-
-        The branch runs until it waits; where it ends and is the last of its parent's, the parent runs on.
-        """
+        """Lets the branch that asked run until it waits; where it ends and is the last of its parent's, the parent runs on."""
         value: Any = answer
         while True:
             try:

@@ -71,11 +71,6 @@ REASONS: Mapping[str, str] = {
 """Each reason in words."""
 
 
-def checks_of(filters: Sequence[Filter]) -> Sequence[Filter]:
-    """The filters without a word of their kind, which takes a call for each text: for a method that does not ask."""
-    return [x.check if isinstance(x, TextFilter) else x for x in filters]
-
-
 def weigh(row: Row, filters: Sequence[Filter]) -> str | None:
     """The reason of the first filter that gives one."""
     for check in filters:
