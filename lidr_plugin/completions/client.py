@@ -82,9 +82,10 @@ class Client:
             weights: _State(model, asyncio.Semaphore(model.concurrency), asyncio.Lock())
             for weights, model in models.items()
         }
+        self._budgets = {weights: model.budget for weights, model in models.items() if model.budget}
         self._engines = AsyncExitStack()
         self._in_flight: dict[bytes, asyncio.Future[Completion | Scored | Failure]] = {}
-        self._shared: dict[SharedChat, Completion] = {}
+        self._shared: set[bytes] = set()
         self._paid: set[bytes] = set()
         self._arrived: list[Entry | ScoreEntry] = []
         self._commit: asyncio.Task[None]
@@ -92,20 +93,17 @@ class Client:
 
     def stored(self, requests: Sequence[Request]) -> list[Completion | Scored | Missing]:
         """For each request its answer, if it is in the store."""
-        known = [self._shared.get(request) if isinstance(request, SharedChat) else None for request in requests]
-        asked = [request for request, answer in zip(requests, known, strict=True) if answer is None]
-        canonical = [canonical_json(request) for request in asked]
+        canonical = [canonical_json(request) for request in requests]
         keys = [key_of(text) for text in canonical]
-        found = self._found(asked, keys, canonical)
+        found = self._found(requests, keys, canonical)
         answers: list[Completion | Scored | Missing] = []
-        for request, key, text in zip(asked, keys, canonical, strict=True):
+        for request, key, text in zip(requests, keys, canonical, strict=True):
             if (answer := found.get(key)) is None:
                 answers.append(Missing(request, key, text))
             else:
                 answers.append(answer)
                 self._reuse(request, key, answer)
-        others = iter(answers)
-        return [answer or next(others) for answer in known]
+        return answers
 
     def _found(
         self, requests: Sequence[Request], keys: Sequence[bytes], canonical: Sequence[bytes]
@@ -120,17 +118,17 @@ class Client:
         return {**self._store.get_many([*chats], chats), **self._store.get_scores(scores)}
 
     def _reuse(self, request: Request, key: bytes, answer: Completion | Scored) -> None:
-        """Counts it; a shared one is remembered, and counted the first time."""
+        """Counts it; a shared one the first time."""
         if isinstance(answer, Scored):
             self._meter.scores.reused += 1
             return
-        state = self._states.get(request.weights)
-        if state and (budget := state.model.budget) and key not in self._paid and isinstance(request, Chat):
+        budget = self._budgets.get(request.weights)
+        if budget and key not in self._paid and isinstance(request, Chat):
             self._paid.add(key)
             budget.count(request, answer)
         if isinstance(request, SharedChat):
-            self._meter.reused += request not in self._shared
-            self._shared[request] = answer
+            self._meter.reused += key not in self._shared
+            self._shared.add(key)
         else:
             self._meter.reused += 1
 
@@ -160,7 +158,7 @@ class Client:
         finally:
             del self._in_flight[missing.key]
         if isinstance(missing.request, SharedChat) and isinstance(answer, Completion):
-            self._shared[missing.request] = answer
+            self._shared.add(missing.key)
         future.set_result(answer)
         return answer
 

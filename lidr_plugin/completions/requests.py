@@ -51,7 +51,7 @@ TOP_LOGPROBS = 20
 
 
 class SharedChat(Chat):
-    """A request that every prompt makes alike: its answer is remembered for the run, and counted once."""
+    """A request that every prompt makes alike: its answer is counted once in a run."""
 
     __slots__ = ()
 

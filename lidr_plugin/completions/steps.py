@@ -59,14 +59,11 @@ class Course(Generic[T]):
         self.finished = False
         self.result: T
         self.wanted: list[tuple[Branch, Request]] = []
-        self._go_on(Branch(steps), None)
+        self.answer(Branch(steps), None)
 
-    def answer(self, branch: Branch, answer: Answer | ScoreAnswer) -> None:
-        """Sends the answer to the branch that asked."""
-        self._go_on(branch, answer)
-
-    def _go_on(self, branch: Branch, value: Any) -> None:
-        """Lets a branch run until it waits; where it ends and is the last of its parent's, the parent runs on."""
+    def answer(self, branch: Branch, answer: Answer | ScoreAnswer | None) -> None:
+        """Lets the branch that asked run until it waits; where it ends and is the last of its parent's, the parent runs on."""
+        value: Any = answer
         while True:
             try:
                 asked = branch.generator.send(value)
@@ -90,5 +87,5 @@ class Course(Generic[T]):
             value = branch.results
             if asked:
                 for place, part in enumerate(asked):
-                    self._go_on(Branch(part, branch, place), None)
+                    self.answer(Branch(part, branch, place), None)
                 return

@@ -70,10 +70,10 @@ class Counts:
             if isinstance(row, Preference):
                 self.lengths["chosen"][language][length_bin(len(row.chosen.text))] += 1
                 self.lengths["rejected"][language][length_bin(len(row.rejected.text))] += 1
+                if row.ranker:
+                    self.ranking.add(row)
             else:
                 self.lengths["output"][language][length_bin(len(row.output.text))] += 1
-            if isinstance(row, Preference) and row.ranker:
-                self.ranking.add(row)
             if row != self._last:  # copies of a pair follow one another
                 self._keep(row, outcome.position)
             self._last = row

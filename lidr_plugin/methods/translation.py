@@ -180,11 +180,14 @@ class Translator:
 
     def translated(self, source: Text, origin: str, target: str, ask: Ask, id: str) -> Steps[Text]:
         """As `_first`; where errors are looked for and found, once more with these before its eyes."""
+        asked = source, origin, target, ask, id
+        return self._refined(self.refiner, *asked) if self.refiner else self._first(*asked)
+
+    def _refined(self, refiner: Refiner, source: Text, origin: str, target: str, ask: Ask, id: str) -> Steps[Text]:
         first = yield from self._first(source, origin, target, ask, id)
-        refiner, name, thinking = self.refiner, self.name_of(target), self.sampling.thinking
-        if refiner is None or first.failed or first.cut or first.echo:
+        if first.failed or first.cut or first.echo:
             return first
-        row = f"{id} [{origin}->{target}"
+        name, thinking, row = self.name_of(target), self.sampling.thinking, f"{id} [{origin}->{target}"
         turn = Message("user", refiner.estimate(source.text, first.text, name))
         estimate: Answer = yield ask.chat(TRANSLATOR, [turn], self.sampling, row=f"{row}, errors]")
         if not (errors := errors_in(estimate, thinking=thinking)):

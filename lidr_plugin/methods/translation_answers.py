@@ -91,16 +91,10 @@ def parse_translation(completion: Completion, source: str, *, thinking: bool) ->
     text, cut = completion.text.strip(), completion.cut
     if not text.endswith(_CLOSE) or text.index("<") < len(text) - len(_CLOSE):  # thoughts would bring tags of their own
         text = without_thoughts(completion.text, thinking=thinking)
-    plain = text[: -len(_CLOSE)]
-    begins_with_source = plain.lstrip().startswith(source.strip())
-    if (
-        completion.prefilled
-        and text.endswith(_CLOSE)
-        and _is_plain(plain)
-        and _has_words(plain)
-        and not begins_with_source
-    ):
-        return Translated(plain.strip(), False)  # as asked for, and by far the most
+    if completion.prefilled and text.endswith(_CLOSE):
+        plain = text[: -len(_CLOSE)].strip()
+        if _is_plain(plain) and _has_words(plain) and not plain.startswith(source.strip()):
+            return Translated(plain, False)  # as asked for, and by far the most
     text, ended = _until_end_token(text, source)
     if not _ALIEN_BRACKETS.search(source):
         text = _ALIEN_OPENING.sub("<translated>", _ALIEN_BRACKETS.sub(_CLOSE, text))

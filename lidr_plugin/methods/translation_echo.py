@@ -28,7 +28,8 @@ def share_within(text: str, other: str) -> float:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.casefold().split())
+    spaced = text.isprintable() and "  " not in text  # by single spaces, and no other white space
+    return (text.strip() if spaced else " ".join(text.split())).casefold()
 
 
 @lru_cache(maxsize=256)

@@ -13,11 +13,11 @@ from typing import NamedTuple
 from lidr_plugin.languages import base
 from lidr_plugin.methods.translation_echo import share_within
 from lidr_plugin.methods.translation_quantities import are_lost
+from lidr_plugin.text.scripts import has_digit
 
 _ADDRESS = re.compile(
     r"(?:https?://|www\.)[!-;=?-~]{3,400}|\b[\w.+-]{1,64}@[A-Za-z0-9-]{1,64}\.[A-Za-z0-9.-]{2,64}", re.ASCII
 )
-_DIGIT = re.compile(r"\d")
 _END_OF_ADDRESS = ".,;:!?)]}'\"*_`"
 _SPAN = re.compile(r"`([^`\n]{2,120})`")
 _ITEM = re.compile(
@@ -112,14 +112,14 @@ def _script(char: str) -> str:
 
 def _items(source: str, translation: str, origin: str, target: str) -> bool:
     """Items of a list are missing, or there are many more of them."""
-    wanted = len(_ITEM.findall(f"\n{source}"))
+    wanted = len(_ITEM.findall(f"\n{source}")) if "\n" in source else 0
     found = len(_ITEM.findall(f"\n{translation}")) if wanted > 1 else 0
     return wanted > 1 and (found < wanted - wanted // 8 or found > 1.5 * wanted + 1)
 
 
 def _numbers(source: str, translation: str, origin: str, target: str) -> bool:
     """A number is missing that nobody spells out, or another stands in its place."""
-    return _DIGIT.search(source) is not None and are_lost(_prose(source), _prose(translation), base(origin))
+    return has_digit(source) and are_lost(_prose(source), _prose(translation), base(origin))
 
 
 def _length(source: str, translation: str, origin: str, target: str) -> bool:

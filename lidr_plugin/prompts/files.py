@@ -196,7 +196,7 @@ def _row(line: int, item: dict[str, Any], columns: Columns, *, need_id: bool) ->
     if ident is None and need_id:
         raise ValueError(f"no {columns.id!r}; name the column in `columns.id`, or join by place: join_on: row")
     answer = item.get(columns.final_answer)
-    if isinstance(answer, bool) or not isinstance(answer, str | int | float | None):
+    if answer is not None and (isinstance(answer, bool) or not isinstance(answer, str | int | float)):
         raise ValueError(f"{columns.final_answer} is a {type(answer).__name__}, not a number or text")
     return Row(
         line=line,

@@ -12,7 +12,8 @@ _UNSPACED = re.compile(f"[{UNSPACED}]")
 _PERHAPS_UNSPACED = re.compile("[\u0e00-\U0010ffff]")  # one range is looked for several times as fast as a dozen
 _DIGITS = re.compile(r"\d+")
 _CODE = re.compile(r"[][{}<>=_|\\\"]")
-_EMPTY_ITEMS = re.compile(r"(?:\n{1,2}[ \t]{0,8}(?:\d{1,4}[.)]|[-*•–+])[ \t]{0,8}(?=\n|\Z)){12}")
+_ITEMS = 12
+_EMPTY_ITEMS = re.compile(rf"(?:\n{{1,2}}[ \t]{{0,8}}(?:\d{{1,4}}[.)]|[-*•–+])[ \t]{{0,8}}(?=\n|\Z)){{{_ITEMS}}}")
 _RUN_ON = re.compile(r"[^A-Za-z0-9+/=_-]+")
 
 # Below these lengths nothing is too long: of a text and of a word, of a line (brackets are shorter), of a loop (a laugh is
@@ -56,12 +57,12 @@ def is_degenerate(text: str, prompt: str = "") -> bool:
     """
     if len(text) < _SHORTEST:
         return False
-    if _EMPTY_ITEMS.search(text):
+    if text.count("\n") >= _ITEMS and _EMPTY_ITEMS.search(text):
         return True
     units = _units(text)
-    longest = max(units, key=len, default="")
-    if len(longest) <= _SHORTEST and not _may_repeat(units):
+    if not _may_repeat(units) and max(map(len, units), default=0) <= _SHORTEST:
         return False
+    longest = max(units, key=len)
     looped = _exact(text, units) or _counted(text) or _lines(text) or _passages(text, units) or _within(longest, text)
     return bool(looped) and not _is_asked_for(looped, prompt)
 

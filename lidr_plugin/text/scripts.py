@@ -1,6 +1,8 @@
 """Scripts: how they are written, which of a text's characters are in which, and which of them a language uses."""
 
+import re
 import unicodedata
+from functools import cache
 
 from lidr_plugin import languages
 
@@ -63,6 +65,8 @@ def _mark(char: str) -> str:
 
 
 _TABLE = _Marks()
+_DIGIT = re.compile(r"\d")
+_NO_DIGITS = bytes(byte for byte in range(256) if not chr(byte).isdecimal())
 
 
 def marks(text: str) -> str:
@@ -76,6 +80,12 @@ def in_latin_1(text: str) -> bytes | None:
         return text.encode("latin-1")
     except UnicodeEncodeError:
         return None
+
+
+def has_digit(text: str) -> bool:
+    """Whether a decimal digit of any script is in the text."""
+    data = in_latin_1(text)
+    return bool(data.translate(None, _NO_DIGITS) if data is not None else _DIGIT.search(text))
 
 
 def mark_of(script: str) -> str:
@@ -105,6 +115,7 @@ _UNIONS = {
 }
 
 
+@cache
 def written_in(code: str) -> str:
     """The letters of `marks` that a language is written in."""
     tag = languages.tag(code)
