@@ -1,7 +1,9 @@
 """Scores from servers: which tokens are measured, what is sent, and what is no score."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from aiohttp import web
 
 from lidr_plugin.completions.engines.base import build_engine, scores_of
 from lidr_plugin.completions.engines.capabilities import TRIAL
+from lidr_plugin.completions.engines.forward import alone
 from lidr_plugin.completions.engines.logprobs import VllmClient
 from lidr_plugin.completions.engines.pooling import Pooling
 from lidr_plugin.completions.engines.purpose import Purpose
@@ -273,3 +276,17 @@ def test_what_an_engine_gives_is_known_before_it_is_opened(
         settings, model="m", purpose=Purpose("k", 1, scores=frozenset(wanted)), log=tmp_path / "vllm.log"
     )
     assert sorted(scores_of(engine)) == given
+
+
+def test_two_models_of_this_process_are_loaded_one_after_the_other() -> None:
+    loading: list[str] = []
+
+    def load(name: str) -> int:
+        loading.append(name)
+        time.sleep(0.02)
+        together = len(loading)
+        loading.remove(name)
+        return together
+
+    with ThreadPoolExecutor(4) as threads:
+        assert set(threads.map(lambda name: alone(lambda: load(name)), "abcd")) == {1}

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import orjson
 
-from lidr_plugin.completions.engines.forward import Causal, Forward, Rewards, SentenceEncoder
+from lidr_plugin.completions.engines.forward import Causal, Forward, Rewards, SentenceEncoder, alone
 from lidr_plugin.completions.engines.translation_scores import Translation
 from lidr_plugin.completions.requests import Chat, Completion, Need, Score, Scored
 from lidr_plugin.completions.tokens import Encoder
@@ -54,7 +54,7 @@ class Scorer:
     async def __aenter__(self) -> Self:
         """Loads the model. Raises `EngineError` if it cannot be loaded, or is no model for such scores."""
         try:
-            self._forward = await asyncio.get_running_loop().run_in_executor(self._thread, self._load)
+            self._forward = await asyncio.get_running_loop().run_in_executor(self._thread, alone, self._load)
         except (OSError, ValueError, RuntimeError, ImportError) as error:
             raise EngineError(f"{self._name}: the model cannot be loaded: {error}") from None
         return self

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from lidr_plugin.completions.engines.chat_completions import BEGUN, TRIAL
-from lidr_plugin.completions.engines.forward import Causal
+from lidr_plugin.completions.engines.forward import Causal, alone
 from lidr_plugin.completions.engines.scorer import scored_in
 from lidr_plugin.completions.requests import (
     Chat,
@@ -61,7 +61,7 @@ class Transformers:
         """Loads the model. Raises `EngineError` if it cannot be loaded."""
         loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(self._thread, self._load)
+            await loop.run_in_executor(self._thread, alone, self._load)
         except (OSError, ValueError, RuntimeError, ImportError) as error:
             raise EngineError(f"{self._name}: the model cannot be loaded: {error}") from None
         self._worker = asyncio.create_task(self._work())
