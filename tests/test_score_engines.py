@@ -13,7 +13,7 @@ from aiohttp import web
 
 from lidr_plugin.completions.engines.base import build_engine, scores_of
 from lidr_plugin.completions.engines.capabilities import TRIAL
-from lidr_plugin.completions.engines.forward import alone
+from lidr_plugin.completions.engines.loading import alone
 from lidr_plugin.completions.engines.logprobs import VllmClient
 from lidr_plugin.completions.engines.pooling import Pooling
 from lidr_plugin.completions.engines.purpose import Purpose

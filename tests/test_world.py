@@ -14,6 +14,7 @@ from types import ModuleType
 
 import pytest
 
+from lidr_plugin.methods.judging import comparison, grading
 from tests.support.child import PATIENCE
 from tests.support.trained import ROOT, environment
 
@@ -64,6 +65,27 @@ def noise(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     for name in set(sys.modules) - before:
         if str(WORLD) in str(getattr(sys.modules[name], "__file__", "")):
             del sys.modules[name]
+
+
+@pytest.mark.parametrize("mistaken", [0.0, 0.2])
+def test_the_judge_errs_about_as_many_answers_as_it_should_the_same_each_time(
+    mistaken: float, noise: ModuleType, tmp_path: Path
+) -> None:
+    (tmp_path / "prompts").mkdir()
+    for code in ("en", "de", "es"):
+        rows = [{"instruction": f"{code} {n}?", "final_answer": str(n)} for n in range(200)]
+        (tmp_path / f"prompts/{code}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    judge = importlib.import_module("judge").Judge(tmp_path, mistaken)
+    grades = [judge.reply(grading(f"de {n}?", f"Die Antwort ist {n}.").content) for n in range(200)]
+    assert 200 * mistaken * 0.6 <= grades.count("3") <= 200 * mistaken * 1.4
+    assert set(grades) <= {"3", "8"}
+    for n in range(200):
+        right, wrong = f"Die Antwort ist {n}.", f"Die Antwort ist {n + 1}."
+        first, second = (
+            judge.reply(comparison(f"de {n}?", *pair).content) for pair in ((right, wrong), (wrong, right))
+        )
+        assert {first, second} == {"A", "B"}, "whatever it says, it does not go by the place"
+        assert mistaken or first == "A"
 
 
 @pytest.mark.parametrize("kind", ["slips", "mistakes", "garbled"])

@@ -53,6 +53,7 @@ METHODS = (
 AFTER_DPO = ("icr", "dice")
 """Want a model that was trained on preferences and what it was before: their M0 is imbalance's M1."""
 JUDGED = ("sao", "self_rewarding")
+"""Want a judge: that of judge.py."""
 SAME = ("max_prompts=500",)
 SAMPLES = ("rank.samples=8", "rank.temperature=0.8", "rank.top_p=1.0", "rank.pairs=1", "rank.max_tokens=64")
 """Of every method that ranks, in place of its paper's: what differs is how the samples are put in order."""

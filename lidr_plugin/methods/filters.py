@@ -82,7 +82,7 @@ def weigh(row: Row, filters: Sequence[Filter]) -> str | None:
 def request_failed(row: Row) -> Reason | None:
     """A request that the candidate needs failed for good."""
     for text in row.texts:
-        if text.failed and text.failed == Reason.REQUEST_FAILED:
+        if text.failed == Reason.REQUEST_FAILED:
             return Reason.REQUEST_FAILED
     return None
 

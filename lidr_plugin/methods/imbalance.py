@@ -12,7 +12,7 @@ from lidr_plugin.completions.client import Model
 from lidr_plugin.completions.steps import Steps, both, together
 from lidr_plugin.config.schema import Config
 from lidr_plugin.methods.base import Ask, Drop, Outcome, Preference, Reason, Text
-from lidr_plugin.methods.filters import REASONS, Filter, TextFilter, lacking_answers, weigh
+from lidr_plugin.methods.filters import REASONS, Filter, lacking_answers, weigh
 from lidr_plugin.methods.language_pairs import LanguagePairs
 from lidr_plugin.methods.responses import Responder, Response
 from lidr_plugin.methods.translation_prompts import TranslationPrompts
@@ -193,15 +193,14 @@ class _Pairs:
 
 def build(config: Config, filters: Sequence[Filter], roles: Mapping[str, Model]) -> Imbalance:
     """The method as a configuration wants it."""
-    checks = [x.check if isinstance(x, TextFilter) else x for x in filters]  # a call less for each text
     return Imbalance(
         dominant=config.dominant_language,
         languages=config.languages,
         responder=Responder.of(config),
         dominant_pairs=config.dominant_pairs,
-        language_pairs=LanguagePairs.of(config, checks),
+        language_pairs=LanguagePairs.of(config, filters),
         translation_prompts=TranslationPrompts.of(config),
-        filters=checks,
+        filters=filters,
         answer_filter=config.answer_filter,
         roles=roles,
     )

@@ -82,7 +82,7 @@ class Responder:
 
     def sent(self, prompt: Prompt, language: str, ask: Ask) -> Steps[PromptText | Text]:
         """The prompt as it is sent in a language; a failed text if its translation failed."""
-        text = prompt.texts.get(language) or (yield from self.text(prompt, language, ask))
+        text = yield from self.text(prompt, language, ask)
         return text if isinstance(text, Text) else self.worded(text, language, as_is=prompt.as_is)
 
     def respond(self, prompt: Prompt, language: str, ask: Ask) -> Steps[Response]:

@@ -81,7 +81,7 @@ def bare_request(template: str, target: str) -> str:
 
 def is_echo(text: str, source: str, request: str) -> bool:
     """Whether much of a text is the request, or its translation, and the source speaks of something else."""
-    if _TAG.search(text) and not _TAG.search(source):
+    if ("<" in text or "&lt;" in text) and _TAG.search(text) and not _TAG.search(source):
         return True
     return share_within(text, request) > _ECHO and share_within(source, request) < _ECHO / 2
 

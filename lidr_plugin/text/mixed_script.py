@@ -17,8 +17,7 @@ _PREFIXES = {
     scripts.mark_of("Arab"): re.compile(r"[وفأ]?[بكلس]?(?:ال|ل)?ـ?"),
 }
 """Articles, conjunctions and prepositions that stand straight before one: `הWiFi`, `وAndroid`."""
-_REPLACEMENT = "\ufffd"
-"""Stands for bytes that are no character."""
+_REPLACEMENT = "\ufffd"  # of bytes that are no character
 _ENCLOSED = re.compile(
     r"\"[^\"\n]{1,120}\"|“[^”\n]{1,120}”|„[^“”\n]{1,120}[“”]|«[^»\n]{1,120}»|‹[^›\n]{1,120}›|「[^」\n]{1,120}」|『[^』\n]{1,120}』"
     r"|《[^》\n]{1,120}》|‘[^’\n]{1,120}’|\([^()\n]{1,120}\)|（[^（）\n]{1,120}）|\[[^\[\]\n]{1,120}\]|(?<!\w)'[^'\n]{1,60}'(?!\w)"

@@ -1,23 +1,14 @@
 """Scores of texts by one forward pass in this process, a text at a time: what else waits changes no number."""
 
 import inspect
-from collections.abc import Callable, Sequence
-from threading import Lock
-from typing import Any, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from lidr_plugin.completions.engines.turns import TRIAL_TURNS, Turn, end_of_turn, turn_apart, turn_of
 from lidr_plugin.completions.requests import Message, Score, Scored
 
-T = TypeVar("T")
-_LOADING = Lock()
 _ROWS = 256
 """Tokens whose probabilities over the whole vocabulary are in memory at once in single precision."""
-
-
-def alone(load: Callable[[], T]) -> T:
-    """Loads a model while no other thread does: transformers imports its parts as they are named, and lacks some meanwhile."""
-    with _LOADING:
-        return load()
 
 
 class Forward(Protocol):

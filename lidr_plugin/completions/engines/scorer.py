@@ -9,7 +9,8 @@ from typing import Any, Self
 
 import orjson
 
-from lidr_plugin.completions.engines.forward import Causal, Forward, Rewards, SentenceEncoder, alone
+from lidr_plugin.completions.engines.forward import Causal, Forward, Rewards, SentenceEncoder
+from lidr_plugin.completions.engines.loading import alone
 from lidr_plugin.completions.engines.translation_scores import Translation
 from lidr_plugin.completions.requests import Chat, Completion, Need, Score, Scored
 from lidr_plugin.completions.tokens import Encoder

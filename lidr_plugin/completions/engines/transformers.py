@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from lidr_plugin.completions.engines.chat_completions import BEGUN, TRIAL
-from lidr_plugin.completions.engines.forward import Causal, alone
+from lidr_plugin.completions.engines.forward import Causal
+from lidr_plugin.completions.engines.loading import alone
 from lidr_plugin.completions.engines.scorer import scored_in
 from lidr_plugin.completions.requests import (
     Chat,
